@@ -21,8 +21,8 @@ pub const RULE_VALUE_BYTES_MAX: usize = 16 << 20;
 /// Atoms of one rule, variants included.
 pub const RULE_ATOMS_MAX: usize = 100_000;
 
-/// Regular expressions of one rule: each costs up to milliseconds to check.
-pub const RULE_REGEXES_MAX: usize = 500;
+/// Regular expressions of one rule: each may cost tens of milliseconds to check.
+pub const RULE_REGEXES_MAX: usize = 100;
 
 /// What reading one rule needs and has used up.
 pub struct Build<'a> {
