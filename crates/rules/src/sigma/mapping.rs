@@ -68,15 +68,17 @@ impl Mapping {
     ///
     /// # Errors
     /// The first fault; a mapping is taken whole or not at all.
-    pub fn parse(file_name: &str, text: &str) -> Result<Self, RuleError> {
-        read(text).map_err(|fault| RuleError {
-            file: Arc::from(file_name),
-            span: fault.span,
-            message: fault.message,
-            help: fault.help,
-            rule_id: None,
-            rule_title: None,
-            severity: Severity::Error,
+    pub fn parse(file_name: &str, text: &str) -> Result<Self, Box<RuleError>> {
+        read(text).map_err(|fault| {
+            Box::new(RuleError {
+                file: Arc::from(file_name),
+                span: fault.span,
+                message: fault.message,
+                help: fault.help,
+                rule_id: None,
+                rule_title: None,
+                severity: Severity::Error,
+            })
         })
     }
 
@@ -89,15 +91,17 @@ impl Mapping {
     ///
     /// # Errors
     /// The rule is unchanged and should not be used.
-    pub fn apply(&self, rule: &mut Rule) -> Result<(), RuleError> {
-        let fault = |message: String, help: &str| RuleError {
-            file: rule.source.file.clone(),
-            span: rule.source.span,
-            message,
-            help: Some(help.to_owned()),
-            rule_id: rule.id.clone(),
-            rule_title: Some(rule.title.clone()),
-            severity: Severity::Error,
+    pub fn apply(&self, rule: &mut Rule) -> Result<(), Box<RuleError>> {
+        let fault = |message: String, help: &str| {
+            Box::new(RuleError {
+                file: rule.source.file.clone(),
+                span: rule.source.span,
+                message,
+                help: Some(help.to_owned()),
+                rule_id: rule.id.clone(),
+                rule_title: Some(rule.title.clone()),
+                severity: Severity::Error,
+            })
         };
         let mut expr = rule.expr.clone();
         let mut fields = rule.fields.clone();
@@ -132,9 +136,9 @@ impl Transformation {
     fn concerns(&self, logsource: &Logsource) -> bool {
         let fits = |wanted: &Logsource| {
             let part = |wanted: &Option<String>, own: &Option<String>| {
-                wanted.as_ref().is_none_or(|wanted| {
-                    own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(wanted))
-                })
+                wanted
+                    .as_ref()
+                    .is_none_or(|wanted| own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(wanted)))
             };
             part(&wanted.category, &logsource.category)
                 && part(&wanted.product, &logsource.product)
@@ -243,7 +247,10 @@ fn read(text: &str) -> Result<Mapping, Fault> {
         return Err(Fault::new(document.span, "the mapping has no `transformations`"));
     };
     let Kind::List(items) = &list.kind else {
-        return Err(Fault::new(list.span, format!("`transformations` must be a list, not {}", list.describe())));
+        return Err(Fault::new(
+            list.span,
+            format!("`transformations` must be a list, not {}", list.describe()),
+        ));
     };
     Ok(Mapping { transformations: items.iter().map(transformation).collect::<Result<_, _>>()? })
 }
@@ -278,7 +285,10 @@ fn transformation(node: &Node) -> Result<Transformation, Fault> {
         ["id", "type", "rule_conditions", "rule_cond_op", "field_name_conditions", "field_name_cond_op"];
     let with = |own: &[&'static str]| [COMMON.as_slice(), own].concat();
     if !matches!(node.kind, Kind::Map(_)) {
-        return Err(Fault::new(node.span, format!("a transformation must be a map, not {}", node.describe())));
+        return Err(Fault::new(
+            node.span,
+            format!("a transformation must be a map, not {}", node.describe()),
+        ));
     }
     let name = required_text(node, "type")?;
     let kind = match name.as_str() {

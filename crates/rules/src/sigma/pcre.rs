@@ -12,7 +12,7 @@ use std::ops::Range;
 pub struct Refusal {
     /// Byte range in the pattern.
     pub range: Range<usize>,
-    /// "look-ahead", "backreference", …
+    /// "look-ahead", "backreferences", …
     pub what: &'static str,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Rewriter<'a> {
                 '\\' => self.escape(start, false)?,
                 '[' => self.class()?,
                 '(' => self.group(start)?,
-                '+' if was_quantified => return self.refuse(start, "possessive quantifier"),
+                '+' if was_quantified => return self.refuse(start, "possessive quantifiers"),
                 '?' if was_quantified => self.out.push('?'),
                 '*' | '+' | '?' => {
                     self.out.push(c);
@@ -88,15 +88,15 @@ impl<'a> Rewriter<'a> {
             ("?!", "look-ahead"),
             ("?<=", "look-behind"),
             ("?<!", "look-behind"),
-            ("?>", "atomic group"),
-            ("?|", "branch reset group"),
-            ("?(", "conditional group"),
+            ("?>", "atomic groups"),
+            ("?|", "branch reset groups"),
+            ("?(", "conditional groups"),
             ("?R", "recursion"),
             ("?&", "recursion"),
             ("?P>", "recursion"),
-            ("?P=", "backreference"),
-            ("?#", "comment group"),
-            ("*", "backtracking verb"),
+            ("?P=", "backreferences"),
+            ("?#", "comment groups"),
+            ("*", "backtracking verbs"),
         ];
         for (prefix, what) in known {
             if rest.starts_with(prefix) {
@@ -112,7 +112,11 @@ impl<'a> Rewriter<'a> {
     }
 
     fn escape(&mut self, start: usize, in_class: bool) -> Result<(), Refusal> {
-        let Some(c) = self.bump() else { return self.refuse(start, "backslash at the end") };
+        let Some(c) = self.bump() else {
+            // The compiler says what is wrong with a lone backslash.
+            self.out.push('\\');
+            return Ok(());
+        };
         match c {
             // These are word boundaries in the `regex` crate, plain chars in PCRE.
             '<' | '>' => self.out.push(c),
@@ -128,11 +132,11 @@ impl<'a> Rewriter<'a> {
             '0' if !self.rest().starts_with(|next: char| next.is_ascii_digit()) => {
                 self.out.push_str("\\x00");
             }
-            '0' => return self.refuse(start, "octal escape"),
-            '1'..='9' if in_class => return self.refuse(start, "octal escape"),
-            '1'..='9' | 'k' | 'g' => return self.refuse(start, "backreference"),
+            '0' => return self.refuse(start, "octal escapes"),
+            '1'..='9' if in_class => return self.refuse(start, "octal escapes"),
+            '1'..='9' | 'k' | 'g' => return self.refuse(start, "backreferences"),
             'K' | 'G' | 'X' | 'C' | 'Q' | 'E' | 'c' | 'N' => {
-                return self.refuse(start, "escape that needs PCRE");
+                return self.refuse(start, "an escape of PCRE only");
             }
             'p' | 'P' | 'x' | 'u' | 'U' => {
                 self.out.push('\\');
@@ -159,7 +163,8 @@ impl<'a> Rewriter<'a> {
         let mut first = true;
         loop {
             let start = self.at;
-            let Some(c) = self.bump() else { return self.refuse(start, "character class without `]`") };
+            // The compiler says what is wrong with a class that is not closed.
+            let Some(c) = self.bump() else { return Ok(()) };
             match c {
                 ']' if first => self.out.push_str("\\]"),
                 ']' => {

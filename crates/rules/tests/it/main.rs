@@ -4,4 +4,5 @@ mod sigma;
 mod sigma_corpus;
 mod sigma_errors;
 mod sigma_hostile;
+mod sigma_parts;
 mod sigma_sets;
