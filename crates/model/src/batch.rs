@@ -406,10 +406,12 @@ impl<'c> RowBuilder<'c> {
                     CellKind::Escaped => unescape_json(self.batch.slice(cell)),
                     _ => Cow::Borrowed(self.batch.value(cell).text().unwrap_or("")),
                 };
-                if i > 0 && !text.is_empty() && !out.is_empty() {
-                    if let DeriveOp::Join { separator, .. } = &derive.op {
-                        out.push_str(separator);
-                    }
+                if let DeriveOp::Join { separator, .. } = &derive.op
+                    && i > 0
+                    && !text.is_empty()
+                    && !out.is_empty()
+                {
+                    out.push_str(separator);
                 }
                 out.push_str(&text);
             }

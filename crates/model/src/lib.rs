@@ -33,7 +33,7 @@ pub use finding::{
     SourceId, Vector,
 };
 pub use json::unescape_json;
-pub use object::{Content, Hints, Object, Origin};
+pub use object::{Content, Hints, Object, Origin, ReadSeek};
 pub use observable::{Observable, ObservableError, ObservableKind};
 pub use problem::{Problem, ProblemCode};
 pub use shape::{

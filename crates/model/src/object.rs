@@ -1,7 +1,7 @@
 //! What a container reader hands back: something inside something.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Seek};
 
 /// The way from the evidence file to an object: `mails.zip!inbox.mbox!invoice.iso`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -63,7 +63,13 @@ pub enum Content<'a> {
     Bytes(&'a [u8]),
     /// Arriving; can be read once.
     Stream(&'a mut dyn Read),
+    /// Can be read in any order (an evidence file on disk).
+    Seekable(&'a mut dyn ReadSeek),
 }
+
+/// Readable in any order.
+pub trait ReadSeek: Read + Seek {}
+impl<T: Read + Seek + ?Sized> ReadSeek for T {}
 
 /// Something found inside something: bytes, a name, where it came from, hints.
 pub struct Object<'a> {
