@@ -109,7 +109,11 @@ impl State {
 }
 
 /// Fields that an expression's rule reads, as this kind of record names them.
-pub(super) fn fields_of(expr: &Expr, resolve: &mut dyn FnMut(&str) -> Option<FieldId>, out: &mut FieldSet) -> bool {
+pub(super) fn fields_of(
+    expr: &Expr,
+    resolve: &mut dyn FnMut(&str) -> Option<FieldId>,
+    out: &mut FieldSet,
+) -> bool {
     match expr {
         Expr::Const(_) => false,
         Expr::Not(inner) => fields_of(inner, resolve, out),
@@ -181,7 +185,9 @@ impl Group {
         // Who sets what.
         for (id, kind) in atoms.kinds.iter().enumerate() {
             match kind {
-                AtomKind::AnyOf(ids) => ids.iter().for_each(|a| group.atoms[*a as usize].sets.push(id as AtomId)),
+                AtomKind::AnyOf(ids) => {
+                    ids.iter().for_each(|a| group.atoms[*a as usize].sets.push(id as AtomId))
+                }
                 AtomKind::Base { .. } => group.atoms[id].sets.push(id as AtomId),
             }
         }
@@ -277,7 +283,8 @@ impl Group {
         if let Some(keywords) = &self.keywords {
             let mut raw = std::mem::take(&mut state.raw);
             if keywords.may_match(batch.text(row), &mut raw) {
-                batch.scan_text(row, &mut |text| self.scan_value(&keywords.matcher, Value::Text(text), state));
+                batch
+                    .scan_text(row, &mut |text| self.scan_value(&keywords.matcher, Value::Text(text), state));
             }
             state.raw = raw;
         }

@@ -15,8 +15,14 @@ use crate::sigma::time::TimeParts;
 #[derive(Debug)]
 pub(super) enum Computed {
     /// Plain text as written.
-    Cased { kind: TextKind, value: String },
-    Glob { pieces: Vec<Piece>, cased: bool },
+    Cased {
+        kind: TextKind,
+        value: String,
+    },
+    Glob {
+        pieces: Vec<Piece>,
+        cased: bool,
+    },
     Regex(Regex),
     Other(Test),
     /// Never holds: an expression that did not come from the parser.

@@ -245,9 +245,8 @@ impl Atoms {
                 let longest = pieces.iter().map(super::field::literal_len).max().unwrap_or(0);
                 2.0 * by_length(longest)
             }
-            Test::Regex(re) => super::literal::required(re).map_or(3.0, |set| {
-                set.iter().map(|l| 2.0 * by_length(l.len())).sum::<f64>()
-            }),
+            Test::Regex(re) => super::literal::required(re)
+                .map_or(3.0, |set| set.iter().map(|l| 2.0 * by_length(l.len())).sum::<f64>()),
             Test::Empty => 0.2,
             Test::Cidr(_) => 1.5,
             Test::Number { .. } | Test::TimePart { .. } | Test::FieldRef { .. } => 2.0,

@@ -25,8 +25,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
 use palisade_model::{
-    Batch, Catalogue, Confidence, FieldId, FieldSet, Fields, FieldsBuilder, Logsource, Projection, RuleInfo, Severity,
-    Shape, ShapeId,
+    Batch, Catalogue, Confidence, FieldId, FieldSet, Fields, FieldsBuilder, Logsource, Projection, RuleInfo,
+    Severity, Shape, ShapeId,
 };
 
 use crate::sigma::ir::{Level, Rule, Status};
@@ -150,7 +150,8 @@ impl Engine {
 
     /// How many kinds of record a rule binds to; a rule that binds to none cannot fire.
     pub fn bindings(&self, rule: u32) -> usize {
-        let has = |p: &Option<u32>| p.is_some_and(|p| self.plans[p as usize].rules.binary_search(&rule).is_ok());
+        let has =
+            |p: &Option<u32>| p.is_some_and(|p| self.plans[p as usize].rules.binary_search(&rule).is_ok());
         self.plan_of.iter().filter(|p| has(p)).count()
     }
 

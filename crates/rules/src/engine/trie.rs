@@ -105,7 +105,8 @@ mod tests {
     #[test]
     fn every_prefix_is_hit() {
         let words = ["a", "ab", "abc", "b", "abd", "zz"];
-        let trie = Trie::new(words.iter().enumerate().map(|(i, w)| (w.as_bytes().to_vec(), i as u32)).collect());
+        let trie =
+            Trie::new(words.iter().enumerate().map(|(i, w)| (w.as_bytes().to_vec(), i as u32)).collect());
         for text in ["abcd", "ab", "", "b", "zzz", "q"] {
             let mut got = Vec::new();
             trie.walk(text.bytes(), |t| got.push(words[t as usize]));

@@ -179,7 +179,8 @@ impl<'t> Reader<'t, '_, '_> {
         match self.identifiers.iter().position(|identifier| identifier.name == token.text) {
             Some(at) => self.take(at, &token.range),
             None => {
-                let message = format!("the condition names `{}`, which the detection does not define", token.text);
+                let message =
+                    format!("the condition names `{}`, which the detection does not define", token.text);
                 let mut fault = self.fault(token.range.clone(), message);
                 fault.help = if token.text.contains('*') {
                     Some(format!("write `1 of {0}` or `all of {0}`", token.text))

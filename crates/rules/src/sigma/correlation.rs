@@ -48,7 +48,10 @@ pub fn correlation(
         Some(value) => match scalar_text(value).as_deref().and_then(seconds) {
             Some(seconds) => Some(seconds),
             None => {
-                return Err(Fault::new(value.span, "`timespan` must be a number with s, m, h or d, like 15m"));
+                return Err(Fault::new(
+                    value.span,
+                    "`timespan` must be a number with s, m, h or d, like 15m",
+                ));
             }
         },
     };
@@ -63,7 +66,9 @@ pub fn correlation(
         Some(Kind::Scalar(scalar)) => scalar.kind == ScalarKind::Bool(true),
         _ => false,
     };
-    build.notices.push(Fault::new(body.span, format!("a correlation of type {kind}: read, but not yet evaluated")));
+    build
+        .notices
+        .push(Fault::new(body.span, format!("a correlation of type {kind}: read, but not yet evaluated")));
     Ok(Correlation {
         id: optional(node, "id")?,
         name: optional(node, "name")?,
@@ -90,7 +95,8 @@ fn conditions(value: &Node) -> Result<Vec<(String, String)>, Fault> {
     entries
         .iter()
         .map(|(key, right)| {
-            if !OPERATORS.contains(&key.text.as_str()) && !matches!(key.text.as_str(), "field" | "percentile") {
+            if !OPERATORS.contains(&key.text.as_str()) && !matches!(key.text.as_str(), "field" | "percentile")
+            {
                 let mut fault = Fault::new(key.span, format!("`{}` is not an operator", key.text));
                 fault.help = Some("one of gt, gte, lt, lte, eq, neq, besides field and percentile".into());
                 return Err(fault);

@@ -30,8 +30,11 @@ pub fn detection(node: &Node, besides: &[&str], build: &mut Build<'_>) -> Result
         match key.text.as_str() {
             "condition" => condition = Some(value),
             "timeframe" => {
-                return Err(Fault::new(key.span, "`timeframe` belongs to aggregations, which are obsolete Sigma")
-                    .help("write a document with `correlation:` and `timespan:`"));
+                return Err(Fault::new(
+                    key.span,
+                    "`timeframe` belongs to aggregations, which are obsolete Sigma",
+                )
+                .help("write a document with `correlation:` and `timespan:`"));
             }
             name if besides.contains(&name) => {}
             name => {
@@ -53,7 +56,10 @@ pub fn detection(node: &Node, besides: &[&str], build: &mut Build<'_>) -> Result
         _ => std::slice::from_ref(condition),
     };
     if conditions.is_empty() || conditions.len() > CONDITIONS_MAX {
-        return Err(Fault::new(condition.span, format!("between 1 and {CONDITIONS_MAX} conditions are expected")));
+        return Err(Fault::new(
+            condition.span,
+            format!("between 1 and {CONDITIONS_MAX} conditions are expected"),
+        ));
     }
     let mut nodes = 0;
     let mut exprs = Vec::with_capacity(conditions.len());
@@ -63,7 +69,10 @@ pub fn detection(node: &Node, besides: &[&str], build: &mut Build<'_>) -> Result
             return Err(Fault::new(condition.span, message));
         };
         if scalar.text.len() > CONDITION_BYTES_MAX {
-            return Err(Fault::new(condition.span, format!("a condition of more than {CONDITION_BYTES_MAX} bytes")));
+            return Err(Fault::new(
+                condition.span,
+                format!("a condition of more than {CONDITION_BYTES_MAX} bytes"),
+            ));
         }
         let locate = |range| within(build.text, condition.span, &scalar.text, range);
         exprs.push(condition::parse(&scalar.text, &mut identifiers, &mut nodes, &locate)?);

@@ -46,27 +46,35 @@ pub fn document(
 
 fn classify(file: &Arc<str>, node: &Node, build: &mut Build<'_>) -> Result<Document, Fault> {
     let Kind::Map(_) = &node.kind else {
-        return Err(Fault::new(node.span, format!("a Sigma document must be a map, not {}", node.describe())));
+        return Err(Fault::new(
+            node.span,
+            format!("a Sigma document must be a map, not {}", node.describe()),
+        ));
     };
     let source = Source { file: file.clone(), span: node.span };
     let parts = [node.entry("detection"), node.entry("filter"), node.entry("correlation")];
     match parts {
         [Some((_, body)), None, None] => rule(node, body, source, build).map(Box::new).map(Document::Rule),
-        [None, Some((_, body)), None] => filter(node, body, source, build).map(Box::new).map(Document::Filter),
+        [None, Some((_, body)), None] => {
+            filter(node, body, source, build).map(Box::new).map(Document::Filter)
+        }
         [None, None, Some((_, body))] => {
             correlation(node, body, source, build).map(Box::new).map(Document::Correlation)
         }
         [None, None, None] => {
-            let mut fault = Fault::new(node.span, "neither `detection`, `filter` nor `correlation` is defined");
+            let mut fault =
+                Fault::new(node.span, "neither `detection`, `filter` nor `correlation` is defined");
             if let Kind::Map(entries) = &node.kind {
-                fault.help = entries.iter().find_map(|(key, _)| {
-                    did_you_mean(&key.text, ["detection", "correlation"].into_iter())
-                });
+                fault.help = entries
+                    .iter()
+                    .find_map(|(key, _)| did_you_mean(&key.text, ["detection", "correlation"].into_iter()));
             }
             Err(fault)
         }
-        _ => Err(Fault::new(node.span, "one document defines more than one of detection, filter, correlation")
-            .help("separate documents with `---`")),
+        _ => {
+            Err(Fault::new(node.span, "one document defines more than one of detection, filter, correlation")
+                .help("separate documents with `---`"))
+        }
     }
 }
 

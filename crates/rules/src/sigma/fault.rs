@@ -81,7 +81,9 @@ pub fn within(text: &str, scalar: Span, value: &str, range: std::ops::Range<usiz
         let found = value.get(range.clone())?;
         let lines = u32::try_from(before.matches('\n').count()).ok()?;
         let col = match before.rfind('\n') {
-            Some(newline) => u32::try_from(before.get(newline + 1..)?.chars().count()).ok()?.checked_add(1)?,
+            Some(newline) => {
+                u32::try_from(before.get(newline + 1..)?.chars().count()).ok()?.checked_add(1)?
+            }
             None => scalar.col.checked_add(u32::try_from(before.chars().count()).ok()?)?,
         };
         let start = scalar.start.checked_add(start)?;

@@ -174,7 +174,8 @@ fn value(
             build.atom(target, Test::Regex(test), span)
         }
         Plan::Cidr => {
-            let texts = if chain.expand { expand(&scalar.text, span, build)? } else { vec![scalar.text.clone()] };
+            let texts =
+                if chain.expand { expand(&scalar.text, span, build)? } else { vec![scalar.text.clone()] };
             let mut networks = Vec::new();
             for text in texts {
                 let Some(network) = cidr(&text) else {
@@ -309,8 +310,10 @@ fn text_value(
         build.charge(parts.len(), span)?;
         let test = text::to_test(&parts, chain.cased);
         if test == Test::Any && scalar.text.is_empty() && *target != Target::Keyword {
-            build.notices.push(Fault::new(span, "an empty text is contained in every value")
-                .help("for an empty field write `Field: ''` without modifiers"));
+            build.notices.push(
+                Fault::new(span, "an empty text is contained in every value")
+                    .help("for an empty field write `Field: ''` without modifiers"),
+            );
         }
         tests.push(build.atom(target, test, span)?);
     }
@@ -357,7 +360,10 @@ fn expand(value: &str, span: Span, build: &mut Build<'_>) -> Result<Vec<String>,
         let longest = results.iter().map(String::len).max().unwrap_or(0).saturating_add(before.len());
         let added = values.iter().map(String::len).max().unwrap_or(0).saturating_add(longest);
         if count > RULE_ATOMS_MAX {
-            return Err(Fault::new(span, format!("placeholders expand to more than {RULE_ATOMS_MAX} values")));
+            return Err(Fault::new(
+                span,
+                format!("placeholders expand to more than {RULE_ATOMS_MAX} values"),
+            ));
         }
         build.charge(count.saturating_mul(added), span)?;
         results = results
@@ -393,7 +399,10 @@ fn regex(
     }
     build.regexes += 1;
     if build.regexes > RULE_REGEXES_MAX {
-        return Err(Fault::new(span, format!("more than {RULE_REGEXES_MAX} regular expressions in one rule")));
+        return Err(Fault::new(
+            span,
+            format!("more than {RULE_REGEXES_MAX} regular expressions in one rule"),
+        ));
     }
     let rewritten = pcre::rewrite(pattern).map_err(|refusal| {
         let message = format!("the regular expression uses a {}, which is not supported", refusal.what);

@@ -85,7 +85,10 @@ fn merge(base: Node, over: Node) -> Node {
             for (key, value) in more {
                 match entries.iter_mut().find(|(name, _)| name.text == key.text) {
                     Some(entry) => {
-                        let old = std::mem::replace(&mut entry.1, Node { span: key.span, kind: Kind::List(Vec::new()) });
+                        let old = std::mem::replace(
+                            &mut entry.1,
+                            Node { span: key.span, kind: Kind::List(Vec::new()) },
+                        );
                         entry.1 = merge(old, value);
                     }
                     None => entries.push((key, value)),

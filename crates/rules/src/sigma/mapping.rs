@@ -132,9 +132,9 @@ impl Transformation {
     fn concerns(&self, logsource: &Logsource) -> bool {
         let fits = |wanted: &Logsource| {
             let part = |wanted: &Option<String>, own: &Option<String>| {
-                wanted.as_ref().is_none_or(|wanted| {
-                    own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(wanted))
-                })
+                wanted
+                    .as_ref()
+                    .is_none_or(|wanted| own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(wanted)))
             };
             part(&wanted.category, &logsource.category)
                 && part(&wanted.product, &logsource.product)
@@ -243,7 +243,10 @@ fn read(text: &str) -> Result<Mapping, Fault> {
         return Err(Fault::new(document.span, "the mapping has no `transformations`"));
     };
     let Kind::List(items) = &list.kind else {
-        return Err(Fault::new(list.span, format!("`transformations` must be a list, not {}", list.describe())));
+        return Err(Fault::new(
+            list.span,
+            format!("`transformations` must be a list, not {}", list.describe()),
+        ));
     };
     Ok(Mapping { transformations: items.iter().map(transformation).collect::<Result<_, _>>()? })
 }
@@ -278,7 +281,10 @@ fn transformation(node: &Node) -> Result<Transformation, Fault> {
         ["id", "type", "rule_conditions", "rule_cond_op", "field_name_conditions", "field_name_cond_op"];
     let with = |own: &[&'static str]| [COMMON.as_slice(), own].concat();
     if !matches!(node.kind, Kind::Map(_)) {
-        return Err(Fault::new(node.span, format!("a transformation must be a map, not {}", node.describe())));
+        return Err(Fault::new(
+            node.span,
+            format!("a transformation must be a map, not {}", node.describe()),
+        ));
     }
     let name = required_text(node, "type")?;
     let kind = match name.as_str() {

@@ -9,9 +9,40 @@ use super::ir::{NumberOp, Span, TextKind, TimeOp, TimePart};
 
 /// Every modifier, for suggestions.
 const NAMES: [&str; 34] = [
-    "contains", "startswith", "endswith", "all", "base64", "base64offset", "utf16le", "wide", "utf16be",
-    "utf16", "windash", "re", "i", "ignorecase", "m", "multiline", "s", "dotall", "cidr", "cased", "neq",
-    "exists", "lt", "lte", "gt", "gte", "minute", "hour", "day", "week", "month", "year", "expand", "fieldref",
+    "contains",
+    "startswith",
+    "endswith",
+    "all",
+    "base64",
+    "base64offset",
+    "utf16le",
+    "wide",
+    "utf16be",
+    "utf16",
+    "windash",
+    "re",
+    "i",
+    "ignorecase",
+    "m",
+    "multiline",
+    "s",
+    "dotall",
+    "cidr",
+    "cased",
+    "neq",
+    "exists",
+    "lt",
+    "lte",
+    "gt",
+    "gte",
+    "minute",
+    "hour",
+    "day",
+    "week",
+    "month",
+    "year",
+    "expand",
+    "fieldref",
 ];
 
 /// What a chain does.
@@ -92,7 +123,11 @@ impl Chain {
 
     fn step(&mut self, name: &str, span: Span, regex_flags: bool) -> Result<bool, Fault> {
         let once = |flag: &mut bool| {
-            if std::mem::replace(flag, true) { refuse(span, format!("`{name}` is given twice")) } else { Ok(()) }
+            if std::mem::replace(flag, true) {
+                refuse(span, format!("`{name}` is given twice"))
+            } else {
+                Ok(())
+            }
         };
         if self.plan == Plan::Exists {
             return refuse(span, format!("`exists` cannot be combined with `{name}`"));
@@ -216,8 +251,11 @@ impl Chain {
         if self.rewrites.is_empty() {
             return Ok(());
         }
-        Err(Fault::new(span, format!("`{name}` needs the value as written: no other modifier may change it before"))
-            .help(format!("put `{name}` first")))
+        Err(Fault::new(
+            span,
+            format!("`{name}` needs the value as written: no other modifier may change it before"),
+        )
+        .help(format!("put `{name}` first")))
     }
 
     fn become_plan(&mut self, plan: Plan, name: &str, span: Span) -> Result<(), Fault> {

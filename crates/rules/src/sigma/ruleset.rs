@@ -96,11 +96,9 @@ fn apply(
         });
     };
     let mut wanted: Vec<usize> = match &filter.rules {
-        FilterRules::Any => {
-            (0..rules.len())
-                .filter(|at| rules.get(*at).is_some_and(|rule| within(&rule.logsource, &filter.logsource)))
-                .collect()
-        }
+        FilterRules::Any => (0..rules.len())
+            .filter(|at| rules.get(*at).is_some_and(|rule| within(&rule.logsource, &filter.logsource)))
+            .collect(),
         FilterRules::Named(list) => {
             let mut wanted = Vec::new();
             for (name, span) in list {
