@@ -1,1 +1,48 @@
-//! placeholder
+//! Room: `model` — the shared words.
+//!
+//! Every other room of Palisade speaks in the types defined here: a reader turns
+//! bytes into a [`Batch`] of [`Event`]s, a detector turns events into
+//! [`Finding`]s, and whatever could not be read becomes a [`Problem`].
+//!
+//! What this room never does: no I/O, no async, no clock, no randomness, no
+//! `unsafe`. The same input gives the same output on every machine.
+
+mod batch;
+mod budget;
+mod coverage;
+mod field;
+mod finding;
+mod json;
+mod object;
+mod observable;
+mod problem;
+mod shape;
+mod show;
+mod state;
+mod time;
+mod tlp;
+mod value;
+mod verdict;
+
+pub use batch::{Batch, Buffers, Event, MAX_ARENA_BYTES, MAX_ROWS, RowBatch, RowBuilder, RowHeader, RowText};
+pub use budget::{Budget, Limit, Limits};
+pub use coverage::Coverage;
+pub use field::{FieldId, FieldSet, Fields, FieldsBuilder, MAX_FIELDS};
+pub use finding::{
+    Citation, Confidence, Exhibit, ExhibitBody, Finding, FindingId, Match, Message, RuleInfo, Severity,
+    SourceId, Vector,
+};
+pub use json::unescape_json;
+pub use object::{Content, Hints, Object, Origin, ReadSeek};
+pub use observable::{Observable, ObservableError, ObservableKind};
+pub use problem::{Problem, ProblemCode};
+pub use shape::{
+    Catalogue, CatalogueError, Derive, DeriveOp, Extract, Logsource, Projection, Shape, ShapeId, StreamId,
+    View,
+};
+pub use show::{csv_cell, html, terminal};
+pub use state::{Prevalence, State};
+pub use time::{Time, TimeError};
+pub use tlp::Tlp;
+pub use value::Value;
+pub use verdict::{Verdict, VerdictKind};

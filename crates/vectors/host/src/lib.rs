@@ -1,1 +1,109 @@
-//! placeholder
+//! Room: `vectors/host` — host and cloud logs into events.
+//!
+//! The `read` door has two halves, so that both cores work and memory stays bounded:
+//! [`split`] walks a stream once, serially and cheaply, and cuts it into [`Piece`]s
+//! (a group of EVTX chunks, a range of NDJSON lines); [`read`] turns one piece into
+//! batches, on any thread, with the same result whatever the order.
+//!
+//! What this room never does: judge (it knows no rules and no indicators), open
+//! archives (that is `vectors/files`), read a clock, or write anything.
+
+pub mod evtx;
+pub mod json;
+
+use std::io::Read;
+use std::ops::ControlFlow;
+
+use palisade_model::{Buffers, Catalogue, Fields, Origin, Problem, Projection, RowBatch, SourceId};
+
+/// A kind of log this room reads.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Format {
+    /// Windows event log (EVTX), whole or damaged, chunks found by signature.
+    Evtx,
+    /// JSON: lines, arrays, or one wrapped document (`{"Records":[…]}`).
+    Json,
+}
+
+/// How many bytes of a stream's head [`sniff`] wants to see.
+pub const SNIFF_BYTES: usize = 64 << 10;
+
+/// Recognises a log by its first bytes, never by its name.
+pub fn sniff(head: &[u8]) -> Option<Format> {
+    if evtx::sniff(head) {
+        Some(Format::Evtx)
+    } else if json::sniff(head) {
+        Some(Format::Json)
+    } else {
+        None
+    }
+}
+
+/// A part of a source that can be read alone.
+pub struct Piece {
+    /// What it is part of.
+    pub format: Format,
+    /// Bytes, complete chunks or complete lines.
+    pub data: Vec<u8>,
+    /// Offset of the first byte in the source.
+    pub offset: u64,
+    /// Number of the first record (1-based line or element); unused where records carry their own numbers.
+    pub first_record: u64,
+    /// Damage that `split` already knows of in this piece (bad signature, truncated end).
+    pub damaged: bool,
+}
+
+/// What reading needs to know. All of it is closed before evidence is opened.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Names that somebody asked for.
+    pub fields: &'a Fields,
+    /// Kinds of records.
+    pub catalogue: &'a Catalogue,
+    /// What is wanted of each kind.
+    pub projection: &'a Projection,
+    /// How JSON records are recognised.
+    pub dialects: &'a json::Dialects,
+    /// Zone of times that name none; without it such a time is a Problem and the event has no time.
+    pub zone: Option<&'a jiff::tz::TimeZone>,
+}
+
+/// What one thread keeps between pieces: scratch buffers and caches.
+#[derive(Default)]
+pub struct Scratch {
+    /// EVTX reader's.
+    pub evtx: evtx::Scratch,
+    /// JSON reader's.
+    pub json: json::Scratch,
+}
+
+/// Receives a finished batch and gives back buffers to fill next (empty ones will do).
+pub type Sink<'s> = dyn FnMut(RowBatch) -> Buffers + 's;
+
+/// Walks a stream and cuts it into pieces, in order. Stops early when `emit` breaks.
+pub fn split(
+    format: Format,
+    origin: &Origin,
+    stream: &mut dyn Read,
+    emit: &mut dyn FnMut(Piece) -> ControlFlow<()>,
+) -> Vec<Problem> {
+    match format {
+        Format::Evtx => evtx::split(origin, stream, emit),
+        Format::Json => json::split(origin, stream, emit),
+    }
+}
+
+/// Reads one piece into batches.
+pub fn read(
+    piece: Piece,
+    context: Context<'_>,
+    source: SourceId,
+    origin: &Origin,
+    scratch: &mut Scratch,
+    sink: &mut Sink<'_>,
+) -> Vec<Problem> {
+    match piece.format {
+        Format::Evtx => evtx::read(piece, context, source, origin, &mut scratch.evtx, sink),
+        Format::Json => json::read(piece, context, source, origin, &mut scratch.json, sink),
+    }
+}

@@ -1,0 +1,103 @@
+//! The inside of a JSON string, unescaped (RFC 8259 section 7).
+//!
+//! Lenient where evidence is broken: an unknown escape keeps its backslash, a lone
+//! surrogate becomes U+FFFD.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Resolves the escapes of the text between a JSON string's quotes. Borrowed when there are none.
+pub fn unescape_json(raw: &str) -> Cow<'_, str> {
+    if !raw.contains('\\') {
+        return Cow::Borrowed(raw);
+    }
+    let mut out = String::with_capacity(raw.len());
+    unescape_json_into(raw, &mut out);
+    Cow::Owned(out)
+}
+
+/// As [`unescape_json`], appending to `out`.
+pub(crate) fn unescape_json_into(raw: &str, out: &mut String) {
+    let mut rest = raw;
+    while let Some(at) = rest.bytes().position(|b| b == b'\\') {
+        out.push_str(&rest[..at]);
+        let (c, len) = escape(&rest.as_bytes()[at..]);
+        out.push(c);
+        rest = &rest[at + len..];
+    }
+    out.push_str(rest);
+}
+
+/// As [`unescape_json`], of a part of `arena`, appending to the same arena.
+pub(crate) fn unescape_json_within(arena: &mut String, range: Range<usize>) {
+    let Range { mut start, end } = range;
+    if arena.get(start..end).is_none() {
+        return;
+    }
+    arena.reserve(end - start);
+    while let Some(at) = arena.as_bytes()[start..end].iter().position(|b| *b == b'\\') {
+        arena.extend_from_within(start..start + at);
+        let (c, len) = escape(&arena.as_bytes()[start + at..end]);
+        arena.push(c);
+        start += at + len;
+    }
+    arena.extend_from_within(start..end);
+}
+
+/// The character an escape stands for and the escape's length; `b` starts with a backslash.
+fn escape(b: &[u8]) -> (char, usize) {
+    let simple = match b.get(1) {
+        Some(b'"') => '"',
+        Some(b'\\') => '\\',
+        Some(b'/') => '/',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return unicode_escape(b).unwrap_or(('\\', 1)),
+        _ => return ('\\', 1),
+    };
+    (simple, 2)
+}
+
+fn unicode_escape(b: &[u8]) -> Option<(char, usize)> {
+    let unit = hex4(b.get(2..6)?)?;
+    if (0xD800..0xDC00).contains(&unit) && b.get(6..8) == Some(b"\\u") {
+        let low = b.get(8..12).and_then(hex4).filter(|low| (0xDC00..0xE000).contains(low));
+        if let Some(low) = low {
+            let c = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+            return Some((char::from_u32(c)?, 12));
+        }
+    }
+    Some((char::from_u32(unit).unwrap_or('\u{FFFD}'), 6))
+}
+
+fn hex4(b: &[u8]) -> Option<u32> {
+    b.iter().try_fold(0u32, |v, d| Some(v << 4 | (*d as char).to_digit(16)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{unescape_json, unescape_json_within};
+
+    #[test]
+    fn escapes() {
+        for (raw, want) in [
+            ("plain", "plain"),
+            (r"C:\\Windows\\x", r"C:\Windows\x"),
+            (r"a\u0041\n\t", "aA\n\t"),
+            (r"\ud83d\ude00!", "😀!"),
+            (r"\ud83d x", "\u{FFFD} x"),
+            (r"\q\u12", r"\q\u12"),
+            ("end\\", "end\\"),
+            (r"\u12é", r"\u12é"),
+        ] {
+            assert_eq!(unescape_json(raw), want, "{raw}");
+            let mut arena = format!("é{raw}!");
+            let before = arena.len();
+            unescape_json_within(&mut arena, 2..2 + raw.len());
+            assert_eq!(&arena[before..], want, "{raw}");
+        }
+    }
+}
