@@ -5,4 +5,5 @@
 //! clock or draws a random number: texts and events come in as arguments.
 
 pub mod engine;
+pub mod indicators;
 pub mod sigma;

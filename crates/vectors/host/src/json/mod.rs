@@ -40,3 +40,27 @@ pub fn read(
 /// How JSON records are recognised.
 #[derive(Default, Debug)]
 pub struct Dialects {}
+
+/// Dialect files.
+#[derive(Default)]
+pub struct DialectSet {}
+
+/// Error.
+#[derive(Debug, thiserror::Error)]
+#[error("x")]
+pub struct DialectError {}
+
+impl DialectSet {
+    /// New.
+    pub fn new() -> DialectSet {
+        DialectSet {}
+    }
+    /// Add.
+    pub fn add(&mut self, _: &str, _: &str) -> Result<(), DialectError> {
+        Ok(())
+    }
+    /// Close.
+    pub fn close(self, _: &palisade_model::Fields) -> Result<Dialects, DialectError> {
+        Ok(Dialects {})
+    }
+}
