@@ -123,7 +123,7 @@ fn map(node: &Node, build: &mut Build<'_>) -> Result<Expr, Fault> {
 }
 
 /// Nodes of a tree.
-fn count(expr: &Expr) -> usize {
+pub fn count(expr: &Expr) -> usize {
     match expr {
         Expr::And(operands) | Expr::Or(operands) | Expr::AtLeast(_, operands) => {
             1 + operands.iter().map(count).sum::<usize>()

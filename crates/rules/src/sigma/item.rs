@@ -18,6 +18,9 @@ pub const VALUE_BYTES_MAX: usize = 32 << 10;
 /// Bytes that all values of one rule may have, variants (dashes, placeholders) included.
 pub const RULE_VALUE_BYTES_MAX: usize = 16 << 20;
 
+/// Modifiers of one field. The longest chain that means something has half as many.
+pub const MODIFIERS_MAX: usize = 16;
+
 /// Atoms of one rule, variants included.
 pub const RULE_ATOMS_MAX: usize = 100_000;
 
@@ -66,6 +69,9 @@ impl<'a> Build<'a> {
 
 /// Reads one entry of a detection map. `key` is `Field|modifier|…` or, without a field, keywords.
 pub fn item(key: &Key, value: &Node, build: &mut Build<'_>) -> Result<Expr, Fault> {
+    if key.text.split('|').nth(MODIFIERS_MAX + 1).is_some() {
+        return Err(Fault::new(key.span, format!("more than {MODIFIERS_MAX} modifiers")));
+    }
     let mut offset = 0;
     let mut names = Vec::new();
     for name in key.text.split('|') {
@@ -344,6 +350,7 @@ fn expand(value: &str, span: Span, build: &mut Build<'_>) -> Result<Vec<String>,
         });
         let Some(name) = name else {
             // A per cent sign that starts no placeholder.
+            build.charge(results.len().saturating_mul(before.len() + 1), span)?;
             results.iter_mut().for_each(|result| {
                 result.push_str(before);
                 result.push('%');
@@ -372,6 +379,7 @@ fn expand(value: &str, span: Span, build: &mut Build<'_>) -> Result<Vec<String>,
             .collect();
         rest = body.get(name.len() + 1..).unwrap_or("");
     }
+    build.charge(results.len().saturating_mul(rest.len()), span)?;
     results.iter_mut().for_each(|result| result.push_str(rest));
     Ok(results)
 }

@@ -4,6 +4,8 @@
 //! to all that follow, `repeat` is the document before with changes, `reset` forgets the global
 //! part. Maps are merged key by key, anything else is replaced by the later one.
 
+use std::collections::HashMap;
+
 use super::fault::Fault;
 use super::yaml::{Kind, Node};
 
@@ -82,14 +84,13 @@ impl Collection {
 fn merge(base: Node, over: Node) -> Node {
     match (base.kind, over.kind) {
         (Kind::Map(mut entries), Kind::Map(more)) => {
+            let places: HashMap<String, usize> =
+                entries.iter().enumerate().map(|(at, (key, _))| (key.text.clone(), at)).collect();
             for (key, value) in more {
-                match entries.iter_mut().find(|(name, _)| name.text == key.text) {
+                match places.get(&key.text).and_then(|at| entries.get_mut(*at)) {
                     Some(entry) => {
-                        let old = std::mem::replace(
-                            &mut entry.1,
-                            Node { span: key.span, kind: Kind::List(Vec::new()) },
-                        );
-                        entry.1 = merge(old, value);
+                        let empty = Node { span: key.span, kind: Kind::List(Vec::new()) };
+                        entry.1 = merge(std::mem::replace(&mut entry.1, empty), value);
                     }
                     None => entries.push((key, value)),
                 }

@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
+use super::detection::count;
 use super::ir::{
     Correlation, Document, Expr, Filter, FilterRules, Logsource, Rule, RuleError, Severity, Source, Span,
 };
+
+/// Nodes that all filters together may add to rules: each rule gets its own copy.
+pub const FILTERED_NODES_MAX: usize = 5_000_000;
 
 /// Rules and correlations in the order in which their documents came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,8 +64,9 @@ impl RuleSet {
             }
         }
         let names = by_name(&set.rules);
+        let mut nodes = 0;
         for filter in &filters {
-            apply(filter, &mut set.rules, &names, &mut errors);
+            apply(filter, &mut set.rules, &names, &mut nodes, &mut errors);
         }
         (set, errors)
     }
@@ -82,9 +87,10 @@ fn apply(
     filter: &Filter,
     rules: &mut [Rule],
     names: &HashMap<String, Vec<usize>>,
+    nodes: &mut usize,
     errors: &mut Vec<RuleError>,
 ) {
-    let mut notice = |span: Span, message: String| {
+    let mut report = |severity: Severity, span: Span, message: String| {
         errors.push(RuleError {
             file: filter.source.file.clone(),
             span,
@@ -92,7 +98,7 @@ fn apply(
             help: None,
             rule_id: filter.id.clone(),
             rule_title: Some(filter.title.clone()),
-            severity: Severity::Notice,
+            severity,
         });
     };
     let mut wanted: Vec<usize> = match &filter.rules {
@@ -103,13 +109,18 @@ fn apply(
             let mut wanted = Vec::new();
             for (name, span) in list {
                 let Some(found) = names.get(&name.to_lowercase()) else {
-                    notice(*span, format!("the filter names `{name}`, and no such rule is loaded"));
+                    report(
+                        Severity::Notice,
+                        *span,
+                        format!("the filter names `{name}`, and no such rule is loaded"),
+                    );
                     continue;
                 };
                 for at in found {
                     match rules.get(*at) {
                         Some(rule) if within(&rule.logsource, &filter.logsource) => wanted.push(*at),
-                        _ => notice(
+                        _ => report(
+                            Severity::Notice,
                             *span,
                             format!("the filter is not applied to `{name}`: the rule has another log source"),
                         ),
@@ -121,6 +132,15 @@ fn apply(
     };
     wanted.sort_unstable();
     wanted.dedup();
+    let copies = wanted.len().saturating_mul(count(&filter.expr));
+    if nodes.saturating_add(copies) > FILTERED_NODES_MAX {
+        let message = format!(
+            "the filter is not applied: filters would add more than {FILTERED_NODES_MAX} nodes in all to the rules"
+        );
+        report(Severity::Error, filter.source.span, message);
+        return;
+    }
+    *nodes += copies;
     for at in wanted {
         if let Some(rule) = rules.get_mut(at) {
             let own = std::mem::replace(&mut rule.expr, Expr::Const(false));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use palisade_rules::sigma::yaml::{self, Kind};
-use palisade_rules::sigma::{fuzz, parse_str};
+use palisade_rules::sigma::{RuleSet, fuzz, parse_str};
 
 use crate::sigma::{options, wrap};
 
@@ -179,4 +179,77 @@ fn mutated_texts_never_panic() {
         }
         fuzz(&data);
     }
+}
+
+#[test]
+fn texts_of_full_size_end_in_linear_time() {
+    // Each unit is repeated up to the limit: work that grew with the square would not end today.
+    let units = [
+        "a: b\n",
+        "- ",
+        "- a\n",
+        "? ",
+        "&a ",
+        "!a ",
+        "!<a>",
+        "# c\n",
+        "a ",
+        "'a\n\n",
+        "\"\\n",
+        "\"a\n",
+        "[",
+        "{a",
+        "a,",
+        "{",
+        ": ",
+        "---\n",
+        "--- a\n",
+        "...\n",
+        "%a\n",
+        "*a ",
+        "|\n",
+        "a: |\n  b\n",
+        "- |\n\n",
+        "> a\n",
+        "\t",
+        "\u{feff}",
+        "é",
+        "\r",
+        "[a,",
+        "- [a]\n",
+        "? a\n",
+        "a:\n- ",
+        "--- {a: &x b, c: *x}\n",
+    ];
+    for unit in units {
+        let text = unit.repeat(yaml::TEXT_BYTES_MAX / unit.len());
+        let _ = parse_str("t.yml", &text, &options());
+    }
+}
+
+#[test]
+fn wide_texts_end_in_linear_time() {
+    let keys: String = (0..40_000).map(|n| format!("k{n}: v\n")).collect();
+    parse_str("t.yml", &format!("action: global\n{keys}---\n{keys}"), &options());
+    fails_with(
+        &wrap(&format!("s: {{'F{}': a}}\ncondition: s", "|contains".repeat(400_000))),
+        "more than 16 modifiers",
+    );
+    let value = format!("{}{}", "%nets%".repeat(14), "%".repeat(30_000));
+    fails_with(&wrap(&format!("s: {{'F|expand': '{value}'}}\ncondition: s")), "expand to more than");
+}
+
+#[test]
+fn filters_do_not_multiply() {
+    let rules = format!("{}---\n", wrap("s: {F: a}\ncondition: s")).repeat(200);
+    let values = "b,".repeat(50_000);
+    let filter = wrap(&format!("s: {{F: [{values}]}}\ncondition: not s"))
+        .replace("detection:", "filter:\n  rules: any");
+    let (documents, errors) = parse_str("t.yml", &format!("{rules}{filter}"), &options());
+    assert!(errors.is_empty(), "{errors:#?}");
+    let (set, errors) = RuleSet::assemble(documents);
+    assert_eq!(set.rules.len(), 200);
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].message.contains("nodes in all"), "{errors:#?}");
+    assert!(set.rules.iter().all(|rule| rule.filters.is_empty()));
 }
