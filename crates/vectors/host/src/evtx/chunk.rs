@@ -135,7 +135,9 @@ impl<'a, 's> Reader<'a, 's> {
         let code = ProblemCode::DamagedRecord;
         match outcome {
             Outcome::Row => {}
-            Outcome::Partial => self.trouble.add(code, here, "a record is damaged; what could be followed was read"),
+            Outcome::Partial => {
+                self.trouble.add(code, here, "a record is damaged; what could be followed was read")
+            }
             Outcome::Cut => self.trouble.add(
                 ProblemCode::Limit,
                 here,

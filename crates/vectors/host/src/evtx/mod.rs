@@ -27,9 +27,7 @@ mod value;
 use std::io::Read;
 use std::ops::ControlFlow;
 
-use palisade_model::{
-    Batch, Buffers, Catalogue, Fields, Origin, Problem, Projection, RowBatch, SourceId,
-};
+use palisade_model::{Batch, Buffers, Catalogue, Fields, Origin, Problem, Projection, RowBatch, SourceId};
 
 use crate::{Context, Piece, Sink};
 

@@ -178,7 +178,8 @@ impl Rows {
         }
     }
 
-    /// Gathers the values of BinXML at `at`.
+    /// Gathers the values of BinXML at `at`: template instances and elements, one after the
+    /// other (a value may hold `EventData` and `RenderingInfo`).
     fn fragment(&mut self, g: Gather<'_>, mut at: usize, zone: Zone, depth: usize) {
         if depth > MAX_NESTING {
             self.cut = true;
@@ -188,33 +189,45 @@ impl Rows {
             self.damaged = true;
             return;
         };
-        if record.get(at) == Some(&0x0f) {
-            at += 4;
-        }
-        match record.get(at) {
-            Some(0x0c) => self.instance(g, at, zone, depth),
-            Some(0x01 | 0x41) => {
-                let program =
-                    self.code.compile(g.chunk, at..g.end, zone, false, &mut self.names, g.context.fields);
-                self.damaged |= program.damaged;
-                let none = self.subs.len();
-                self.run(g, program, none..none, depth);
-            }
-            // An empty fragment is no damage.
-            Some(0) | None => {}
-            Some(_) => self.damaged = true,
+        loop {
+            // Every arm goes forward, so the loop ends with the record.
+            at = match record.get(at) {
+                Some(0x0f) => at + 4,
+                Some(0x0c) => match self.instance(g, at, zone, depth) {
+                    Some(end) => end,
+                    None => return,
+                },
+                Some(0x01 | 0x41) => {
+                    let (names, fields) = (&mut self.names, g.context.fields);
+                    let (program, end) = self.code.compile(g.chunk, at..g.end, zone, false, names, fields);
+                    let none = self.subs.len();
+                    self.run(g, program, none..none, depth);
+                    self.damaged |= program.damaged;
+                    if program.damaged {
+                        return;
+                    }
+                    end
+                }
+                // The end token, or the end of the bytes.
+                Some(0) | None => return,
+                Some(_) => {
+                    self.damaged = true;
+                    return;
+                }
+            };
         }
     }
 
-    fn instance(&mut self, g: Gather<'_>, at: usize, zone: Zone, depth: usize) {
+    /// Gathers the values of a template instance; returns where it ends.
+    fn instance(&mut self, g: Gather<'_>, at: usize, zone: Zone, depth: usize) -> Option<usize> {
         if depth > MAX_NESTING {
             self.cut = true;
-            return;
+            return None;
         }
         let record = g.chunk.get(..g.end).unwrap_or(&[]);
         let Some(instance) = template::instance(record, at, &mut self.subs) else {
             self.damaged = true;
-            return;
+            return None;
         };
         self.damaged |= instance.short;
         let (names, fields) = (&mut self.names, g.context.fields);
@@ -224,8 +237,12 @@ impl Rows {
             Some(p) if p.id == instance.id || !g.strict => {
                 self.damaged |= p.damaged || p.id != instance.id;
                 self.run(g, p, instance.subs, depth);
+                Some(instance.end)
             }
-            _ => self.damaged = true,
+            _ => {
+                self.damaged = true;
+                None
+            }
         }
     }
 
@@ -243,7 +260,9 @@ impl Rows {
                     Some(Part::Value { index, optional }) => {
                         self.value(g, op, &subs, index, optional, depth);
                     }
-                    Some(Part::Instance(at)) => self.instance(g, at as usize, op.inner, depth + 1),
+                    Some(Part::Instance(at)) => {
+                        self.instance(g, at as usize, op.inner, depth + 1);
+                    }
                     None => {}
                 },
                 _ => self.mixed(g, op, &subs, depth),
@@ -308,7 +327,9 @@ impl Rows {
                         self.fragment(Gather { end, ..g }, sub.start as usize, op.inner, depth + 1);
                     }
                 }
-                Some(Part::Instance(at)) => self.instance(g, at as usize, op.inner, depth + 1),
+                Some(Part::Instance(at)) => {
+                    self.instance(g, at as usize, op.inner, depth + 1);
+                }
                 Some(Part::Text(..)) => dropped = false,
                 None => {}
             }
@@ -412,13 +433,7 @@ impl Rows {
         stream.map_or_else(|| catalogue.product("windows"), |s| catalogue.shape(s, event_id))
     }
 
-    fn write(
-        &mut self,
-        chunk: &[u8],
-        shape: ShapeId,
-        context: Context<'_>,
-        builder: &mut RowBuilder<'_>,
-    ) {
+    fn write(&mut self, chunk: &[u8], shape: ShapeId, context: Context<'_>, builder: &mut RowBuilder<'_>) {
         let projection = context.projection;
         let (kept, all) = (projection.kept(shape), projection.text(shape));
         let wanted = |field: FieldId| {
@@ -463,6 +478,11 @@ impl Rows {
                     self.write_content(chunk, item.content, &mut text)
                 };
                 let range = base + start..base + text.len();
+                if written == Written::Blank && pass == Class::System {
+                    // A lone NUL: as good as an absent attribute.
+                    text.push(b'\n');
+                    continue;
+                }
                 let field = if shadowed { all.then_some(FieldId::NONE) } else { wanted(name.field) };
                 cell(builder, field, written, range.clone());
                 if name.hashes && written == Written::Text {
@@ -513,21 +533,15 @@ impl Rows {
     }
 
     /// Writes `Name: `. A name with substitutions in it is spelled now and looked up by text.
-    fn write_name(
-        &mut self,
-        chunk: &[u8],
-        item: Item,
-        name: &mut Name,
-        fields: &Fields,
-        text: &mut Vec<u8>,
-    ) {
+    fn write_name(&mut self, chunk: &[u8], item: Item, name: &mut Name, fields: &Fields, text: &mut Vec<u8>) {
         let dynamic = item.dynamic.and_then(|i| self.dynamic.get(i as usize)).copied();
         if let Some((parts, subs)) = dynamic {
             let mut spelled = std::mem::take(&mut self.name);
             spelled.clear();
             self.write_content(chunk, Content::Parts { parts, subs }, &mut spelled);
             spelled.retain(|b| *b != b' ');
-            name.field = std::str::from_utf8(&spelled).ok().and_then(|n| fields.id(n)).unwrap_or(FieldId::NONE);
+            name.field =
+                std::str::from_utf8(&spelled).ok().and_then(|n| fields.id(n)).unwrap_or(FieldId::NONE);
             name.hashes = spelled == b"Hashes";
             text.extend_from_slice(&spelled);
             self.name = spelled;
@@ -555,7 +569,9 @@ impl Rows {
                         Part::Text(start, len) => text.extend_from_slice(self.code.text(start, len)),
                         Part::Value { index, .. } => {
                             let i = subs.0 as usize + usize::from(index);
-                            let Some(sub) = self.subs.get(i).filter(|_| i < subs.1 as usize) else { continue };
+                            let Some(sub) = self.subs.get(i).filter(|_| i < subs.1 as usize) else {
+                                continue;
+                            };
                             if text.len() - from > MAX_ROW_BYTES {
                                 break;
                             }

@@ -159,10 +159,6 @@ impl Code {
         self.tokens = 0;
     }
 
-    pub fn ops(&self, program: Program) -> &[Op] {
-        self.ops.get(program.ops.0 as usize..program.ops.1 as usize).unwrap_or(&[])
-    }
-
     pub fn op(&self, at: usize) -> Option<Op> {
         self.ops.get(at).copied()
     }
@@ -197,13 +193,14 @@ impl Code {
         let size = u32_at(chunk, at + 20)? as usize;
         let start = at + 24;
         let end = start.saturating_add(size).min(chunk.len());
-        let mut program = self.compile(chunk, start..end, zone, true, names, fields);
+        let (mut program, _) = self.compile(chunk, start..end, zone, true, names, fields);
         program.id = id;
         self.programs.insert((offset, zone), program);
         Some(program)
     }
 
-    /// Compiles BinXML at a range. `in_template`: elements carry a dependency id.
+    /// Compiles the element or fragment at a range; also returns where it ends.
+    /// `in_template`: elements carry a dependency id.
     pub fn compile(
         &mut self,
         chunk: &[u8],
@@ -212,7 +209,7 @@ impl Code {
         in_template: bool,
         names: &mut Names,
         fields: &Fields,
-    ) -> Program {
+    ) -> (Program, usize) {
         let first = self.ops.len() as u32;
         self.frames.clear();
         self.pending.clear();
@@ -229,7 +226,8 @@ impl Code {
         };
         let clean = compiler.run().is_some();
         compiler.finish();
-        Program { ops: (first, self.ops.len() as u32), id: 0, damaged: !clean }
+        let end = compiler.at;
+        (Program { ops: (first, self.ops.len() as u32), id: 0, damaged: !clean }, end)
     }
 }
 

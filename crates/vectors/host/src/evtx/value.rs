@@ -22,6 +22,7 @@ pub(super) mod ty {
     pub const F32: u8 = 0x0b;
     pub const F64: u8 = 0x0c;
     pub const BOOL: u8 = 0x0d;
+    #[cfg(test)]
     pub const BINARY: u8 = 0x0e;
     pub const GUID: u8 = 0x0f;
     pub const SIZE: u8 = 0x10;

@@ -7,16 +7,14 @@ use std::path::{Path, PathBuf};
 
 use palisade_host::{Context, Format, Piece, Scratch, json};
 use palisade_model::{
-    Batch, Buffers, Catalogue, FieldId, FieldSet, Fields, FieldsBuilder, Origin, Problem, Projection, RowBatch,
-    RowHeader, SourceId, Value,
+    Batch, Buffers, Catalogue, FieldId, FieldSet, Fields, FieldsBuilder, Origin, Problem, Projection,
+    RowBatch, RowHeader, SourceId, Value,
 };
 
 /// Where test data lies; `None`, loudly, when it is absent.
 pub fn data_dir() -> Option<PathBuf> {
-    let dir = std::env::var_os("PALISADE_TEST_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/data"),
-        PathBuf::from,
-    );
+    let dir = std::env::var_os("PALISADE_TEST_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/data"), PathBuf::from);
     if dir.join("host/evtx-odd.tar.zst").exists() {
         return Some(dir);
     }
@@ -168,13 +166,6 @@ impl Setup {
             }
             batch.into_buffers()
         };
-        palisade_host::read(
-            piece,
-            self.context(),
-            SourceId(0),
-            &Origin::file("log.evtx"),
-            scratch,
-            &mut sink,
-        )
+        palisade_host::read(piece, self.context(), SourceId(0), &Origin::file("log.evtx"), scratch, &mut sink)
     }
 }
