@@ -100,6 +100,8 @@ struct DialectToml {
     #[serde(default)]
     rename: BTreeMap<String, String>,
     #[serde(default)]
+    fallback: BTreeMap<String, String>,
+    #[serde(default)]
     strip_prefix: String,
     #[serde(default)]
     strip_spaces: bool,
@@ -111,7 +113,6 @@ pub(super) type Signs = [u64; MAX_SIGNS as usize / 64];
 /// What reading a record of one dialect needs beside the trie.
 #[derive(Debug, Default)]
 pub(super) struct Dialect {
-    pub name: String,
     require: Signs,
     any: Signs,
     pub product: Option<String>,
@@ -121,6 +122,8 @@ pub(super) struct Dialect {
     pub windows: bool,
     /// Holds text that must be looked into.
     pub embeds: bool,
+    /// Has lists of name-value pairs.
+    pub names_pairs: bool,
     /// Its arrays hold records.
     pub wraps: bool,
 }
@@ -148,8 +151,8 @@ impl DialectSet {
 
     /// Adds the dialects of one file, after those of earlier files: the first that fits wins.
     pub fn add(&mut self, file: &str, text: &str) -> Result<(), DialectError> {
-        let parsed: FileToml = toml::from_str(text)
-            .map_err(|e| DialectError::Toml { file: file.into(), error: Box::new(e) })?;
+        let parsed: FileToml =
+            toml::from_str(text).map_err(|e| DialectError::Toml { file: file.into(), error: Box::new(e) })?;
         self.file = file.into();
         if self.dialects.len() + parsed.dialect.len() > MAX_DIALECTS {
             return Err(DialectError::Limit { file: file.into(), what: "dialects", limit: MAX_DIALECTS });
@@ -184,7 +187,7 @@ impl DialectSet {
             strip_spaces |= d.strip_spaces;
             closed.push(merge(&self.file, &mut b, fields, tag as u8, d)?);
         }
-        closed.push(Dialect { name: "unrecognised".into(), ..Dialect::default() });
+        closed.push(Dialect::default());
         Ok(Dialects {
             trie: b.close(strip_spaces),
             dialects: closed,
@@ -250,7 +253,7 @@ fn merge(
 ) -> Result<Dialect, DialectError> {
     let limit =
         || DialectError::Limit { file: file.into(), what: "signs of dialects", limit: MAX_SIGNS.into() };
-    let mut signs = |b: &mut Builder, paths: &[String]| -> Result<Signs, DialectError> {
+    let signs = |b: &mut Builder, paths: &[String]| -> Result<Signs, DialectError> {
         let mut signs = Signs::default();
         for path in paths {
             let nodes = b.path(ROOT, path);
@@ -308,6 +311,11 @@ fn merge(
                 add(path, What::Renamed(id));
             }
         }
+        for (name, path) in &d.fallback {
+            if let Some(id) = fields.id(name) {
+                add(path, What::Fallback(id));
+            }
+        }
         for (i, path) in d.time.iter().enumerate() {
             add(path, What::Time { order: i.min(99) as u8, local: !is_utc(path) });
         }
@@ -337,7 +345,6 @@ fn merge(
     // Windows dialects are those that have event numbers.
     let windows = d.product.as_deref() == Some("windows") || d.product.is_none() && !d.event_id.is_empty();
     Ok(Dialect {
-        name: d.name.clone(),
         require,
         any,
         product: d.product.clone().or_else(|| windows.then(|| "windows".into())),
@@ -345,6 +352,7 @@ fn merge(
         stream_prefix: d.stream_prefix.clone(),
         windows,
         embeds: !(d.xml.is_empty() && d.json.is_empty() && d.audit.is_empty() && d.named.is_empty()),
+        names_pairs: !d.named.is_empty(),
         wraps: !d.records.is_empty(),
     })
 }

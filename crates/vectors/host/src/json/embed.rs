@@ -3,6 +3,9 @@
 //! Whatever is found becomes entries like those of the scan, as if the text had been
 //! an object at its place. One level only: text in such text stays text.
 
+use std::collections::HashSet;
+use std::ops::Range;
+
 use palisade_model::RowBuilder;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -109,7 +112,9 @@ fn open(
             }
             ("Provider", "Name") => put(trie, base, "Provider_Name", &value, true, builder, found),
             ("TimeCreated", "SystemTime") => system.time = Some(value.into_owned()),
-            ("Execution", "ProcessID") => put(trie, base, "Execution_ProcessID", &value, true, builder, found),
+            ("Execution", "ProcessID") => {
+                put(trie, base, "Execution_ProcessID", &value, true, builder, found)
+            }
             ("Security", "UserID" | "UserId") => {
                 put(trie, base, "Security_UserID", &value, true, builder, found);
             }
@@ -240,8 +245,10 @@ pub(super) fn audit(
 
 /// The text behind a hex-encoded value of a field that may be encoded.
 fn untrusted(key: &str, value: &str) -> Option<String> {
-    let argument = key.strip_prefix('a').is_some_and(|n| n.bytes().next().is_some_and(|b| b.is_ascii_digit()));
-    let may = argument || matches!(key, "proctitle" | "exe" | "comm" | "name" | "cwd" | "cmd" | "key" | "data");
+    let argument =
+        key.strip_prefix('a').is_some_and(|n| n.bytes().next().is_some_and(|b| b.is_ascii_digit()));
+    let may =
+        argument || matches!(key, "proctitle" | "exe" | "comm" | "name" | "cwd" | "cmd" | "key" | "data");
     if !may || value.len() < 4 || !value.len().is_multiple_of(2) {
         return None;
     }
@@ -257,9 +264,18 @@ fn untrusted(key: &str, value: &str) -> Option<String> {
 }
 
 /// Reads a list of `{Name, Value}` pairs that lies in the arena at `from`: each value
-/// counts as a field named after its pair, below the list's own name.
-pub(super) fn named(trie: &Trie, base: NodeId, arena: &str, from: usize, end: usize, found: &mut Found) {
-    let Some(text) = arena.get(from..end) else { return };
+/// counts as a field named after its pair, below the list's own name, unless the record
+/// has that very path (`taken`): `Parameters.Name` stays the names of the pairs.
+pub(super) fn named(
+    trie: &Trie,
+    base: NodeId,
+    arena: &str,
+    range: Range<usize>,
+    taken: &HashSet<NodeId, foldhash::fast::FixedState>,
+    found: &mut Found,
+) {
+    let from = range.start;
+    let Some(text) = arena.get(range) else { return };
     let Ok(list) = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(text) else { return };
     for pair in list.iter().take(MAX_VALUES) {
         let Ok(members) = serde_json::from_str::<
@@ -273,6 +289,9 @@ pub(super) fn named(trie: &Trie, base: NodeId, arena: &str, from: usize, end: us
         let value = of(&["Value", "value", "stringValue", "intValue", "boolValue", "multiValue", "NewValue"]);
         let Some(value) = value else { continue };
         let node = trie.child(base, &name);
+        if node == super::trie::DEAD || taken.contains(&node) {
+            continue;
+        }
         let raw = value.get();
         // `raw` is a slice of `text`: its place in the arena follows from the addresses.
         let at = from + (raw.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);

@@ -1,6 +1,6 @@
 //! From a line to a row: dialect, shape, time, and the cells that the shape wants.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use memchr::{memchr, memrchr};
@@ -22,6 +22,12 @@ pub const MAX_WRAPPERS: usize = 4;
 
 /// Most stream names whose routing is remembered.
 const MAX_STREAMS: usize = 1_024;
+
+/// Which place of a field counts, if a record has several.
+const RENAMED: u8 = 0;
+const MOUNTED: u8 = 1;
+const FALLBACK: u8 = 2;
+const NATIVE: u8 = 3;
 
 /// What one thread keeps between pieces. It belongs to one [`Context`]: its memory of
 /// keys and streams is void for another.
@@ -302,7 +308,7 @@ impl Reader<'_, '_, '_, '_> {
 
     /// Looks into texts that hold records, adding to what the scan found. The row's
     /// searchable text is then a copy that shows them unescaped.
-    fn unfold(&mut self, tag: u8, raw: &mut Range<usize>) -> System {
+    fn unfold(&mut self, tag: u8, dialect: &Dialect, raw: &mut Range<usize>) -> System {
         let mut system = System::default();
         let trie = &self.dialects.trie;
         let mut copied = false;
@@ -313,7 +319,8 @@ impl Reader<'_, '_, '_, '_> {
                 _ => continue,
             };
             for what in kinds {
-                let text_wanted = matches!(what, What::Xml | What::Json | What::Audit) && e.kind == Kind::Text;
+                let text_wanted =
+                    matches!(what, What::Xml | What::Json | What::Audit) && e.kind == Kind::Text;
                 if text_wanted {
                     if !copied {
                         copied = true;
@@ -342,13 +349,8 @@ impl Reader<'_, '_, '_, '_> {
                         }
                         What::Xml if text.contains('<') => {
                             arena.push('\n');
-                            let said = embed::xml(
-                                trie,
-                                e.node,
-                                &text,
-                                &mut self.builder,
-                                &mut self.scratch.found,
-                            );
+                            let said =
+                                embed::xml(trie, e.node, &text, &mut self.builder, &mut self.scratch.found);
                             system = System {
                                 channel: said.channel.or(system.channel),
                                 event_id: said.event_id.or(system.event_id),
@@ -357,13 +359,8 @@ impl Reader<'_, '_, '_, '_> {
                         }
                         What::Audit if text.contains("audit(") => {
                             arena.push('\n');
-                            let time = embed::audit(
-                                trie,
-                                e.node,
-                                &text,
-                                &mut self.builder,
-                                &mut self.scratch.found,
-                            );
+                            let time =
+                                embed::audit(trie, e.node, &text, &mut self.builder, &mut self.scratch.found);
                             if time.is_some() {
                                 system.time = time;
                                 system.channel = Some("auditd".into());
@@ -374,12 +371,20 @@ impl Reader<'_, '_, '_, '_> {
                 }
             }
         }
+        if !dialect.names_pairs {
+            if copied {
+                raw.end = self.builder.arena().len();
+            }
+            return system;
+        }
         // Name-value lists, those of embedded records among them.
+        let taken: HashSet<u32, foldhash::fast::FixedState> =
+            self.scratch.found.entries.iter().map(|e| e.node).collect();
         for i in 0..self.scratch.found.entries.len() {
             let e = self.scratch.found.entries[i];
             if e.kind == Kind::Raw && self.uses(&e, tag).any(|w| w == What::Named) {
                 let (from, end) = (e.start as usize, e.end as usize);
-                embed::named(trie, e.node, self.builder.arena(), from, end, &mut self.scratch.found);
+                embed::named(trie, e.node, self.builder.arena(), from..end, &taken, &mut self.scratch.found);
             }
         }
         if copied {
@@ -404,7 +409,7 @@ impl Reader<'_, '_, '_, '_> {
         let offset = self.offset + (self.base + raw.start) as u64;
         let place = self.base + raw.start;
         let escaped = true;
-        let system = if dialect.embeds { self.unfold(tag, &mut raw) } else { System::default() };
+        let system = if dialect.embeds { self.unfold(tag, dialect, &mut raw) } else { System::default() };
 
         // First look: routing, and for each field the best-ranked place it has.
         let mut stream: Option<(u8, Entry)> = None;
@@ -430,9 +435,10 @@ impl Reader<'_, '_, '_, '_> {
                         plain && held.is_none_or(|(best, _)| order < best)
                     };
                     let (field, rank) = match u.what {
-                        What::Mounted(f) => (f, 0),
-                        What::Renamed(f) => (f, 1),
-                        What::Native(f) => (f, 2),
+                        What::Renamed(f) => (f, RENAMED),
+                        What::Mounted(f) => (f, MOUNTED),
+                        What::Fallback(f) => (f, FALLBACK),
+                        What::Native(f) => (f, NATIVE),
                         What::Time { order, local } => {
                             if plain && n_times < times.len() {
                                 times[n_times] = Some((order, local, *e));
@@ -565,7 +571,9 @@ impl Reader<'_, '_, '_, '_> {
                 }
                 used = true;
                 let is_hot = hot.contains(c.field);
-                if names.event_id == Some(c.field) && dialect.windows && event_id_cell(builder, c, e, event_id)
+                if names.event_id == Some(c.field)
+                    && dialect.windows
+                    && event_id_cell(builder, c, e, event_id)
                 {
                     continue;
                 }
@@ -603,7 +611,10 @@ impl Reader<'_, '_, '_, '_> {
 fn event_id_cell(builder: &mut RowBuilder<'_>, c: Candidate, e: &Entry, event_id: u32) -> bool {
     let text = builder.arena().get(e.start as usize..e.end as usize).unwrap_or("");
     let number = text.trim().parse::<i64>().unwrap_or(0);
-    if c.rank == 0 || matches!(e.kind, Kind::Raw) || number <= 0xFFFF || number & 0xFFFF != i64::from(event_id)
+    if c.rank == MOUNTED
+        || matches!(e.kind, Kind::Raw)
+        || number <= 0xFFFF
+        || number & 0xFFFF != i64::from(event_id)
     {
         return false;
     }

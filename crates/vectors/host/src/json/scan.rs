@@ -103,8 +103,7 @@ const NO_SLOT: u32 = u32::MAX;
 
 impl Default for KeyCache {
     fn default() -> Self {
-        let mut cache =
-            KeyCache { slots: Vec::new(), index: vec![NO_SLOT; MAX_KEYS * 2], text: Vec::new() };
+        let mut cache = KeyCache { slots: Vec::new(), index: vec![NO_SLOT; MAX_KEYS * 2], text: Vec::new() };
         cache.clear();
         cache
     }

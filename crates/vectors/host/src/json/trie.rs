@@ -24,10 +24,12 @@ pub(super) const ANY: u8 = u8::MAX;
 /// What a value at a position is good for, in records of one dialect (or of any).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum What {
-    /// A field under the record's mounted object: what rules mean first.
-    Mounted(FieldId),
-    /// A field that the dialect calls otherwise.
+    /// A field that the dialect calls otherwise: a record's body cannot replace it.
     Renamed(FieldId),
+    /// A field under the record's mounted object.
+    Mounted(FieldId),
+    /// A field that the dialect calls otherwise, unless the body has one of that name.
+    Fallback(FieldId),
     /// A field under its own name.
     Native(FieldId),
     /// The time; lower numbers are tried first. `local`: a time without zone is local time.
