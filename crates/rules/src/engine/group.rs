@@ -9,6 +9,7 @@ use super::field::{Effect, FieldBuilder, FieldMatcher};
 use super::keyword::Keywords;
 use super::lazy::{Computed, compare};
 use super::lower::{AtomId, AtomKind, Atoms, Node, Place};
+use super::memory::Memory;
 
 const NO_SLOT: u16 = u16::MAX;
 
@@ -60,6 +61,8 @@ pub(super) struct State {
     seen: Vec<u32>,
     woken: Vec<u32>,
     touched: Vec<AtomId>,
+    fired: Vec<AtomId>,
+    memory: Vec<Memory>,
     folded: String,
     raw: String,
 }
@@ -81,6 +84,7 @@ impl State {
         }
         if self.seen.len() < slots {
             self.seen.resize(slots, 0);
+            self.memory.resize_with(slots, Memory::default);
         }
         if self.woken.len() < rules {
             self.woken.resize(rules, 0);
@@ -278,13 +282,13 @@ impl Group {
         });
         for (slot, value) in values.iter() {
             state.seen[*slot as usize] = state.epoch;
-            self.scan_value(&self.slots[*slot as usize], *value, state);
+            self.scan_value(&self.slots[*slot as usize], *value, Some(*slot), state);
         }
         if let Some(keywords) = &self.keywords {
             let mut raw = std::mem::take(&mut state.raw);
             if keywords.may_match(batch.text(row), &mut raw) {
                 batch
-                    .scan_text(row, &mut |text| self.scan_value(&keywords.matcher, Value::Text(text), state));
+                    .scan_text(row, &mut |text| self.scan_value(&keywords.matcher, Value::Text(text), None, state));
             }
             state.raw = raw;
         }
@@ -313,8 +317,8 @@ impl Group {
         }
     }
 
-    fn scan_value(&self, matcher: &FieldMatcher, value: Value<'_>, state: &mut State) {
-        state.value_epoch += 1;
+    /// Sets what one value sets. `slot` is the field's, for the memory of values; keywords have none.
+    fn scan_value(&self, matcher: &FieldMatcher, value: Value<'_>, slot: Option<u16>, state: &mut State) {
         if let Some(atom) = matcher.exists {
             state.set(&self.atoms, atom);
         }
@@ -328,22 +332,20 @@ impl Group {
             state.set(&self.atoms, atom);
         }
         if matcher.reads_text {
-            let mut folded = std::mem::take(&mut state.folded);
-            folded.clear();
-            fold_into(text, &mut folded);
-            matcher.scan(&folded, |effect: Effect| {
-                let atom = effect.atom();
-                if !effect.is_trigger() {
-                    state.set(&self.atoms, atom);
-                } else if state.tried[atom as usize] != state.value_epoch {
-                    state.tried[atom as usize] = state.value_epoch;
-                    let computed = self.atoms[atom as usize].computed.as_ref();
-                    if computed.is_some_and(|c| c.holds(value, Some(&folded))) {
-                        state.set(&self.atoms, atom);
+            let mut memory = slot.and_then(|slot| state.memory.get_mut(slot as usize)).map(std::mem::take);
+            let known = memory.as_mut().and_then(|m| m.look_up(text));
+            match known {
+                Some(atoms) => atoms.iter().for_each(|atom| state.set(&self.atoms, *atom)),
+                None => {
+                    self.scan_text(matcher, value, text, state);
+                    if let Some(memory) = &mut memory {
+                        memory.keep(text, &state.fired);
                     }
                 }
-            });
-            state.folded = folded;
+            }
+            if let (Some(slot), Some(memory)) = (slot, memory) {
+                state.memory[slot as usize] = memory;
+            }
         }
         for atom in &matcher.unprompted {
             // Comparisons with another field need the whole row: they wake their rules, which ask.
@@ -358,6 +360,28 @@ impl Group {
                 }
             }
         }
+    }
+
+    /// Scans a text for every literal; `state.fired` holds the atoms it set.
+    fn scan_text(&self, matcher: &FieldMatcher, value: Value<'_>, text: &str, state: &mut State) {
+        state.value_epoch += 1;
+        let mut folded = std::mem::take(&mut state.folded);
+        folded.clear();
+        fold_into(text, &mut folded);
+        state.fired.clear();
+        matcher.scan(&folded, |effect: Effect| {
+            let atom = effect.atom();
+            if state.tried[atom as usize] == state.value_epoch {
+                return;
+            }
+            state.tried[atom as usize] = state.value_epoch;
+            let computed = self.atoms[atom as usize].computed.as_ref();
+            if !effect.is_trigger() || computed.is_some_and(|c| c.holds(value, Some(&folded))) {
+                state.fired.push(atom);
+                state.set(&self.atoms, atom);
+            }
+        });
+        state.folded = folded;
     }
 
     fn eval(&self, node: &Node, values: &[(u16, Value<'_>)], state: &mut State) -> bool {

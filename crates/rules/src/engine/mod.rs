@@ -19,6 +19,7 @@ mod keyword;
 mod lazy;
 mod literal;
 mod lower;
+mod memory;
 mod trie;
 
 use std::collections::{BTreeMap, HashMap};
