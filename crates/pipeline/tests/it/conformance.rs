@@ -6,7 +6,8 @@ use crate::data;
 
 /// Published counts that two independent engines contradict in the same way (each says
 /// 3 where 1 is published): the records are there, so the engine is not bent to them.
-const WRONG_COUNTS: [&str; 2] = ["0b9ad457-2554-44c1-82c2-d56a99c42377", "8fbf3271-1ef6-4e94-8210-03c2317947f6"];
+const WRONG_COUNTS: [&str; 2] =
+    ["0b9ad457-2554-44c1-82c2-d56a99c42377", "8fbf3271-1ef6-4e94-8210-03c2317947f6"];
 
 fn published() -> Option<Knowledge> {
     let sigma = data("host/sigma")?;

@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::{Anchored, MatchKind, dfa, nfa};
 
 use crate::sigma::fold::fold;
 use crate::sigma::ir::{Piece, Test, TextKind};
@@ -56,7 +57,7 @@ pub(super) struct FieldMatcher {
     exact_lengths: u64,
     prefix: Trie,
     suffix: Trie,
-    contains: Option<AhoCorasick>,
+    contains: Contains,
     contains_effects: Vec<Box<[Effect]>>,
     /// Set by any value that is not null.
     pub(super) any: Option<AtomId>,
@@ -130,23 +131,22 @@ impl FieldBuilder {
         matcher.suffix = Trie::new(self.suffix);
         if !self.contains.is_empty() {
             let bytes: usize = self.contains.keys().map(String::len).sum();
-            let kind = if bytes <= DFA_PATTERN_BYTES {
-                AhoCorasickKind::DFA
-            } else {
-                AhoCorasickKind::ContiguousNFA
-            };
             // Building fails only beyond 2^31 states, which the limits on rule files exclude.
-            matcher.contains = AhoCorasick::builder()
-                .match_kind(MatchKind::Standard)
-                .kind(Some(kind))
-                .build(self.contains.keys())
-                .ok();
+            matcher.contains = if bytes <= DFA_PATTERN_BYTES {
+                let mut builder = dfa::Builder::new();
+                let built = builder.match_kind(MatchKind::Standard).build(self.contains.keys());
+                built.map_or(Contains::Nothing, |a| Contains::Fast(Box::new(a)))
+            } else {
+                let mut builder = nfa::contiguous::Builder::new();
+                let built = builder.match_kind(MatchKind::Standard).build(self.contains.keys());
+                built.map_or(Contains::Nothing, |a| Contains::Compact(Box::new(a)))
+            };
             matcher.contains_effects = self.contains.into_values().map(Into::into).collect();
         }
         matcher.reads_text = !matcher.exact.is_empty()
             || !matcher.prefix.is_empty()
             || !matcher.suffix.is_empty()
-            || matcher.contains.is_some();
+            || !matches!(matcher.contains, Contains::Nothing);
         matcher
     }
 }
@@ -166,11 +166,38 @@ impl FieldMatcher {
         if !self.prefix.is_empty() {
             self.prefix.walk(folded.bytes(), |e| hit(Effect(e)));
         }
-        if let Some(contains) = &self.contains {
-            for m in contains.find_overlapping_iter(folded) {
-                if let Some(effects) = self.contains_effects.get(m.pattern().as_usize()) {
-                    effects.iter().for_each(|e| hit(*e));
-                }
+        let mut found = |pattern: usize| {
+            if let Some(effects) = self.contains_effects.get(pattern) {
+                effects.iter().for_each(|e| hit(*e));
+            }
+        };
+        match &self.contains {
+            Contains::Nothing => {}
+            Contains::Fast(automaton) => every_match(automaton.as_ref(), folded, &mut found),
+            Contains::Compact(automaton) => every_match(automaton.as_ref(), folded, &mut found),
+        }
+    }
+}
+
+/// Substring automata of one field.
+#[derive(Debug, Default)]
+enum Contains {
+    #[default]
+    Nothing,
+    Fast(Box<dfa::DFA>),
+    Compact(Box<nfa::contiguous::NFA>),
+}
+
+/// Calls `found` with every pattern at every place, overlapping ones included: one step per byte.
+#[inline]
+fn every_match<A: Automaton>(automaton: &A, text: &str, found: &mut impl FnMut(usize)) {
+    // Fails only for automata built without unanchored search, which is the default.
+    let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
+    for byte in text.bytes() {
+        state = automaton.next_state(Anchored::No, state, byte);
+        if automaton.is_special(state) && automaton.is_match(state) {
+            for i in 0..automaton.match_len(state) {
+                found(automaton.match_pattern(state, i).as_usize());
             }
         }
     }

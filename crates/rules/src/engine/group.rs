@@ -287,8 +287,9 @@ impl Group {
         if let Some(keywords) = &self.keywords {
             let mut raw = std::mem::take(&mut state.raw);
             if keywords.may_match(batch.text(row), &mut raw) {
-                batch
-                    .scan_text(row, &mut |text| self.scan_value(&keywords.matcher, Value::Text(text), None, state));
+                batch.scan_text(row, &mut |text| {
+                    self.scan_value(&keywords.matcher, Value::Text(text), None, state)
+                });
             }
             state.raw = raw;
         }

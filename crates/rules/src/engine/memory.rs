@@ -11,7 +11,7 @@ use super::lower::AtomId;
 const PLACES: usize = 256;
 
 /// Longer values are rarely met again and would take too much room.
-const MAX_BYTES: usize = 256;
+const MAX_BYTES: usize = 1_024;
 
 /// Values that set more atoms than this are scanned each time.
 const MAX_ATOMS: usize = 64;
