@@ -11,7 +11,7 @@ use palisade_model::{Catalogue, FieldId, Fields, RowBuilder, RowHeader, ShapeId,
 
 use super::bytes::{u16_at, u64_at};
 use super::names::{self, Name, Names};
-use super::template::{self, Class, Code, Op, Part, Program, Sub, Zone};
+use super::template::{self, Class, Code, Instance, Op, Part, Program, Sub, Zone};
 use super::value::{self, Written, ty};
 use crate::Context;
 
@@ -231,13 +231,13 @@ impl Rows {
         };
         self.damaged |= instance.short;
         let (names, fields) = (&mut self.names, g.context.fields);
-        let program = self.code.template(g.chunk, instance.definition, zone, names, fields);
-        match program {
+        let Instance { id, definition, subs, end, .. } = instance;
+        match self.code.template_of(g.chunk, id, definition, zone, names, fields) {
             // In slack a definition may have been overwritten by another: then nothing fits.
-            Some(p) if p.id == instance.id || !g.strict => {
-                self.damaged |= p.damaged || p.id != instance.id;
-                self.run(g, p, instance.subs, depth);
-                Some(instance.end)
+            Some((program, own)) if own || !g.strict => {
+                self.damaged |= program.damaged || !own;
+                self.run(g, program, subs, depth);
+                Some(end)
             }
             _ => {
                 self.damaged = true;

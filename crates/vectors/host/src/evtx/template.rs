@@ -144,6 +144,8 @@ pub(super) struct Code {
     /// Literal text, UTF-8.
     text: Vec<u8>,
     programs: HashMap<(u32, Zone), Program, foldhash::fast::FixedState>,
+    /// The same programs by the first bytes of their GUID, once an instance has vouched for it.
+    vouched: HashMap<(u32, Zone), Program, foldhash::fast::FixedState>,
     frames: Vec<Frame>,
     pending: Vec<Part>,
     tokens: u32,
@@ -156,6 +158,7 @@ impl Code {
         self.parts.clear();
         self.text.clear();
         self.programs.clear();
+        self.vouched.clear();
         self.tokens = 0;
     }
 
@@ -197,6 +200,32 @@ impl Code {
         program.id = id;
         self.programs.insert((offset, zone), program);
         Some(program)
+    }
+
+    /// The program for an instance of template `id`, defined at `offset`. A definition that is
+    /// overwritten or damaged is replaced by one of the same id from elsewhere in the chunk:
+    /// most records that an export left in slack come back this way. The flag tells whether
+    /// the program is the instance's own.
+    pub fn template_of(
+        &mut self,
+        chunk: &[u8],
+        id: u32,
+        offset: u32,
+        zone: Zone,
+        names: &mut Names,
+        fields: &Fields,
+    ) -> Option<(Program, bool)> {
+        let own = self.template(chunk, offset, zone, names, fields);
+        match own {
+            Some(p) if p.id == id && !p.damaged => {
+                self.vouched.insert((id, zone), p);
+                Some((p, true))
+            }
+            _ => match self.vouched.get(&(id, zone)) {
+                Some(p) => Some((*p, true)),
+                None => own.map(|p| (p, p.id == id)),
+            },
+        }
     }
 
     /// Compiles the element or fragment at a range; also returns where it ends.
