@@ -11,6 +11,7 @@ use palisade_model::{Buffers, Origin, ProblemCode, RowBuilder, SourceId};
 
 use super::bytes::{u32_at, u64_at};
 use super::row::{Outcome, Place, Rows};
+use super::template::Chunks;
 use super::trouble::Trouble;
 use super::{CHUNK_BYTES, CHUNK_HEADER_BYTES, CHUNK_MAGIC, RECORD_MAGIC};
 use crate::{Context, Sink};
@@ -26,6 +27,8 @@ const NO_CRC: u32 = 4;
 pub(super) struct Reader<'a, 's> {
     pub context: Context<'a>,
     pub source: SourceId,
+    /// All chunks of the piece: one may lend another a template that was lost.
+    pub piece: &'a [u8],
     pub rows: &'a mut Rows,
     pub trouble: Trouble<'a>,
     pub builder: RowBuilder<'a>,
@@ -38,6 +41,7 @@ impl<'a, 's> Reader<'a, 's> {
     pub fn new(
         context: Context<'a>,
         source: SourceId,
+        piece: &'a [u8],
         origin: &'a Origin,
         rows: &'a mut Rows,
         live: &'a mut Vec<(u64, u64)>,
@@ -45,7 +49,7 @@ impl<'a, 's> Reader<'a, 's> {
     ) -> Self {
         let builder = RowBuilder::new(source, context.catalogue, context.projection, Buffers::default());
         rows.next_piece(context.fields);
-        Reader { context, source, rows, trouble: Trouble::new(origin), builder, sink, live }
+        Reader { context, source, piece, rows, trouble: Trouble::new(origin), builder, sink, live }
     }
 
     /// Hands the batch over and starts the next with the buffers that come back.
@@ -130,11 +134,18 @@ impl<'a, 's> Reader<'a, 's> {
         };
         let body = at + 24..end.saturating_sub(4).max(at + 24).min(chunk.len());
         let place = Place { body, record, filetime, offset: offset + at as u64, recovered };
-        let outcome = self.rows.read(chunk, &place, self.context, &mut self.builder);
+        let outcome =
+            self.rows.read(Chunks { chunk, all: self.piece }, &place, self.context, &mut self.builder);
         let here = offset + at as u64;
         let code = ProblemCode::DamagedRecord;
         match outcome {
             Outcome::Row => {}
+            // Carved rows are marked as such; how they were read is no loss.
+            Outcome::Lent if recovered => {}
+            Outcome::Lent => {
+                let message = "a record's template is lost; one of the same id from elsewhere was used";
+                self.trouble.add(code, here, message);
+            }
             Outcome::Partial => {
                 self.trouble.add(code, here, "a record is damaged; what could be followed was read")
             }

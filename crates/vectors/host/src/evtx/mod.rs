@@ -78,7 +78,7 @@ pub fn read(
     sink: &mut Sink<'_>,
 ) -> Vec<Problem> {
     let Scratch { rows, live } = scratch;
-    let mut reader = chunk::Reader::new(context, source, origin, rows, live, sink);
+    let mut reader = chunk::Reader::new(context, source, &piece.data, origin, rows, live, sink);
     let mut offset = piece.offset;
     for chunk in piece.data.chunks(CHUNK_BYTES) {
         reader.chunk(chunk, offset);

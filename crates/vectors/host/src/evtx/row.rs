@@ -11,7 +11,7 @@ use palisade_model::{Catalogue, FieldId, Fields, RowBuilder, RowHeader, ShapeId,
 
 use super::bytes::{u16_at, u64_at};
 use super::names::{self, Name, Names};
-use super::template::{self, Class, Code, Instance, Op, Part, Program, Sub, Zone};
+use super::template::{self, Chunks, Class, Code, Fit, Instance, Op, Part, Program, Sub, Zone};
 use super::value::{self, Written, ty};
 use crate::Context;
 
@@ -37,6 +37,8 @@ pub(super) enum Outcome {
     Row,
     /// A row, but not all of the record could be followed.
     Partial,
+    /// A row, read with a template from elsewhere because its own is lost.
+    Lent,
     /// A row, cut at a limit.
     Cut,
     /// Nothing readable.
@@ -99,6 +101,7 @@ pub(super) struct Rows {
     has_provider: bool,
     damaged: bool,
     cut: bool,
+    lent: bool,
     chunk_items: usize,
     chunk_bytes: usize,
 }
@@ -136,7 +139,7 @@ impl Rows {
     /// Reads the record at `place` into a row of `builder`.
     pub fn read(
         &mut self,
-        chunk: &[u8],
+        Chunks { chunk, all }: Chunks<'_>,
         place: &Place,
         context: Context<'_>,
         builder: &mut RowBuilder<'_>,
@@ -149,8 +152,9 @@ impl Rows {
         self.has_provider = false;
         self.damaged = false;
         self.cut = false;
+        self.lent = false;
         let strict = place.recovered;
-        let record = Gather { chunk, end: place.body.end, strict, context };
+        let record = Gather { chunk, piece: all, end: place.body.end, strict, context };
         self.fragment(record, place.body.start, Zone::Document, 0);
         if self.items.is_empty() || (strict && self.damaged) {
             return Outcome::Nothing;
@@ -174,6 +178,7 @@ impl Rows {
         match (self.cut, self.damaged) {
             (true, _) => Outcome::Cut,
             (_, true) => Outcome::Partial,
+            _ if self.lent => Outcome::Lent,
             _ => Outcome::Row,
         }
     }
@@ -232,10 +237,12 @@ impl Rows {
         self.damaged |= instance.short;
         let (names, fields) = (&mut self.names, g.context.fields);
         let Instance { id, definition, subs, end, .. } = instance;
-        match self.code.template_of(g.chunk, id, definition, zone, names, fields) {
+        let piece = Chunks { chunk: g.chunk, all: g.piece };
+        match self.code.template_of(piece, id, definition, zone, names, fields) {
             // In slack a definition may have been overwritten by another: then nothing fits.
-            Some((program, own)) if own || !g.strict => {
-                self.damaged |= program.damaged || !own;
+            Some((program, fit)) if fit != Fit::Wrong || !g.strict => {
+                self.damaged |= program.damaged || fit == Fit::Wrong;
+                self.lent |= fit == Fit::Lent;
                 self.run(g, program, subs, depth);
                 Some(end)
             }
@@ -636,6 +643,8 @@ impl Rows {
 #[derive(Clone, Copy)]
 struct Gather<'a> {
     chunk: &'a [u8],
+    /// The piece the chunk is part of.
+    piece: &'a [u8],
     /// Where the record, or the nested fragment, ends.
     end: usize,
     /// The record is from slack: what it refers to must prove itself.
