@@ -11,6 +11,7 @@ use palisade_model::{Buffers, Origin, ProblemCode, RowBuilder, SourceId};
 
 use super::bytes::{u32_at, u64_at};
 use super::row::{Outcome, Place, Rows};
+use super::split::all_zero;
 use super::template::Chunks;
 use super::trouble::Trouble;
 use super::{CHUNK_BYTES, CHUNK_HEADER_BYTES, CHUNK_MAGIC, RECORD_MAGIC};
@@ -174,7 +175,7 @@ impl<'a, 's> Reader<'a, 's> {
     /// Reads what can be read between two whole records.
     fn damaged_zone(&mut self, chunk: &[u8], from: usize, to: usize, offset: u64) {
         let Some(zone) = chunk.get(from..to) else { return };
-        if zone.iter().all(|b| *b == 0) {
+        if all_zero(zone) {
             let message = "zeros stand where a chunk's records should be";
             self.trouble.add(ProblemCode::DamagedRecord, offset + from as u64, message);
             return;

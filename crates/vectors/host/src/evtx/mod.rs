@@ -11,7 +11,8 @@
 //!
 //! What this reader never does: build a tree, believe a length or an offset, stop at damage,
 //! or judge what it reads. Every loss is a Problem with its offset. The same bytes give the
-//! same rows, however the stream was cut.
+//! same rows on any thread in any order: the only thing chunks share is a template that one
+//! of them has lost, and they share it within their piece, which is always cut alike.
 //!
 //! The format: MS-EVEN6 (BinXML) and libyal's "Windows XML Event Log (EVTX)" description.
 
