@@ -21,8 +21,11 @@ const MAX_NESTING: usize = 8;
 const MAX_ITEMS: usize = 8_192;
 /// Most text of one record. 64 KiB of UTF-16 or binary stay far below.
 const MAX_ROW_BYTES: usize = 1 << 20;
-/// Most values gathered per chunk: what a chunk can hold, and room for shared templates.
-const MAX_ITEMS_PER_CHUNK: usize = 1 << 20;
+/// Most substitution values of one record, nested ones included.
+const MAX_SUBS: usize = 1 << 16;
+/// Most operations run per chunk: about twenty times what the densest real chunk needs. It
+/// bounds fragments that nest in one another many times over.
+const MAX_OPS_PER_CHUNK: usize = 1 << 20;
 /// Most text written per chunk. Real chunks give about 300 KiB.
 const MAX_BYTES_PER_CHUNK: usize = 32 << 20;
 /// Channels remembered per piece.
@@ -102,7 +105,7 @@ pub(super) struct Rows {
     damaged: bool,
     cut: bool,
     lent: bool,
-    chunk_items: usize,
+    chunk_ops: usize,
     chunk_bytes: usize,
 }
 
@@ -132,7 +135,7 @@ impl Rows {
     pub fn next_chunk(&mut self) {
         self.names.next_chunk();
         self.code.clear();
-        self.chunk_items = 0;
+        self.chunk_ops = 0;
         self.chunk_bytes = 0;
     }
 
@@ -225,7 +228,7 @@ impl Rows {
 
     /// Gathers the values of a template instance; returns where it ends.
     fn instance(&mut self, g: Gather<'_>, at: usize, zone: Zone, depth: usize) -> Option<usize> {
-        if depth > MAX_NESTING {
+        if depth > MAX_NESTING || self.subs.len() > MAX_SUBS {
             self.cut = true;
             return None;
         }
@@ -256,10 +259,11 @@ impl Rows {
     fn run(&mut self, g: Gather<'_>, program: Program, subs: Range<usize>, depth: usize) {
         for at in program.ops.0..program.ops.1 {
             let Some(op) = self.code.op(at as usize) else { return };
-            if self.items.len() >= MAX_ITEMS || self.chunk_items >= MAX_ITEMS_PER_CHUNK {
+            if self.items.len() >= MAX_ITEMS || self.chunk_ops >= MAX_OPS_PER_CHUNK {
                 self.cut = true;
                 return;
             }
+            self.chunk_ops += 1;
             match op.parts.1 - op.parts.0 {
                 0 => self.push(op, &subs, Content::Blank),
                 1 => match self.code.part(op.parts.0) {
@@ -374,7 +378,6 @@ impl Rows {
             Class::Unnamed => self.has_unnamed = true,
             _ => self.has_provider |= system == names::PROVIDER,
         }
-        self.chunk_items += 1;
         self.items.push(Item { name: op.name, dynamic, class, content });
     }
 

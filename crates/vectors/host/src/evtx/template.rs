@@ -25,6 +25,8 @@ const MAX_DEPTH: usize = 64;
 /// templates that overlap, which only damage and attackers make.
 const MAX_TOKENS: u32 = 1 << 18;
 
+/// Literal text kept per chunk. The text of a chunk's own templates is below 64 KiB.
+const MAX_LITERALS: usize = 4 << 20;
 /// Templates remembered by id per chunk; looking for further lost ones is given up.
 const MAX_LOANS: usize = 256;
 /// Where a chunk header keeps offsets of template definitions, and how many.
@@ -378,7 +380,7 @@ impl Compiler<'_> {
                 return Some(());
             }
             self.code.tokens += 1;
-            if self.code.tokens > MAX_TOKENS {
+            if self.code.tokens > MAX_TOKENS || self.code.text.len() > MAX_LITERALS {
                 return None;
             }
             let t = self.u8()?;

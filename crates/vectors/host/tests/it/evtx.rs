@@ -1,5 +1,7 @@
 //! What the EVTX tests share: real logs, and a way to read one into plain rows.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -147,6 +149,21 @@ impl Setup {
             problems.extend(self.read_piece(piece, &mut scratch, &mut rows));
         }
         (rows, problems)
+    }
+
+    /// Reads a log for its number of rows only.
+    pub fn count(&self, bytes: &[u8]) -> usize {
+        let (origin, mut stream) = (Origin::file("log.evtx"), bytes);
+        let (mut rows, mut scratch) = (0, Scratch::default());
+        palisade_host::split(Format::Evtx, &origin, &mut stream, &mut |piece| {
+            let mut sink = |batch: RowBatch| -> Buffers {
+                rows += batch.len();
+                batch.into_buffers()
+            };
+            palisade_host::read(piece, self.context(), SourceId(0), &origin, &mut scratch, &mut sink);
+            ControlFlow::Continue(())
+        });
+        rows
     }
 
     pub fn read_piece(&self, piece: Piece, scratch: &mut Scratch, rows: &mut Vec<Row>) -> Vec<Problem> {

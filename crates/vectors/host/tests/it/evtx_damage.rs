@@ -1,5 +1,7 @@
 //! Logs broken six ways: what was not touched is read, what was is reported.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::single_range_in_vec_init)]
+
 use std::collections::BTreeMap;
 
 use palisade_host::{Piece, Scratch};
@@ -95,15 +97,30 @@ fn bit_flips(log: &Log<'_>, random: &mut Random) -> Break {
     Break { bytes, touched }
 }
 
+/// One flipped bit in each of eight places anywhere among the records, templates included:
+/// what a template loses, all its records lose.
+fn bit_flips_anywhere(log: &Log<'_>, random: &mut Random) -> Break {
+    let mut bytes = log.bytes.to_vec();
+    let mut touched = Vec::new();
+    for _ in 0..8 {
+        let row = &log.rows[random.below(log.rows.len())];
+        let at = row.header.offset + random.below(log.size(row) as usize) as u64;
+        bytes[at as usize] ^= 1 << random.below(8);
+        touched.push(at..at + 1);
+    }
+    Break { bytes, touched }
+}
+
 type Way = (&'static str, fn(&Log<'_>, &mut Random) -> Break, &'static [ProblemCode]);
 
-const WAYS: [Way; 6] = [
+const WAYS: [Way; 7] = [
     ("bad file magic", bad_file_magic, &[ProblemCode::DamagedHeader]),
     ("truncated in a chunk", truncated, &[ProblemCode::Truncated]),
     ("bad chunk magic", bad_chunk_magic, &[ProblemCode::DamagedPart]),
     ("zero record size", zero_size, &[ProblemCode::DamagedRecord]),
     ("huge record size", huge_size, &[ProblemCode::DamagedRecord]),
     ("bit flips", bit_flips, &[ProblemCode::DamagedPart, ProblemCode::DamagedRecord]),
+    ("bit flips anywhere", bit_flips_anywhere, &[ProblemCode::DamagedPart, ProblemCode::DamagedRecord]),
 ];
 
 fn reported(problems: &[Problem], codes: &[ProblemCode]) -> bool {
@@ -139,20 +156,22 @@ fn what_damage_did_not_touch_is_read_and_every_loss_is_reported() {
                 entry[0] += 1;
                 let same = after.get(&row.header.offset).is_some_and(|r| r.text == row.text);
                 entry[1] += u64::from(same);
-                if !same {
+                if !same && way != "bit flips anywhere" {
                     eprintln!("{way}: {name} lost record {} at {}", row.header.record, row.header.offset);
                 }
                 entry[2] += u64::from(theirs.contains(&row.header.record));
             }
             // Logs without checksums cannot tell a flipped bit inside a value.
-            let checked = way != "bit flips" || !name.contains("no_crc32");
+            let checked = !way.starts_with("bit flips") || !name.contains("no_crc32");
             assert!(!checked || reported(&problems, codes), "{way}: {name} reports nothing: {problems:?}");
         }
     }
     eprintln!("way: untouched, read here with the same text, read by crate evtx; touched: read, of");
     for (way, n) in &table {
         eprintln!("{way:22} {n:?}");
-        assert_eq!(n[0], n[1], "{way}");
+        // One bit of a template may change a name in every record that uses it.
+        let least = if *way == "bit flips anywhere" { n[0] * 95 / 100 } else { n[0] };
+        assert!(n[1] >= least, "{way}");
     }
 }
 
