@@ -135,7 +135,13 @@ impl Chunk {
     }
 
     /// Closes record and chunk and reads them.
-    fn read(mut self, names: &[&str]) -> Row {
+    fn read(self, names: &[&str]) -> Row {
+        let (rows, _) = Setup::wanting(names.iter().copied()).read(&self.close_chunk());
+        assert_eq!(rows.len(), 1);
+        rows.into_iter().next().unwrap()
+    }
+
+    fn close_chunk(mut self) -> Vec<u8> {
         self.bytes.push(0);
         let size = (self.bytes.len() + 4 - 512) as u32;
         self.bytes.extend_from_slice(&size.to_le_bytes());
@@ -143,9 +149,7 @@ impl Chunk {
         let free = self.bytes.len() as u32;
         self.bytes[48..52].copy_from_slice(&free.to_le_bytes());
         self.bytes.resize(65_536, 0);
-        let (rows, _) = Setup::wanting(names.iter().copied()).read(&self.bytes);
-        assert_eq!(rows.len(), 1);
-        rows.into_iter().next().unwrap()
+        self.bytes
     }
 }
 
@@ -310,4 +314,40 @@ fn the_envelope_comes_from_the_record_header_and_the_text_holds_every_value() {
         row.text,
         "Unwanted: still here\nProvider_Name: Palisade-Test\nEventID: 1102\nChannel: Security\n"
     );
+}
+
+#[test]
+fn a_template_that_holds_itself_a_thousand_times_ends_at_a_limit() {
+    let mut chunk = Chunk::new();
+    // Behind token, version and id stands the offset of the definition, which follows it.
+    let definition = chunk.bytes.len() as u32 + 10;
+    chunk.template(
+        |c| {
+            c.open("Event", false);
+            c.start_closed();
+            for _ in 0..1_000 {
+                c.bytes.extend_from_slice(&[0x0c, 1]);
+                c.bytes.extend_from_slice(b"GUID");
+                c.bytes.extend_from_slice(&definition.to_le_bytes());
+                c.bytes.extend_from_slice(&[0; 4]);
+            }
+            c.leaf("X", |c| c.text("x"));
+            c.close();
+        },
+        &[],
+    );
+    let (rows, problems) = Setup::wanting(["X"]).read(&chunk.close_chunk());
+    assert!(rows.len() <= 1);
+    assert!(problems.iter().any(|p| p.code == palisade_model::ProblemCode::Limit), "{problems:?}");
+}
+
+#[test]
+fn a_log_is_recognised_by_either_signature() {
+    use palisade_host::{Format, sniff};
+    assert_eq!(sniff(b"ElfFile\0rest"), Some(Format::Evtx));
+    let mut broken = vec![0xff; 4_096];
+    broken.extend_from_slice(b"ElfChnk\0");
+    assert_eq!(sniff(&broken), Some(Format::Evtx));
+    assert_eq!(sniff(b"ElfFi"), None);
+    assert_eq!(sniff(b""), None);
 }
