@@ -7,7 +7,7 @@
 //! given up; they come out marked `recovered`. What this module never does: follow a stored
 //! length or offset without comparing it with the bytes that are there.
 
-use palisade_model::{Buffers, Origin, ProblemCode, RowBuilder, SourceId};
+use palisade_model::{Buffers, Origin, Problem, ProblemCode, RowBuilder, SourceId};
 
 use super::bytes::{u32_at, u64_at};
 use super::row::{Outcome, Place, Rows};
@@ -46,9 +46,10 @@ impl<'a, 's> Reader<'a, 's> {
         origin: &'a Origin,
         rows: &'a mut Rows,
         live: &'a mut Vec<(u64, u64)>,
+        buffers: Buffers,
         sink: &'a mut Sink<'s>,
     ) -> Self {
-        let builder = RowBuilder::new(source, context.catalogue, context.projection, Buffers::default());
+        let builder = RowBuilder::new(source, context.catalogue, context.projection, buffers);
         rows.next_piece(context.fields);
         Reader { context, source, piece, rows, trouble: Trouble::new(origin), builder, sink, live }
     }
@@ -62,6 +63,12 @@ impl<'a, 's> Reader<'a, 's> {
         let next = RowBuilder::new(self.source, catalogue, projection, Buffers::default());
         let buffers = (self.sink)(std::mem::replace(&mut self.builder, next).finish());
         self.builder = RowBuilder::new(self.source, catalogue, projection, buffers);
+    }
+
+    /// Hands the last batch over; returns buffers for the next piece, and the problems.
+    pub fn finish(mut self) -> (Buffers, Vec<Problem>) {
+        self.flush();
+        (self.builder.finish().into_buffers(), self.trouble.into_problems())
     }
 
     /// Reads one chunk, whole or the part of it that is there.

@@ -52,6 +52,7 @@ const PIECE_CHUNKS: usize = 8;
 pub struct Scratch {
     rows: row::Rows,
     live: Vec<(u64, u64)>,
+    spare: Buffers,
 }
 
 /// Whether the head is that of an event log: a file header, or a chunk anywhere in it.
@@ -78,15 +79,17 @@ pub fn read(
     scratch: &mut Scratch,
     sink: &mut Sink<'_>,
 ) -> Vec<Problem> {
-    let Scratch { rows, live } = scratch;
-    let mut reader = chunk::Reader::new(context, source, &piece.data, origin, rows, live, sink);
+    let Scratch { rows, live, spare } = scratch;
+    let buffers = std::mem::take(spare);
+    let mut reader = chunk::Reader::new(context, source, &piece.data, origin, rows, live, buffers, sink);
     let mut offset = piece.offset;
     for chunk in piece.data.chunks(CHUNK_BYTES) {
         reader.chunk(chunk, offset);
         offset += chunk.len() as u64;
     }
-    reader.flush();
-    reader.trouble.into_problems()
+    let (buffers, problems) = reader.finish();
+    *spare = buffers;
+    problems
 }
 
 /// Reads any bytes as an event log and looks at every row: the door for fuzzing.

@@ -222,6 +222,8 @@ impl Splitter<'_> {
         }
         if self.piece.is_empty() {
             self.piece_offset = self.offset;
+            // As much as is at hand: a small log does not get a large piece's memory.
+            self.piece.reserve_exact(self.window().len().clamp(n, PIECE_CHUNKS * CHUNK_BYTES));
         }
         let bytes = self.buffer.get(self.start..self.start + n).unwrap_or(&[]);
         self.piece.extend_from_slice(bytes);
