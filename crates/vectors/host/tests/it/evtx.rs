@@ -103,13 +103,18 @@ pub struct Setup {
 impl Setup {
     /// A run that wants these fields of every record.
     pub fn wanting<'n>(names: impl IntoIterator<Item = &'n str>) -> Setup {
+        Setup::routed("product = \"windows\"", names)
+    }
+
+    /// The same with a routing file of its own.
+    pub fn routed<'n>(routing: &str, names: impl IntoIterator<Item = &'n str>) -> Setup {
         let mut fields = FieldsBuilder::new();
         let mut set = FieldSet::new();
         for name in names {
             set.insert(fields.intern(name).unwrap());
         }
         let mut catalogue = Catalogue::default();
-        catalogue.add("test.toml", "product = \"windows\"", &mut fields).unwrap();
+        catalogue.add("test.toml", routing, &mut fields).unwrap();
         let mut projection = Projection::new(&catalogue);
         let shapes: Vec<_> = catalogue.shapes().map(|(id, _)| id).collect();
         for id in shapes {

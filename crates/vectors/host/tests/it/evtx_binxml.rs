@@ -155,6 +155,10 @@ impl Chunk {
 
 /// An event whose `EventData` is made by `body`.
 fn event(body: impl FnOnce(&mut Chunk), values: &[Val], names: &[&str]) -> Row {
+    event_chunk(body, values).read(names)
+}
+
+fn event_chunk(body: impl FnOnce(&mut Chunk), values: &[Val]) -> Chunk {
     let mut chunk = Chunk::new();
     chunk.template(
         |c| {
@@ -173,7 +177,7 @@ fn event(body: impl FnOnce(&mut Chunk), values: &[Val], names: &[&str]) -> Row {
         },
         values,
     );
-    chunk.read(names)
+    chunk
 }
 
 fn check(body: impl FnOnce(&mut Chunk), values: &[Val], field: &str, expected: &[Cell]) {
@@ -350,4 +354,45 @@ fn a_log_is_recognised_by_either_signature() {
     assert_eq!(sniff(&broken), Some(Format::Evtx));
     assert_eq!(sniff(b"ElfFi"), None);
     assert_eq!(sniff(b""), None);
+}
+
+#[test]
+fn the_systems_channel_and_number_choose_the_shape() {
+    let routing = "product = \"windows\"\n[[stream]]\nnames = [\"SECURITY\"]\nservices = [\"security\"]\n\
+                   [[stream.event]]\nids = [1102]\ncategories = [\"cleared\"]";
+    let setup = Setup::routed(routing, ["Channel"]);
+    // The event's own Channel says something else, and does not matter here.
+    let body = |c: &mut Chunk| c.leaf("UserData", |c| c.leaf("Channel", |c| c.text("System")));
+    let (rows, _) = setup.read(&event_chunk(body, &[]).close_chunk());
+    let shape = setup.catalogue.shape_of(rows[0].header.shape);
+    assert_eq!(shape.categories, ["cleared"]);
+    // A channel that nobody names is still a Windows record.
+    let (rows, _) = Setup::wanting([]).read(&event_chunk(|_| {}, &[]).close_chunk());
+    let setup = Setup::wanting([]);
+    assert_eq!(setup.catalogue.shape_of(rows[0].header.shape).product.as_deref(), Some("windows"));
+}
+
+#[test]
+fn keyword_rules_see_values_of_fields_nobody_asked_for() {
+    use palisade_model::{Batch, Buffers, Origin, RowBatch, SourceId};
+    let body = |c: &mut Chunk| c.leaf("EventData", |c| c.data("Whatever", |c| c.value(0)));
+    let bytes = event_chunk(body, &[string("mimikatz")]).close_chunk();
+    for wanted in [true, false] {
+        let mut setup = Setup::wanting(["EventID"]);
+        let shapes: Vec<_> = setup.catalogue.shapes().map(|(id, _)| id).collect();
+        if wanted {
+            shapes.into_iter().for_each(|s| setup.projection.want_text(s));
+        }
+        let mut seen = Vec::new();
+        let mut sink = |batch: RowBatch| -> Buffers {
+            batch.scan_text(0, &mut |t| seen.push(t.to_owned()));
+            batch.into_buffers()
+        };
+        for piece in Setup::pieces(&bytes).0 {
+            let mut scratch = palisade_host::Scratch::default();
+            let (origin, context) = (Origin::default(), setup.context());
+            palisade_host::read(piece, context, SourceId(0), &origin, &mut scratch, &mut sink);
+        }
+        assert_eq!(seen.contains(&"mimikatz".to_owned()), wanted, "{seen:?}");
+    }
 }
