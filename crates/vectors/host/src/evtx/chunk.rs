@@ -7,7 +7,7 @@
 //! given up; they come out marked `recovered`. What this module never does: follow a stored
 //! length or offset without comparing it with the bytes that are there.
 
-use palisade_model::{Buffers, Origin, Problem, ProblemCode, RowBuilder, SourceId};
+use palisade_model::{Buffers, Problem, ProblemCode, RowBuilder, SourceId};
 
 use super::bytes::{u32_at, u64_at};
 use super::row::{Outcome, Place, Rows};
@@ -38,22 +38,7 @@ pub(super) struct Reader<'a, 's> {
     pub live: &'a mut Vec<(u64, u64)>,
 }
 
-impl<'a, 's> Reader<'a, 's> {
-    pub fn new(
-        context: Context<'a>,
-        source: SourceId,
-        piece: &'a [u8],
-        origin: &'a Origin,
-        rows: &'a mut Rows,
-        live: &'a mut Vec<(u64, u64)>,
-        buffers: Buffers,
-        sink: &'a mut Sink<'s>,
-    ) -> Self {
-        let builder = RowBuilder::new(source, context.catalogue, context.projection, buffers);
-        rows.next_piece(context.fields);
-        Reader { context, source, piece, rows, trouble: Trouble::new(origin), builder, sink, live }
-    }
-
+impl Reader<'_, '_> {
     /// Hands the batch over and starts the next with the buffers that come back.
     pub fn flush(&mut self) {
         if self.builder.rows() == 0 {

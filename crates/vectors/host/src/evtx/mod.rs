@@ -28,7 +28,9 @@ mod value;
 use std::io::Read;
 use std::ops::ControlFlow;
 
-use palisade_model::{Batch, Buffers, Catalogue, Fields, Origin, Problem, Projection, RowBatch, SourceId};
+use palisade_model::{
+    Batch, Buffers, Catalogue, Fields, Origin, Problem, Projection, RowBatch, RowBuilder, SourceId,
+};
 
 use crate::{Context, Piece, Sink};
 
@@ -80,8 +82,17 @@ pub fn read(
     sink: &mut Sink<'_>,
 ) -> Vec<Problem> {
     let Scratch { rows, live, spare } = scratch;
-    let buffers = std::mem::take(spare);
-    let mut reader = chunk::Reader::new(context, source, &piece.data, origin, rows, live, buffers, sink);
+    rows.next_piece(context.fields);
+    let mut reader = chunk::Reader {
+        context,
+        source,
+        piece: &piece.data,
+        rows,
+        trouble: trouble::Trouble::new(origin),
+        builder: RowBuilder::new(source, context.catalogue, context.projection, std::mem::take(spare)),
+        sink,
+        live,
+    };
     let mut offset = piece.offset;
     for chunk in piece.data.chunks(CHUNK_BYTES) {
         reader.chunk(chunk, offset);

@@ -240,6 +240,7 @@ fn every_record_of_the_oracle_is_read_with_the_same_values() {
     for (kind, (n, example)) in &kinds {
         eprintln!("{n:6} {kind}: {}", example.chars().take(600).collect::<String>());
     }
+    assert!(logs.is_empty() || total > 27_000, "the oracle reads {total} records only");
     assert_eq!((missing, differing), (0, 0));
 }
 
