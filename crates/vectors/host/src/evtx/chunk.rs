@@ -7,10 +7,12 @@
 //! given up; they come out marked `recovered`. What this module never does: follow a stored
 //! length or offset without comparing it with the bytes that are there.
 
-use palisade_model::{Buffers, Origin, ProblemCode, RowBuilder, SourceId};
+use palisade_model::{Buffers, Problem, ProblemCode, RowBuilder, SourceId};
 
 use super::bytes::{u32_at, u64_at};
 use super::row::{Outcome, Place, Rows};
+use super::split::all_zero;
+use super::template::Chunks;
 use super::trouble::Trouble;
 use super::{CHUNK_BYTES, CHUNK_HEADER_BYTES, CHUNK_MAGIC, RECORD_MAGIC};
 use crate::{Context, Sink};
@@ -26,6 +28,8 @@ const NO_CRC: u32 = 4;
 pub(super) struct Reader<'a, 's> {
     pub context: Context<'a>,
     pub source: SourceId,
+    /// All chunks of the piece: one may lend another a template that was lost.
+    pub piece: &'a [u8],
     pub rows: &'a mut Rows,
     pub trouble: Trouble<'a>,
     pub builder: RowBuilder<'a>,
@@ -34,20 +38,7 @@ pub(super) struct Reader<'a, 's> {
     pub live: &'a mut Vec<(u64, u64)>,
 }
 
-impl<'a, 's> Reader<'a, 's> {
-    pub fn new(
-        context: Context<'a>,
-        source: SourceId,
-        origin: &'a Origin,
-        rows: &'a mut Rows,
-        live: &'a mut Vec<(u64, u64)>,
-        sink: &'a mut Sink<'s>,
-    ) -> Self {
-        let builder = RowBuilder::new(source, context.catalogue, context.projection, Buffers::default());
-        rows.next_piece(context.fields);
-        Reader { context, source, rows, trouble: Trouble::new(origin), builder, sink, live }
-    }
-
+impl Reader<'_, '_> {
     /// Hands the batch over and starts the next with the buffers that come back.
     pub fn flush(&mut self) {
         if self.builder.rows() == 0 {
@@ -57,6 +48,12 @@ impl<'a, 's> Reader<'a, 's> {
         let next = RowBuilder::new(self.source, catalogue, projection, Buffers::default());
         let buffers = (self.sink)(std::mem::replace(&mut self.builder, next).finish());
         self.builder = RowBuilder::new(self.source, catalogue, projection, buffers);
+    }
+
+    /// Hands the last batch over; returns buffers for the next piece, and the problems.
+    pub fn finish(mut self) -> (Buffers, Vec<Problem>) {
+        self.flush();
+        (self.builder.finish().into_buffers(), self.trouble.into_problems())
     }
 
     /// Reads one chunk, whole or the part of it that is there.
@@ -130,11 +127,18 @@ impl<'a, 's> Reader<'a, 's> {
         };
         let body = at + 24..end.saturating_sub(4).max(at + 24).min(chunk.len());
         let place = Place { body, record, filetime, offset: offset + at as u64, recovered };
-        let outcome = self.rows.read(chunk, &place, self.context, &mut self.builder);
+        let outcome =
+            self.rows.read(Chunks { chunk, all: self.piece }, &place, self.context, &mut self.builder);
         let here = offset + at as u64;
         let code = ProblemCode::DamagedRecord;
         match outcome {
             Outcome::Row => {}
+            // Carved rows are marked as such; how they were read is no loss.
+            Outcome::Lent if recovered => {}
+            Outcome::Lent => {
+                let message = "a record's template is lost; one of the same id from elsewhere was used";
+                self.trouble.add(code, here, message);
+            }
             Outcome::Partial => {
                 self.trouble.add(code, here, "a record is damaged; what could be followed was read")
             }
@@ -163,7 +167,7 @@ impl<'a, 's> Reader<'a, 's> {
     /// Reads what can be read between two whole records.
     fn damaged_zone(&mut self, chunk: &[u8], from: usize, to: usize, offset: u64) {
         let Some(zone) = chunk.get(from..to) else { return };
-        if zone.iter().all(|b| *b == 0) {
+        if all_zero(zone) {
             let message = "zeros stand where a chunk's records should be";
             self.trouble.add(ProblemCode::DamagedRecord, offset + from as u64, message);
             return;

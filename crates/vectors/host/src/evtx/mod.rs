@@ -11,7 +11,8 @@
 //!
 //! What this reader never does: build a tree, believe a length or an offset, stop at damage,
 //! or judge what it reads. Every loss is a Problem with its offset. The same bytes give the
-//! same rows, however the stream was cut.
+//! same rows on any thread in any order: the only thing chunks share is a template that one
+//! of them has lost, and they share it within their piece, which is always cut alike.
 //!
 //! The format: MS-EVEN6 (BinXML) and libyal's "Windows XML Event Log (EVTX)" description.
 
@@ -27,7 +28,9 @@ mod value;
 use std::io::Read;
 use std::ops::ControlFlow;
 
-use palisade_model::{Batch, Buffers, Catalogue, Fields, Origin, Problem, Projection, RowBatch, SourceId};
+use palisade_model::{
+    Batch, Buffers, Catalogue, Fields, Origin, Problem, Projection, RowBatch, RowBuilder, SourceId,
+};
 
 use crate::{Context, Piece, Sink};
 
@@ -51,6 +54,7 @@ const PIECE_CHUNKS: usize = 8;
 pub struct Scratch {
     rows: row::Rows,
     live: Vec<(u64, u64)>,
+    spare: Buffers,
 }
 
 /// Whether the head is that of an event log: a file header, or a chunk anywhere in it.
@@ -77,15 +81,26 @@ pub fn read(
     scratch: &mut Scratch,
     sink: &mut Sink<'_>,
 ) -> Vec<Problem> {
-    let Scratch { rows, live } = scratch;
-    let mut reader = chunk::Reader::new(context, source, origin, rows, live, sink);
+    let Scratch { rows, live, spare } = scratch;
+    rows.next_piece(context.fields);
+    let mut reader = chunk::Reader {
+        context,
+        source,
+        piece: &piece.data,
+        rows,
+        trouble: trouble::Trouble::new(origin),
+        builder: RowBuilder::new(source, context.catalogue, context.projection, std::mem::take(spare)),
+        sink,
+        live,
+    };
     let mut offset = piece.offset;
     for chunk in piece.data.chunks(CHUNK_BYTES) {
         reader.chunk(chunk, offset);
         offset += chunk.len() as u64;
     }
-    reader.flush();
-    reader.trouble.into_problems()
+    let (buffers, problems) = reader.finish();
+    *spare = buffers;
+    problems
 }
 
 /// Reads any bytes as an event log and looks at every row: the door for fuzzing.

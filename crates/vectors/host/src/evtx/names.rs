@@ -12,9 +12,9 @@ use super::bytes::{u16_at, u32_at};
 use super::value;
 
 /// Most names one piece may bring; further ones share [`OVERFLOW`].
-const MAX_NAMES: usize = 32_768;
+const MAX_NAMES: usize = 8_192;
 /// Longest name read, in UTF-16 units; Windows' own limit is far below.
-const MAX_NAME_UNITS: usize = 512;
+const MAX_NAME_UNITS: usize = 256;
 /// The name of names beyond the limit, and of values without one.
 pub(super) const OVERFLOW: u32 = 0;
 

@@ -11,7 +11,7 @@ use palisade_model::{Catalogue, FieldId, Fields, RowBuilder, RowHeader, ShapeId,
 
 use super::bytes::{u16_at, u64_at};
 use super::names::{self, Name, Names};
-use super::template::{self, Class, Code, Op, Part, Program, Sub, Zone};
+use super::template::{self, Chunks, Class, Code, Fit, Instance, Op, Part, Program, Sub, Zone};
 use super::value::{self, Written, ty};
 use crate::Context;
 
@@ -21,8 +21,11 @@ const MAX_NESTING: usize = 8;
 const MAX_ITEMS: usize = 8_192;
 /// Most text of one record. 64 KiB of UTF-16 or binary stay far below.
 const MAX_ROW_BYTES: usize = 1 << 20;
-/// Most values gathered per chunk: what a chunk can hold, and room for shared templates.
-const MAX_ITEMS_PER_CHUNK: usize = 1 << 20;
+/// Most substitution values of one record, nested ones included.
+const MAX_SUBS: usize = 1 << 16;
+/// Most operations run per chunk: about twenty times what the densest real chunk needs. It
+/// bounds fragments that nest in one another many times over.
+const MAX_OPS_PER_CHUNK: usize = 1 << 20;
 /// Most text written per chunk. Real chunks give about 300 KiB.
 const MAX_BYTES_PER_CHUNK: usize = 32 << 20;
 /// Channels remembered per piece.
@@ -37,6 +40,8 @@ pub(super) enum Outcome {
     Row,
     /// A row, but not all of the record could be followed.
     Partial,
+    /// A row, read with a template from elsewhere because its own is lost.
+    Lent,
     /// A row, cut at a limit.
     Cut,
     /// Nothing readable.
@@ -99,7 +104,8 @@ pub(super) struct Rows {
     has_provider: bool,
     damaged: bool,
     cut: bool,
-    chunk_items: usize,
+    lent: bool,
+    chunk_ops: usize,
     chunk_bytes: usize,
 }
 
@@ -129,14 +135,14 @@ impl Rows {
     pub fn next_chunk(&mut self) {
         self.names.next_chunk();
         self.code.clear();
-        self.chunk_items = 0;
+        self.chunk_ops = 0;
         self.chunk_bytes = 0;
     }
 
     /// Reads the record at `place` into a row of `builder`.
     pub fn read(
         &mut self,
-        chunk: &[u8],
+        Chunks { chunk, all }: Chunks<'_>,
         place: &Place,
         context: Context<'_>,
         builder: &mut RowBuilder<'_>,
@@ -149,8 +155,9 @@ impl Rows {
         self.has_provider = false;
         self.damaged = false;
         self.cut = false;
+        self.lent = false;
         let strict = place.recovered;
-        let record = Gather { chunk, end: place.body.end, strict, context };
+        let record = Gather { chunk, piece: all, end: place.body.end, strict, context };
         self.fragment(record, place.body.start, Zone::Document, 0);
         if self.items.is_empty() || (strict && self.damaged) {
             return Outcome::Nothing;
@@ -174,6 +181,7 @@ impl Rows {
         match (self.cut, self.damaged) {
             (true, _) => Outcome::Cut,
             (_, true) => Outcome::Partial,
+            _ if self.lent => Outcome::Lent,
             _ => Outcome::Row,
         }
     }
@@ -220,7 +228,7 @@ impl Rows {
 
     /// Gathers the values of a template instance; returns where it ends.
     fn instance(&mut self, g: Gather<'_>, at: usize, zone: Zone, depth: usize) -> Option<usize> {
-        if depth > MAX_NESTING {
+        if depth > MAX_NESTING || self.subs.len() > MAX_SUBS {
             self.cut = true;
             return None;
         }
@@ -231,13 +239,15 @@ impl Rows {
         };
         self.damaged |= instance.short;
         let (names, fields) = (&mut self.names, g.context.fields);
-        let program = self.code.template(g.chunk, instance.definition, zone, names, fields);
-        match program {
+        let Instance { id, definition, subs, end, .. } = instance;
+        let piece = Chunks { chunk: g.chunk, all: g.piece };
+        match self.code.template_of(piece, id, definition, zone, names, fields) {
             // In slack a definition may have been overwritten by another: then nothing fits.
-            Some(p) if p.id == instance.id || !g.strict => {
-                self.damaged |= p.damaged || p.id != instance.id;
-                self.run(g, p, instance.subs, depth);
-                Some(instance.end)
+            Some((program, fit)) if fit != Fit::Wrong || !g.strict => {
+                self.damaged |= program.damaged || fit == Fit::Wrong;
+                self.lent |= fit == Fit::Lent;
+                self.run(g, program, subs, depth);
+                Some(end)
             }
             _ => {
                 self.damaged = true;
@@ -249,10 +259,11 @@ impl Rows {
     fn run(&mut self, g: Gather<'_>, program: Program, subs: Range<usize>, depth: usize) {
         for at in program.ops.0..program.ops.1 {
             let Some(op) = self.code.op(at as usize) else { return };
-            if self.items.len() >= MAX_ITEMS || self.chunk_items >= MAX_ITEMS_PER_CHUNK {
+            if self.items.len() >= MAX_ITEMS || self.chunk_ops >= MAX_OPS_PER_CHUNK {
                 self.cut = true;
                 return;
             }
+            self.chunk_ops += 1;
             match op.parts.1 - op.parts.0 {
                 0 => self.push(op, &subs, Content::Blank),
                 1 => match self.code.part(op.parts.0) {
@@ -367,7 +378,6 @@ impl Rows {
             Class::Unnamed => self.has_unnamed = true,
             _ => self.has_provider |= system == names::PROVIDER,
         }
-        self.chunk_items += 1;
         self.items.push(Item { name: op.name, dynamic, class, content });
     }
 
@@ -636,6 +646,8 @@ impl Rows {
 #[derive(Clone, Copy)]
 struct Gather<'a> {
     chunk: &'a [u8],
+    /// The piece the chunk is part of.
+    piece: &'a [u8],
     /// Where the record, or the nested fragment, ends.
     end: usize,
     /// The record is from slack: what it refers to must prove itself.

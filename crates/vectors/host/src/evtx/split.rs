@@ -3,7 +3,7 @@
 //! Chunks are 64 KiB and aligned to each other, so the walk steps from one to the next and
 //! looks for the signature only where the next one is missing. Counts in the file header are
 //! stale in every log that was not closed, so the walk goes to the end of the stream. What
-//! this module never does: hold more than one piece and two chunks, or parse a record.
+//! this module never does: hold more than one piece and as much read ahead, or parse a record.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -18,12 +18,16 @@ use crate::{Format, Piece};
 /// File flag: the log was not closed, its counts are stale.
 const DIRTY: u32 = 1;
 
+/// Most bytes read ahead. Two chunks are needed; more spares moving them about.
+const READ_BYTES: usize = 8 * CHUNK_BYTES;
+
 struct Splitter<'a> {
     stream: &'a mut dyn Read,
     emit: &'a mut dyn FnMut(Piece) -> ControlFlow<()>,
     trouble: Trouble<'a>,
-    /// Bytes read and not yet given to a piece; the first stands at `offset`.
-    window: Vec<u8>,
+    /// Bytes read; those from `start` on are not yet taken, the first of them stands at `offset`.
+    buffer: Vec<u8>,
+    start: usize,
     offset: u64,
     ended: bool,
     piece: Vec<u8>,
@@ -45,7 +49,8 @@ pub(super) fn split(
         stream,
         emit,
         trouble: Trouble::new(origin),
-        window: Vec::with_capacity(3 * CHUNK_BYTES),
+        buffer: Vec::new(),
+        start: 0,
         offset: 0,
         ended: false,
         piece: Vec::new(),
@@ -60,16 +65,26 @@ pub(super) fn split(
 }
 
 impl Splitter<'_> {
+    /// What was read and not yet taken.
+    fn window(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or(&[])
+    }
+
     /// Reads until the window holds `want` bytes or the stream ends.
     fn fill(&mut self, want: usize) {
-        while self.window.len() < want && !self.ended {
-            let missing = (want - self.window.len()) as u64;
+        if self.window().len() >= want || self.ended {
+            return;
+        }
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        while self.buffer.len() < want && !self.ended {
+            let missing = (READ_BYTES - self.buffer.len()) as u64;
             let mut part = self.stream.take(missing);
-            match part.read_to_end(&mut self.window) {
+            match part.read_to_end(&mut self.buffer) {
                 Ok(0) => self.ended = true,
                 Ok(_) => {}
                 Err(e) => {
-                    let at = self.offset + self.window.len() as u64;
+                    let at = self.offset + self.buffer.len() as u64;
                     self.trouble.add(ProblemCode::Io, at, &format!("reading the log failed: {e}"));
                     self.ended = true;
                 }
@@ -78,7 +93,8 @@ impl Splitter<'_> {
     }
 
     fn skip(&mut self, n: usize) {
-        self.window.drain(..n.min(self.window.len()));
+        let n = n.min(self.window().len());
+        self.start += n;
         self.offset += n as u64;
     }
 
@@ -87,7 +103,7 @@ impl Splitter<'_> {
         let claimed = self.header();
         while !self.stopped {
             self.fill(2 * CHUNK_BYTES);
-            if self.window.is_empty() {
+            if self.window().is_empty() {
                 break;
             }
             self.unit();
@@ -110,25 +126,23 @@ impl Splitter<'_> {
 
     /// Steps over the file header. Returns the number of chunks it claims, if it can be believed.
     fn header(&mut self) -> Option<u64> {
-        let head = &self.window;
-        if head.starts_with(CHUNK_MAGIC) {
-            let message = "the file header is missing; chunks were read from the first byte on";
-            self.trouble.add(ProblemCode::DamagedHeader, 0, message);
-            return None;
-        }
+        let head = self.window();
+        let bare = head.starts_with(CHUNK_MAGIC);
         let sum = head.get(..120).map(crc32fast::hash);
         let flags = u32_at(head, 120).unwrap_or(0);
         let claimed = u16_at(head, 42).map(u64::from);
         let signed = head.starts_with(FILE_MAGIC);
         let sound = signed && sum.is_some() && sum == u32_at(head, 124);
+        let follows = head.get(FILE_HEADER_BYTES..).is_some_and(|b| b.starts_with(CHUNK_MAGIC));
         if !sound {
-            let message = match signed {
-                true => "the file header's checksum does not match; its counts were ignored",
-                false => "the file header is damaged; chunks were found by their own signatures",
+            let message = match (bare, signed) {
+                (true, _) => "the file header is missing; chunks were read from the first byte on",
+                (_, true) => "the file header's checksum does not match; its counts were ignored",
+                _ => "the file header is damaged; chunks were found by their own signatures",
             };
             self.trouble.add(ProblemCode::DamagedHeader, 0, message);
         }
-        if signed || head.get(FILE_HEADER_BYTES..).is_some_and(|b| b.starts_with(CHUNK_MAGIC)) {
+        if !bare && (signed || follows) {
             self.skip(FILE_HEADER_BYTES);
         }
         // Without either signature the first bytes are searched like any others.
@@ -137,14 +151,14 @@ impl Splitter<'_> {
 
     /// Takes one chunk, or what stands in its place, off the window.
     fn unit(&mut self) {
-        let len = self.window.len().min(CHUNK_BYTES);
-        let Some(unit) = self.window.get(..len) else { return };
-        let next = self.window.get(CHUNK_BYTES..);
+        let len = self.window().len().min(CHUNK_BYTES);
+        let Some(unit) = self.window().get(..len) else { return };
+        let next = self.window().get(CHUNK_BYTES..);
         let signed = unit.starts_with(CHUNK_MAGIC);
         let aligned = next.is_none_or(|n| n.is_empty() || n.starts_with(CHUNK_MAGIC));
         // Only where the next chunk is not where it should be is it worth looking for.
         let search = usize::from(signed) * CHUNK_MAGIC.len();
-        let found = if signed && aligned { None } else { find_chunk(&self.window, search) };
+        let found = if signed && aligned { None } else { find_chunk(self.window(), search) };
         let found = found.filter(|q| *q < len && !(aligned && next.is_some()));
         if signed {
             let cut = found.unwrap_or(len);
@@ -167,7 +181,7 @@ impl Splitter<'_> {
             self.take(len, true);
         } else {
             // Unused space, usual at the end of a log; a loss if a chunk follows.
-            let zeros = unit.iter().all(|b| *b == 0);
+            let zeros = all_zero(unit);
             let (start, before) = self.gap.unwrap_or((self.offset, true));
             self.gap = Some((start, before && zeros));
             self.flush();
@@ -179,7 +193,7 @@ impl Splitter<'_> {
     /// its beginning. They are set so that offsets stored in them fit again.
     fn misplaced(&mut self, at: usize) {
         let holds_records =
-            self.window.get(..at).is_some_and(|b| memchr::memmem::find(b, RECORD_MAGIC).is_some());
+            self.window().get(..at).is_some_and(|b| memchr::memmem::find(b, RECORD_MAGIC).is_some());
         if self.offset > 0 || holds_records {
             let message = "chunks are out of step here; reading went on at the next chunk's signature";
             self.trouble.add(ProblemCode::DamagedPart, self.offset, message);
@@ -189,7 +203,8 @@ impl Splitter<'_> {
         if holds_records && self.offset >= pad as u64 {
             self.piece.resize(pad, 0);
             self.piece_offset = self.offset - pad as u64;
-            self.piece.extend_from_slice(self.window.get(..at).unwrap_or(&[]));
+            let bytes = self.buffer.get(self.start..self.start + at).unwrap_or(&[]);
+            self.piece.extend_from_slice(bytes);
             self.piece_damaged = true;
             self.flush();
         }
@@ -207,8 +222,11 @@ impl Splitter<'_> {
         }
         if self.piece.is_empty() {
             self.piece_offset = self.offset;
+            // As much as is at hand: a small log does not get a large piece's memory.
+            self.piece.reserve_exact(self.window().len().clamp(n, PIECE_CHUNKS * CHUNK_BYTES));
         }
-        self.piece.extend_from_slice(self.window.get(..n).unwrap_or(&[]));
+        let bytes = self.buffer.get(self.start..self.start + n).unwrap_or(&[]);
+        self.piece.extend_from_slice(bytes);
         self.piece_damaged |= damaged;
         self.chunks += 1;
         self.skip(n);
@@ -231,6 +249,12 @@ impl Splitter<'_> {
         };
         self.stopped = (self.emit)(piece).is_break();
     }
+}
+
+/// Whether all bytes are zero, sixteen at a time.
+pub(super) fn all_zero(bytes: &[u8]) -> bool {
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    blocks.iter().all(|b| u128::from_ne_bytes(*b) == 0) && rest.iter().all(|b| *b == 0)
 }
 
 /// Offset of the next chunk header that looks like one: signature, and its own size (128).

@@ -17,12 +17,23 @@ use palisade_model::Fields;
 use super::bytes::{u16_at, u32_at};
 use super::names::{self, Names};
 use super::value::{self, ty};
+use super::{CHUNK_BYTES, CHUNK_HEADER_BYTES};
 
 /// Deepest nesting of elements in one program.
 const MAX_DEPTH: usize = 64;
 /// Tokens compiled per chunk. A chunk of 64 KiB holds fewer than 32,768; the rest is room for
 /// templates that overlap, which only damage and attackers make.
 const MAX_TOKENS: u32 = 1 << 18;
+
+/// Literal text kept per chunk. The text of a chunk's own templates is below 64 KiB.
+const MAX_LITERALS: usize = 4 << 20;
+/// Templates remembered by id per chunk; looking for further lost ones is given up.
+const MAX_LOANS: usize = 256;
+/// Where a chunk header keeps offsets of template definitions, and how many.
+const TEMPLATE_TABLE: usize = 384;
+const TEMPLATE_BUCKETS: usize = 32;
+/// Longest chain of definitions followed from one bucket.
+const MAX_CHAIN: usize = 32;
 
 mod token {
     pub const END: u8 = 0x00;
@@ -107,6 +118,24 @@ pub(super) struct Program {
     pub damaged: bool,
 }
 
+/// How well a program fits the instance it was found for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fit {
+    /// Its own definition, perhaps damaged.
+    Own,
+    /// One of the same id from elsewhere; the own one is lost.
+    Lent,
+    /// Another template has taken its place.
+    Wrong,
+}
+
+/// The chunk being read and the piece it is part of.
+#[derive(Clone, Copy)]
+pub(super) struct Chunks<'a> {
+    pub chunk: &'a [u8],
+    pub all: &'a [u8],
+}
+
 /// One substitution value of an instance.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sub {
@@ -144,6 +173,9 @@ pub(super) struct Code {
     /// Literal text, UTF-8.
     text: Vec<u8>,
     programs: HashMap<(u32, Zone), Program, foldhash::fast::FixedState>,
+    /// The same programs by the first bytes of their GUID, once an instance has vouched for it.
+    /// `None`: looked for, and nowhere in the piece.
+    vouched: HashMap<(u32, Zone), Option<Program>, foldhash::fast::FixedState>,
     frames: Vec<Frame>,
     pending: Vec<Part>,
     tokens: u32,
@@ -156,6 +188,7 @@ impl Code {
         self.parts.clear();
         self.text.clear();
         self.programs.clear();
+        self.vouched.clear();
         self.tokens = 0;
     }
 
@@ -197,6 +230,73 @@ impl Code {
         program.id = id;
         self.programs.insert((offset, zone), program);
         Some(program)
+    }
+
+    /// The program for an instance of template `id`, defined at `offset`. A definition that is
+    /// overwritten or damaged is replaced by one of the same id from elsewhere in the piece:
+    /// most records that an export left in slack come back this way.
+    pub fn template_of(
+        &mut self,
+        piece: Chunks<'_>,
+        id: u32,
+        offset: u32,
+        zone: Zone,
+        names: &mut Names,
+        fields: &Fields,
+    ) -> Option<(Program, Fit)> {
+        let own = self.template(piece.chunk, offset, zone, names, fields);
+        if let Some(program) = own.filter(|p| p.id == id && !p.damaged) {
+            self.vouched.insert((id, zone), Some(program));
+            return Some((program, Fit::Own));
+        }
+        let lent = match self.vouched.get(&(id, zone)) {
+            Some(known) => *known,
+            None if self.vouched.len() < MAX_LOANS => {
+                let lent = self.borrow(piece, id, zone, names, fields);
+                self.vouched.insert((id, zone), lent);
+                lent
+            }
+            None => None,
+        };
+        let fit = |p: Program| if p.id == id { Fit::Own } else { Fit::Wrong };
+        lent.map(|p| (p, Fit::Lent)).or(own.map(|p| (p, fit(p))))
+    }
+
+    /// Looks through the template tables of the piece's chunks for one with this id.
+    fn borrow(
+        &mut self,
+        piece: Chunks<'_>,
+        id: u32,
+        zone: Zone,
+        names: &mut Names,
+        fields: &Fields,
+    ) -> Option<Program> {
+        for other in piece.all.chunks(CHUNK_BYTES) {
+            for bucket in 0..TEMPLATE_BUCKETS {
+                let mut offset = u32_at(other, TEMPLATE_TABLE + 4 * bucket)? as usize;
+                for _ in 0..MAX_CHAIN {
+                    if offset < CHUNK_HEADER_BYTES || offset >= other.len() {
+                        break;
+                    }
+                    let end = u32_at(other, offset + 20)
+                        .map(|size| (offset + 24).saturating_add(size as usize))
+                        .filter(|end| *end <= other.len());
+                    if let (Some(end), true) = (end, u32_at(other, offset + 4) == Some(id)) {
+                        // Offsets of names mean the other chunk while this is compiled.
+                        names.next_chunk();
+                        let (mut program, _) =
+                            self.compile(other, offset + 24..end, zone, true, names, fields);
+                        names.next_chunk();
+                        program.id = id;
+                        if !program.damaged {
+                            return Some(program);
+                        }
+                    }
+                    offset = u32_at(other, offset).unwrap_or(0) as usize;
+                }
+            }
+        }
+        None
     }
 
     /// Compiles the element or fragment at a range; also returns where it ends.
@@ -280,7 +380,7 @@ impl Compiler<'_> {
                 return Some(());
             }
             self.code.tokens += 1;
-            if self.code.tokens > MAX_TOKENS {
+            if self.code.tokens > MAX_TOKENS || self.code.text.len() > MAX_LITERALS {
                 return None;
             }
             let t = self.u8()?;

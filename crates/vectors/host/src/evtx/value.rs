@@ -160,12 +160,11 @@ pub(super) fn utf16(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
         return Written::Blank;
     }
     let start = out.len();
-    out.resize(start + bytes.len() / 2, 0);
     let mut other = 0u8;
-    for (to, from) in out[start..].iter_mut().zip(bytes.chunks_exact(2)) {
-        *to = from[0];
-        other |= from[1] | (from[0] & 0x80);
-    }
+    out.extend(bytes.as_chunks::<2>().0.iter().map(|[low, high]| {
+        other |= high | (low & 0x80);
+        *low
+    }));
     if other != 0 {
         out.truncate(start);
         let units = bytes.chunks_exact(2).map(|u| u16::from_le_bytes([u[0], u[1]]));

@@ -1,5 +1,7 @@
 //! What the EVTX tests share: real logs, and a way to read one into plain rows.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -101,13 +103,18 @@ pub struct Setup {
 impl Setup {
     /// A run that wants these fields of every record.
     pub fn wanting<'n>(names: impl IntoIterator<Item = &'n str>) -> Setup {
+        Setup::routed("product = \"windows\"", names)
+    }
+
+    /// The same with a routing file of its own.
+    pub fn routed<'n>(routing: &str, names: impl IntoIterator<Item = &'n str>) -> Setup {
         let mut fields = FieldsBuilder::new();
         let mut set = FieldSet::new();
         for name in names {
             set.insert(fields.intern(name).unwrap());
         }
         let mut catalogue = Catalogue::default();
-        catalogue.add("test.toml", "product = \"windows\"", &mut fields).unwrap();
+        catalogue.add("test.toml", routing, &mut fields).unwrap();
         let mut projection = Projection::new(&catalogue);
         let shapes: Vec<_> = catalogue.shapes().map(|(id, _)| id).collect();
         for id in shapes {
@@ -147,6 +154,21 @@ impl Setup {
             problems.extend(self.read_piece(piece, &mut scratch, &mut rows));
         }
         (rows, problems)
+    }
+
+    /// Reads a log for its number of rows only.
+    pub fn count(&self, bytes: &[u8]) -> usize {
+        let (origin, mut stream) = (Origin::file("log.evtx"), bytes);
+        let (mut rows, mut scratch) = (0, Scratch::default());
+        palisade_host::split(Format::Evtx, &origin, &mut stream, &mut |piece| {
+            let mut sink = |batch: RowBatch| -> Buffers {
+                rows += batch.len();
+                batch.into_buffers()
+            };
+            palisade_host::read(piece, self.context(), SourceId(0), &origin, &mut scratch, &mut sink);
+            ControlFlow::Continue(())
+        });
+        rows
     }
 
     pub fn read_piece(&self, piece: Piece, scratch: &mut Scratch, rows: &mut Vec<Row>) -> Vec<Problem> {

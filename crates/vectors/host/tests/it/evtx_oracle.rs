@@ -4,6 +4,8 @@
 //! over a parsed tree. Differences that are choices are normalised, each with its reason;
 //! what remains must be nothing.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use quick_xml::events::Event;
@@ -180,6 +182,7 @@ fn every_record_of_the_oracle_is_read_with_the_same_values() {
     let (mut files, mut total, mut missing, mut differing, mut extra) = (0, 0, 0, 0, 0);
     let mut errors = 0;
     let mut carved = 0;
+    let mut twice = 0;
     let mut kinds: BTreeMap<String, (u64, String)> = BTreeMap::new();
     for (name, bytes) in &logs {
         let Ok(parser) = evtx::EvtxParser::from_buffer(bytes.clone()) else {
@@ -207,6 +210,11 @@ fn every_record_of_the_oracle_is_read_with_the_same_values() {
         for row in rows.iter().filter(|r| !r.header.recovered) {
             ours.entry(row.header.record).or_default().push(row);
         }
+        let mut seen = BTreeSet::new();
+        for row in &rows {
+            let new = seen.insert((row.header.record, row.header.time, &row.text));
+            twice += usize::from(!new && !row.header.recovered);
+        }
         extra += rows.iter().filter(|r| !r.header.recovered).count() as i64 - oracle.len() as i64;
         for (id, flat) in &oracle {
             total += 1;
@@ -227,12 +235,33 @@ fn every_record_of_the_oracle_is_read_with_the_same_values() {
     }
     eprintln!(
         "{files} files, {total} records of the oracle ({errors} errors), {missing} missing here, \
-         {differing} differ, {extra} more live rows here, {carved} carved"
+         {differing} differ, {extra} more live rows here, {carved} carved, {twice} twice"
     );
     for (kind, (n, example)) in &kinds {
         eprintln!("{n:6} {kind}: {}", example.chars().take(600).collect::<String>());
     }
+    assert!(logs.is_empty() || total > 27_000, "the oracle reads {total} records only");
     assert_eq!((missing, differing), (0, 0));
+}
+
+/// Not a test of anything: prints events per second of this thread, many times over every log.
+/// `cargo test --release -p palisade-host -- --ignored --nocapture speed`
+#[test]
+#[ignore = "prints a speed"]
+fn speed() {
+    const ROUNDS: u32 = 20;
+    let logs = logs();
+    let fields = ["Image", "CommandLine", "ParentImage", "EventID", "TargetObject", "Hashes", "User"];
+    let setup = Setup::wanting(fields);
+    let (mut rows, mut bytes) = (0, 0);
+    let start = std::time::Instant::now();
+    for log in (0..ROUNDS).flat_map(|_| logs.values()) {
+        rows += setup.count(log);
+        bytes += log.len();
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let (per, mb) = (rows as f64 / seconds, bytes as f64 / 1e6 / seconds);
+    eprintln!("{rows} events, {bytes} bytes in {seconds:.2} s: {per:.0} events/s, {mb:.0} MB/s");
 }
 
 /// The oracle's values as cells: inner names win over those of the System section.

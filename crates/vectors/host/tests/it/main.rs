@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod evtx;
+mod evtx_binxml;
+mod evtx_damage;
+mod evtx_fuzz;
 mod evtx_oracle;
 mod json;
 mod json_data;
