@@ -255,6 +255,10 @@ impl Cutter<'_, '_, '_, '_> {
                     searched = 0;
                     continue;
                 }
+                Some(_) if self.input.ended => {
+                    let len = self.buf.len();
+                    return self.cut(len, 1, false);
+                }
                 Some(_) => {
                     let end = memrchr(b'\n', &self.buf).map_or(0, |n| n + 1);
                     let records = memchr_iter(b'\n', &self.buf[..end]).count() as u64;

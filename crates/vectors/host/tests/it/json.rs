@@ -124,6 +124,10 @@ impl House {
         for batch in &batches {
             for row in 0..batch.len() {
                 let h = batch.header(row);
+                // In UTF-16 the offset is that of the text as UTF-8.
+                if !bytes.contains(&0) {
+                    assert_eq!(bytes[h.offset as usize], b'{', "an offset points at the record");
+                }
                 let shape = &self.catalogue.shape_of(h.shape).name;
                 let time = h.time.map_or("-".into(), |t| t.to_string());
                 writeln!(out, "{}@{} {shape} {time}", h.record, h.offset).unwrap();
