@@ -19,7 +19,7 @@ pub fn unescape_json(raw: &str) -> Cow<'_, str> {
 /// As [`unescape_json`], appending to `out`.
 pub(crate) fn unescape_json_into(raw: &str, out: &mut String) {
     let mut rest = raw;
-    while let Some(at) = rest.bytes().position(|b| b == b'\\') {
+    while let Some(at) = backslash(rest.as_bytes()) {
         out.push_str(&rest[..at]);
         let (c, len) = escape(&rest.as_bytes()[at..]);
         out.push(c);
@@ -35,16 +35,41 @@ pub(crate) fn unescape_json_within(arena: &mut String, range: Range<usize>) {
         return;
     }
     arena.reserve(end - start);
-    while let Some(at) = arena.as_bytes()[start..end].iter().position(|b| *b == b'\\') {
+    while let Some(at) = backslash(&arena.as_bytes()[start..end]) {
         arena.extend_from_within(start..start + at);
-        let (c, len) = escape(&arena.as_bytes()[start + at..end]);
-        arena.push(c);
-        start += at + len;
+        start += at;
+        // Escapes stand in runs: `\r\n`, `\t\t`, `\\\\`.
+        while arena.as_bytes()[start..end].first() == Some(&b'\\') {
+            let (c, len) = escape(&arena.as_bytes()[start..end]);
+            arena.push(c);
+            start += len;
+        }
     }
     arena.extend_from_within(start..end);
 }
 
+/// Where the first backslash is: eight bytes at a time, as the next one is mostly near.
+#[inline]
+fn backslash(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut words = text.chunks_exact(8);
+    let mut at = 0;
+    for word in &mut words {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(word);
+        // A byte that is zero after this was a backslash (H. Warren, Hacker's Delight, 6-1).
+        let x = u64::from_le_bytes(bytes) ^ (ONES * b'\\' as u64);
+        let zeros = x.wrapping_sub(ONES) & !x & (ONES << 7);
+        if zeros != 0 {
+            return Some(at + zeros.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    words.remainder().iter().position(|b| *b == b'\\').map(|n| at + n)
+}
+
 /// The character an escape stands for and the escape's length; `b` starts with a backslash.
+#[inline]
 fn escape(b: &[u8]) -> (char, usize) {
     let simple = match b.get(1) {
         Some(b'"') => '"',
@@ -92,6 +117,10 @@ mod tests {
             (r"\q\u12", r"\q\u12"),
             ("end\\", "end\\"),
             (r"\u12é", r"\u12é"),
+            (
+                r"a long run\r\n\tof text \\\\ with é and more\r\n",
+                "a long run\r\n\tof text \\\\ with é and more\r\n",
+            ),
         ] {
             assert_eq!(unescape_json(raw), want, "{raw}");
             let mut arena = format!("é{raw}!");

@@ -174,11 +174,10 @@ impl DialectSet {
                 b.add(node, ANY, What::Native(id));
             }
         }
-        let unrecognised = self.dialects.len() as u8;
         for (order, name) in COMMON_TIMES.iter().enumerate() {
             for node in b.path(ROOT, name) {
                 let local = !is_utc(name);
-                b.add(node, unrecognised, What::Time { order: order as u8, local });
+                b.add(node, ANY, What::Time { order: LAST_TIMES + order as u8, local });
             }
         }
         let mut closed = Vec::new();
@@ -208,7 +207,10 @@ impl DialectSet {
     }
 }
 
-/// Where records nobody recognises usually keep their time.
+/// Times that no dialect names are tried after those it does.
+const LAST_TIMES: u8 = 200;
+
+/// Where records usually keep their time.
 const COMMON_TIMES: [&str; 14] = [
     "@timestamp",
     "UtcTime",
