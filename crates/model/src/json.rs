@@ -39,10 +39,19 @@ pub(crate) fn unescape_json_within(arena: &mut String, range: Range<usize>) {
         arena.extend_from_within(start..start + at);
         start += at;
         // Escapes stand in runs: `\r\n`, `\t\t`, `\\\\`.
-        while arena.as_bytes()[start..end].first() == Some(&b'\\') {
-            let (c, len) = escape(&arena.as_bytes()[start..end]);
-            arena.push(c);
-            start += len;
+        while let Some([b'\\', kind, ..]) = arena.as_bytes().get(start..end) {
+            let simple = SIMPLE[usize::from(*kind)];
+            if simple != 0 {
+                arena.push(char::from(simple));
+                start += 2;
+            } else {
+                let (c, len) = escape(&arena.as_bytes()[start..end]);
+                arena.push(c);
+                start += len;
+            }
+        }
+        if arena.as_bytes()[start..end] == *b"\\" {
+            break;
         }
     }
     arena.extend_from_within(start..end);
@@ -68,22 +77,28 @@ fn backslash(text: &[u8]) -> Option<usize> {
     words.remainder().iter().position(|b| *b == b'\\').map(|n| at + n)
 }
 
+/// What a two-character escape stands for, by its second character; 0: not one.
+const SIMPLE: [u8; 256] = {
+    let mut table = [0; 256];
+    table[b'"' as usize] = b'"';
+    table[b'\\' as usize] = b'\\';
+    table[b'/' as usize] = b'/';
+    table[b'b' as usize] = 8;
+    table[b'f' as usize] = 12;
+    table[b'n' as usize] = b'\n';
+    table[b'r' as usize] = b'\r';
+    table[b't' as usize] = b'\t';
+    table
+};
+
 /// The character an escape stands for and the escape's length; `b` starts with a backslash.
 #[inline]
 fn escape(b: &[u8]) -> (char, usize) {
-    let simple = match b.get(1) {
-        Some(b'"') => '"',
-        Some(b'\\') => '\\',
-        Some(b'/') => '/',
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(b'u') => return unicode_escape(b).unwrap_or(('\\', 1)),
-        _ => return ('\\', 1),
-    };
-    (simple, 2)
+    match b.get(1) {
+        Some(b'u') => unicode_escape(b).unwrap_or(('\\', 1)),
+        Some(kind) if SIMPLE[usize::from(*kind)] != 0 => (char::from(SIMPLE[usize::from(*kind)]), 2),
+        _ => ('\\', 1),
+    }
 }
 
 fn unicode_escape(b: &[u8]) -> Option<(char, usize)> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 use palisade_model::{
-    Catalogue, FieldId, MAX_ROWS, ProblemCode, Projection, RowBuilder, RowHeader, ShapeId, SourceId,
+    Buffers, Catalogue, FieldId, MAX_ROWS, ProblemCode, Projection, RowBuilder, RowHeader, ShapeId, SourceId,
     StreamId, Time, unescape_json,
 };
 
@@ -45,6 +45,7 @@ pub struct Scratch {
     ranks: Vec<(u32, u8)>,
     stamp: u32,
     times: Vec<(u8, bool, Entry)>,
+    spare: Buffers,
 }
 
 /// A value for a field of the row.
@@ -82,7 +83,7 @@ pub(super) fn read(
         offset,
         base: 0,
         end: len,
-        builder: RowBuilder::over(source, catalogue, projection, text, Default::default()),
+        builder: RowBuilder::over(source, catalogue, projection, text, std::mem::take(&mut scratch.spare)),
         scratch,
         problems,
         sink,
@@ -98,7 +99,7 @@ pub(super) fn read(
         record += 1;
     }
     if reader.builder.rows() > 0 {
-        (reader.sink)(reader.builder.finish());
+        reader.scratch.spare = (reader.sink)(reader.builder.finish());
     }
 }
 
@@ -288,10 +289,10 @@ impl Reader<'_, '_, '_, '_> {
             self.context.catalogue,
             self.context.projection,
             rest,
-            Default::default(),
+            std::mem::take(&mut self.scratch.spare),
         );
         let full = std::mem::replace(&mut self.builder, fresh).finish();
-        (self.sink)(full);
+        self.scratch.spare = (self.sink)(full);
         self.base = next;
     }
 
@@ -462,10 +463,10 @@ impl Reader<'_, '_, '_, '_> {
                         }
                         _ => continue,
                     };
-                    if let Some(best) = ranks.get_mut(field.index()) {
-                        if best.0 != *stamp || rank < best.1 {
-                            *best = (*stamp, rank);
-                        }
+                    if let Some(best) = ranks.get_mut(field.index())
+                        && (best.0 != *stamp || rank < best.1)
+                    {
+                        *best = (*stamp, rank);
                     }
                     candidates.push(Candidate { entry: i as u32, field, rank });
                 }

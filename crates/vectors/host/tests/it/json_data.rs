@@ -172,9 +172,9 @@ fn flatten(path: &str, value: &serde_json::Value, out: &mut Vec<(String, String)
         serde_json::Value::Array(list) => list.iter().for_each(|v| flatten(path, v, out)),
         serde_json::Value::String(s) => out.push((path.into(), s.clone())),
         serde_json::Value::Null => out.push((path.into(), "null".into())),
-        // A float's digits are the parser's choice; ours are the record's.
+        // The parser rounds a float's last digit its own way; ours are the record's digits.
         serde_json::Value::Number(n) if n.is_f64() => {
-            out.push((path.into(), format!("{:e}", n.as_f64().unwrap())));
+            out.push((path.into(), format!("{:.12e}", n.as_f64().unwrap())));
         }
         other => out.push((path.into(), other.to_string())),
     }
@@ -214,7 +214,7 @@ fn a_plain_parser_finds_the_same_values() {
             batches[0].each(0, &mut |f, v| {
                 let text = match v {
                     Value::Number(n) if n.contains(['.', 'e', 'E']) => {
-                        format!("{:e}", n.parse::<f64>().unwrap())
+                        format!("{:.12e}", n.parse::<f64>().unwrap())
                     }
                     other => other.text().unwrap_or("null").to_owned(),
                 };
