@@ -1,4 +1,4 @@
-//! What every test of the JSON reader uses: a small house of dialects and shapes, and
+//! What every test of the JSON reader uses: the shipped dialects, a few shapes, and
 //! one way to write down what a text is read as.
 
 use std::fmt::Write as _;
@@ -10,11 +10,11 @@ use palisade_model::{
     Batch, Catalogue, FieldSet, Fields, FieldsBuilder, Origin, Problem, Projection, RowBatch, SourceId,
 };
 
-pub const DIALECTS: &str = include_str!("json_dialects.toml");
+pub const DIALECTS: &str = include_str!("../../../../../knowledge/fields/dialects.toml");
 
 const WINDOWS: &str = r#"
 product = "windows"
-[defaults]
+[streams_default]
 host = ["Computer"]
 [[stream]]
 names = ["Microsoft-Windows-Sysmon/Operational"]

@@ -1,6 +1,10 @@
-//! The tests of the readers, one binary.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
+//! Integration tests of the host room.
 
+// Helpers outside of `#[test]` functions may fail a test in the plain way, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod evtx;
+mod evtx_oracle;
 mod json;
 mod json_data;
 mod json_dialects;
