@@ -19,7 +19,7 @@ pub fn unescape_json(raw: &str) -> Cow<'_, str> {
 /// As [`unescape_json`], appending to `out`.
 pub(crate) fn unescape_json_into(raw: &str, out: &mut String) {
     let mut rest = raw;
-    while let Some(at) = rest.bytes().position(|b| b == b'\\') {
+    while let Some(at) = backslash(rest.as_bytes()) {
         out.push_str(&rest[..at]);
         let (c, len) = escape(&rest.as_bytes()[at..]);
         out.push(c);
@@ -35,30 +35,70 @@ pub(crate) fn unescape_json_within(arena: &mut String, range: Range<usize>) {
         return;
     }
     arena.reserve(end - start);
-    while let Some(at) = arena.as_bytes()[start..end].iter().position(|b| *b == b'\\') {
+    while let Some(at) = backslash(&arena.as_bytes()[start..end]) {
         arena.extend_from_within(start..start + at);
-        let (c, len) = escape(&arena.as_bytes()[start + at..end]);
-        arena.push(c);
-        start += at + len;
+        start += at;
+        // Escapes stand in runs: `\r\n`, `\t\t`, `\\\\`.
+        while let Some([b'\\', kind, ..]) = arena.as_bytes().get(start..end) {
+            let simple = SIMPLE[usize::from(*kind)];
+            if simple != 0 {
+                arena.push(char::from(simple));
+                start += 2;
+            } else {
+                let (c, len) = escape(&arena.as_bytes()[start..end]);
+                arena.push(c);
+                start += len;
+            }
+        }
+        if arena.as_bytes()[start..end] == *b"\\" {
+            break;
+        }
     }
     arena.extend_from_within(start..end);
 }
 
+/// Where the first backslash is: eight bytes at a time, as the next one is mostly near.
+#[inline]
+fn backslash(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut words = text.chunks_exact(8);
+    let mut at = 0;
+    for word in &mut words {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(word);
+        // A byte that is zero after this was a backslash (H. Warren, Hacker's Delight, 6-1).
+        let x = u64::from_le_bytes(bytes) ^ (ONES * b'\\' as u64);
+        let zeros = x.wrapping_sub(ONES) & !x & (ONES << 7);
+        if zeros != 0 {
+            return Some(at + zeros.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    words.remainder().iter().position(|b| *b == b'\\').map(|n| at + n)
+}
+
+/// What a two-character escape stands for, by its second character; 0: not one.
+const SIMPLE: [u8; 256] = {
+    let mut table = [0; 256];
+    table[b'"' as usize] = b'"';
+    table[b'\\' as usize] = b'\\';
+    table[b'/' as usize] = b'/';
+    table[b'b' as usize] = 8;
+    table[b'f' as usize] = 12;
+    table[b'n' as usize] = b'\n';
+    table[b'r' as usize] = b'\r';
+    table[b't' as usize] = b'\t';
+    table
+};
+
 /// The character an escape stands for and the escape's length; `b` starts with a backslash.
+#[inline]
 fn escape(b: &[u8]) -> (char, usize) {
-    let simple = match b.get(1) {
-        Some(b'"') => '"',
-        Some(b'\\') => '\\',
-        Some(b'/') => '/',
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(b'u') => return unicode_escape(b).unwrap_or(('\\', 1)),
-        _ => return ('\\', 1),
-    };
-    (simple, 2)
+    match b.get(1) {
+        Some(b'u') => unicode_escape(b).unwrap_or(('\\', 1)),
+        Some(kind) if SIMPLE[usize::from(*kind)] != 0 => (char::from(SIMPLE[usize::from(*kind)]), 2),
+        _ => ('\\', 1),
+    }
 }
 
 fn unicode_escape(b: &[u8]) -> Option<(char, usize)> {
@@ -92,6 +132,10 @@ mod tests {
             (r"\q\u12", r"\q\u12"),
             ("end\\", "end\\"),
             (r"\u12é", r"\u12é"),
+            (
+                r"a long run\r\n\tof text \\\\ with é and more\r\n",
+                "a long run\r\n\tof text \\\\ with é and more\r\n",
+            ),
         ] {
             assert_eq!(unescape_json(raw), want, "{raw}");
             let mut arena = format!("é{raw}!");

@@ -169,16 +169,15 @@ impl DialectSet {
     /// Merges the dialects with every field name that somebody asked for.
     pub fn close(self, fields: &Fields) -> Result<Dialects, DialectError> {
         let mut b = Builder::new();
-        for (id, name) in fields.iter() {
+        for (id, name) in names(fields) {
             for node in b.path(ROOT, name) {
                 b.add(node, ANY, What::Native(id));
             }
         }
-        let unrecognised = self.dialects.len() as u8;
         for (order, name) in COMMON_TIMES.iter().enumerate() {
             for node in b.path(ROOT, name) {
                 let local = !is_utc(name);
-                b.add(node, unrecognised, What::Time { order: order as u8, local });
+                b.add(node, ANY, What::Time { order: LAST_TIMES + order as u8, local });
             }
         }
         let mut closed = Vec::new();
@@ -208,7 +207,10 @@ impl DialectSet {
     }
 }
 
-/// Where records nobody recognises usually keep their time.
+/// Times that no dialect names are tried after those it does.
+const LAST_TIMES: u8 = 200;
+
+/// Where records usually keep their time.
 const COMMON_TIMES: [&str; 14] = [
     "@timestamp",
     "UtcTime",
@@ -274,14 +276,14 @@ fn merge(
             }
         }
         if !path.ends_with('*') {
-            for (id, name) in fields.iter() {
+            for (id, name) in names(fields) {
                 let node = b.step(ROOT, &format!("{path}.{name}"));
                 b.add(node, tag, What::Mounted(id));
             }
         }
     }
     if !d.strip_prefix.is_empty() {
-        for (id, name) in fields.iter() {
+        for (id, name) in names(fields) {
             let node = b.step(ROOT, &format!("{}{name}", d.strip_prefix));
             b.add(node, tag, What::Mounted(id));
         }
@@ -357,9 +359,14 @@ fn merge(
     })
 }
 
+/// Every name that somebody asked for. A star is a wildcard in paths of dialects only.
+fn names(fields: &Fields) -> impl Iterator<Item = (FieldId, &str)> {
+    fields.iter().filter(|(_, name)| !name.split('.').any(|part| part == "*"))
+}
+
 /// Every name that somebody asked for, again below a mounted object.
 fn mount(b: &mut Builder, fields: &Fields, tag: u8, base: NodeId) {
-    for (id, name) in fields.iter() {
+    for (id, name) in names(fields) {
         for node in b.path(base, name) {
             b.add(node, tag, What::Mounted(id));
         }

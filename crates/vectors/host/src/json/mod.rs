@@ -87,3 +87,68 @@ fn mend(mut bytes: Vec<u8>) -> String {
     }
     String::from_utf8(bytes).unwrap_or_default()
 }
+
+/// Splits and reads any bytes with a few names wanted and a few dialects known: the
+/// fuzzer's door. Whatever comes in, it returns.
+pub fn fuzz(data: &[u8]) {
+    use palisade_model::{Batch, Catalogue, FieldSet, FieldsBuilder, Projection};
+
+    const SET: &str = r#"
+        [[dialect]]
+        name = "wrapper"
+        require = ["Records"]
+        records = ["Records"]
+        [[dialect]]
+        name = "all"
+        require = ["Channel"]
+        mount = ["EventData", "UserData.*"]
+        xml = ["Message"]
+        json = ["AuditData"]
+        audit = ["Message"]
+        named = ["Parameters"]
+        stream = "Channel"
+        event_id = ["EventID"]
+        time = ["@timestamp", "EventTime"]
+        host = ["Computer"]
+        rename = { Provider_Name = "SourceName" }
+        strip_spaces = true
+    "#;
+    let mut fields = FieldsBuilder::new();
+    let mut wanted = FieldSet::new();
+    for name in ["EventID", "Channel", "Image", "Hashes", "md5", "a.b.c", "Message", "Parameters", "Data"] {
+        wanted.insert(fields.intern(name).unwrap_or(palisade_model::FieldId::NONE));
+    }
+    let fields = fields.close();
+    let catalogue = Catalogue::default();
+    let mut projection = Projection::new(&catalogue);
+    for (id, _) in catalogue.shapes() {
+        projection.want(id, &wanted);
+        projection.want_text(id);
+    }
+    let Ok(dialects) = Dialects::parse("fuzz", SET).and_then(|set| set.close(&fields)) else { return };
+    let context = Context {
+        fields: &fields,
+        catalogue: &catalogue,
+        projection: &projection,
+        dialects: &dialects,
+        zone: None,
+    };
+    let origin = Origin::file("fuzz");
+    let mut scratch = Scratch::default();
+    let _ = sniff(data);
+    let mut stream = data;
+    let mut pieces = Vec::new();
+    split(&origin, &mut stream, &mut |piece| {
+        pieces.push(piece);
+        ControlFlow::Continue(())
+    });
+    for piece in pieces {
+        read(piece, context, SourceId(0), &origin, &mut scratch, &mut |batch| {
+            for row in 0..batch.len() {
+                batch.each(row, &mut |_, _| {});
+                batch.scan_text(row, &mut |_| {});
+            }
+            Default::default()
+        });
+    }
+}

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 use palisade_model::{
-    Catalogue, FieldId, MAX_ROWS, ProblemCode, Projection, RowBuilder, RowHeader, ShapeId, SourceId,
+    Buffers, Catalogue, FieldId, MAX_ROWS, ProblemCode, Projection, RowBuilder, RowHeader, ShapeId, SourceId,
     StreamId, Time, unescape_json,
 };
 
@@ -29,6 +29,9 @@ const MOUNTED: u8 = 1;
 const FALLBACK: u8 = 2;
 const NATIVE: u8 = 3;
 
+/// Most values of one record that are tried as its time.
+const MAX_TIMES: usize = 64;
+
 /// What one thread keeps between pieces. It belongs to one [`Context`]: its memory of
 /// keys and streams is void for another.
 #[derive(Default)]
@@ -41,6 +44,8 @@ pub struct Scratch {
     candidates: Vec<Candidate>,
     ranks: Vec<(u32, u8)>,
     stamp: u32,
+    times: Vec<(u8, bool, Entry)>,
+    spare: Buffers,
 }
 
 /// A value for a field of the row.
@@ -78,7 +83,7 @@ pub(super) fn read(
         offset,
         base: 0,
         end: len,
-        builder: RowBuilder::over(source, catalogue, projection, text, Default::default()),
+        builder: RowBuilder::over(source, catalogue, projection, text, std::mem::take(&mut scratch.spare)),
         scratch,
         problems,
         sink,
@@ -94,7 +99,7 @@ pub(super) fn read(
         record += 1;
     }
     if reader.builder.rows() > 0 {
-        (reader.sink)(reader.builder.finish());
+        reader.scratch.spare = (reader.sink)(reader.builder.finish());
     }
 }
 
@@ -284,10 +289,10 @@ impl Reader<'_, '_, '_, '_> {
             self.context.catalogue,
             self.context.projection,
             rest,
-            Default::default(),
+            std::mem::take(&mut self.scratch.spare),
         );
         let full = std::mem::replace(&mut self.builder, fresh).finish();
-        (self.sink)(full);
+        self.scratch.spare = (self.sink)(full);
         self.base = next;
     }
 
@@ -415,12 +420,11 @@ impl Reader<'_, '_, '_, '_> {
         let mut stream: Option<(u8, Entry)> = None;
         let mut event: Option<(u8, Entry)> = None;
         let mut host: Option<(u8, Entry)> = None;
-        let mut times: [Option<(u8, bool, Entry)>; 4] = [None; 4];
-        let mut n_times = 0;
         {
             let trie = &self.dialects.trie;
-            let Scratch { found, candidates, ranks, stamp, .. } = &mut *self.scratch;
+            let Scratch { found, candidates, ranks, stamp, times, .. } = &mut *self.scratch;
             candidates.clear();
+            times.clear();
             *stamp = stamp.wrapping_add(1);
             for (i, e) in found.entries.iter().enumerate() {
                 if e.kind == Kind::Void {
@@ -440,9 +444,8 @@ impl Reader<'_, '_, '_, '_> {
                         What::Fallback(f) => (f, FALLBACK),
                         What::Native(f) => (f, NATIVE),
                         What::Time { order, local } => {
-                            if plain && n_times < times.len() {
-                                times[n_times] = Some((order, local, *e));
-                                n_times += 1;
+                            if plain && times.len() < MAX_TIMES {
+                                times.push((order, local, *e));
                             }
                             continue;
                         }
@@ -460,17 +463,17 @@ impl Reader<'_, '_, '_, '_> {
                         }
                         _ => continue,
                     };
-                    if let Some(best) = ranks.get_mut(field.index()) {
-                        if best.0 != *stamp || rank < best.1 {
-                            *best = (*stamp, rank);
-                        }
+                    if let Some(best) = ranks.get_mut(field.index())
+                        && (best.0 != *stamp || rank < best.1)
+                    {
+                        *best = (*stamp, rank);
                     }
                     candidates.push(Candidate { entry: i as u32, field, rank });
                 }
             }
         }
         let (shape, event_id) = self.route(dialect, &system, stream.map(|s| s.1), event.map(|e| e.1));
-        let time = self.time(&system, &mut times[..n_times], place);
+        let time = self.time(&system, place);
         self.cells(dialect, shape, event_id);
         if let Some((_, e)) = host {
             self.host(shape, e);
@@ -515,20 +518,15 @@ impl Reader<'_, '_, '_, '_> {
         (shape, event_id)
     }
 
-    fn time(
-        &mut self,
-        system: &System,
-        times: &mut [Option<(u8, bool, Entry)>],
-        place: usize,
-    ) -> Option<Time> {
+    fn time(&mut self, system: &System, place: usize) -> Option<Time> {
         if let Some(text) = &system.time
             && let Moment::At(t) = moment(text, false)
         {
             return Some(t);
         }
-        times.sort_by_key(|t| t.map_or(u8::MAX, |t| t.0));
+        self.scratch.times.sort_by_key(|t| t.0);
         let mut local_time = None;
-        for (_, local, e) in times.iter().flatten() {
+        for (_, local, e) in &self.scratch.times {
             match moment(&self.text_of(e), *local) {
                 Moment::At(t) => return Some(t),
                 Moment::Local(t) => local_time = local_time.or(Some(t)),

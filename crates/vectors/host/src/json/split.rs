@@ -23,6 +23,9 @@ pub const MAX_RECORD_BYTES: usize = 16 << 20;
 /// About how long a piece is; it ends with the record that passes this.
 pub const PIECE_BYTES: usize = 1 << 20;
 
+/// Room of a piece's buffer: the reader appends unescaped values to it.
+const ROOM: usize = PIECE_BYTES * 2;
+
 /// A wrapper's first array begins within this many bytes.
 const MAX_WRAPPER_HEAD: usize = 64 << 10;
 
@@ -100,34 +103,34 @@ struct Input<'r> {
 }
 
 impl Input<'_> {
-    /// Raw bytes: what is held, then the stream, up to `most` in all.
-    fn raw(&mut self, most: usize) -> Vec<u8> {
-        let mut raw = std::mem::take(&mut self.held);
-        if raw.len() < most && !self.ended {
-            let want = (most - raw.len()) as u64;
-            let before = raw.len();
-            if let Err(e) = (&mut *self.stream).take(want).read_to_end(&mut raw) {
-                self.error = Some(e);
-                self.ended = true;
+    /// Appends raw bytes: what is held, then the stream, about `most` in all.
+    fn raw(&mut self, raw: &mut Vec<u8>, most: usize) {
+        let mut held = std::mem::take(&mut self.held);
+        let want = most.saturating_sub(held.len());
+        raw.append(&mut held);
+        if want > 0 && !self.ended {
+            raw.reserve(want);
+            match (&mut *self.stream).take(want as u64).read_to_end(raw) {
+                Ok(n) => self.ended = n < want,
+                Err(e) => {
+                    self.error = Some(e);
+                    self.ended = true;
+                }
             }
-            self.ended |= raw.len() - before < want as usize;
         }
-        raw
     }
 
     /// Appends up to about `most` bytes; whether there was anything.
     fn fill(&mut self, out: &mut Vec<u8>, most: usize) -> bool {
-        let raw = self.raw(most);
         match self.encoding {
-            Encoding::Utf8 if out.is_empty() => {
-                *out = raw;
-                !out.is_empty()
-            }
             Encoding::Utf8 => {
-                out.extend_from_slice(&raw);
-                !raw.is_empty()
+                let before = out.len();
+                self.raw(out, most);
+                out.len() > before
             }
             Encoding::Utf16 { little } => {
+                let mut raw = Vec::new();
+                self.raw(&mut raw, most);
                 let unit = |p: &[u8]| {
                     if little { u16::from_le_bytes([p[0], p[1]]) } else { u16::from_be_bytes([p[0], p[1]]) }
                 };
@@ -150,12 +153,19 @@ impl Input<'_> {
 pub(super) fn split(origin: &Origin, stream: &mut dyn Read, emit: &mut Emit<'_>) -> Vec<Problem> {
     let mut problems = Problems::of(origin);
     let mut input = Input { stream, encoding: Encoding::Utf8, held: Vec::new(), ended: false, error: None };
-    let head = input.raw(PIECE_BYTES);
+    let mut head = Vec::with_capacity(ROOM);
+    input.raw(&mut head, PIECE_BYTES);
     input.encoding = encoding(&head);
-    input.held = head;
     let mut cutter =
         Cutter { input, problems: &mut problems, emit, buf: Vec::new(), base: 0, record: 1, stopped: false };
-    if cutter.more() {
+    match cutter.input.encoding {
+        Encoding::Utf8 => cutter.buf = head,
+        Encoding::Utf16 { .. } => {
+            cutter.input.held = head;
+            cutter.more();
+        }
+    }
+    if !cutter.buf.is_empty() {
         let bom = cutter.buf.starts_with(b"\xEF\xBB\xBF");
         if bom {
             cutter.buf[..3].fill(b' ');
@@ -199,7 +209,8 @@ impl Cutter<'_, '_, '_, '_> {
         if len == 0 || self.stopped {
             return;
         }
-        let rest = self.buf[len..].to_vec();
+        let mut rest = Vec::with_capacity(ROOM.max(self.buf.len() - len + PIECE_BYTES));
+        rest.extend_from_slice(&self.buf[len..]);
         let mut data = std::mem::replace(&mut self.buf, rest);
         data.truncate(len);
         let piece =
@@ -254,6 +265,10 @@ impl Cutter<'_, '_, '_, '_> {
                     self.skip_to(first + 1);
                     searched = 0;
                     continue;
+                }
+                Some(_) if self.input.ended => {
+                    let len = self.buf.len();
+                    return self.cut(len, 1, false);
                 }
                 Some(_) => {
                     let end = memrchr(b'\n', &self.buf).map_or(0, |n| n + 1);

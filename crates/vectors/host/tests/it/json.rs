@@ -1,4 +1,4 @@
-//! What every test of the JSON reader uses: a small house of dialects and shapes, and
+//! What every test of the JSON reader uses: the shipped dialects, a few shapes, and
 //! one way to write down what a text is read as.
 
 use std::fmt::Write as _;
@@ -10,11 +10,11 @@ use palisade_model::{
     Batch, Catalogue, FieldSet, Fields, FieldsBuilder, Origin, Problem, Projection, RowBatch, SourceId,
 };
 
-pub const DIALECTS: &str = include_str!("json_dialects.toml");
+pub const DIALECTS: &str = include_str!("../../../../../knowledge/fields/dialects.toml");
 
 const WINDOWS: &str = r#"
 product = "windows"
-[defaults]
+[streams_default]
 host = ["Computer"]
 [[stream]]
 names = ["Microsoft-Windows-Sysmon/Operational"]
@@ -124,6 +124,10 @@ impl House {
         for batch in &batches {
             for row in 0..batch.len() {
                 let h = batch.header(row);
+                // In UTF-16 the offset is that of the text as UTF-8.
+                if !bytes.contains(&0) {
+                    assert_eq!(bytes[h.offset as usize], b'{', "an offset points at the record");
+                }
                 let shape = &self.catalogue.shape_of(h.shape).name;
                 let time = h.time.map_or("-".into(), |t| t.to_string());
                 writeln!(out, "{}@{} {shape} {time}", h.record, h.offset).unwrap();
