@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Row as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tokio::runtime::Runtime;
 
 use crate::{DATABASE, Error, Inner, LOCK, MANIFEST, Result, SCHEMA_VERSION, file_error, schema};
@@ -28,11 +28,29 @@ pub enum SourceState {
 /// An open case.
 #[derive(Debug)]
 pub struct Case {
-    // Fields drop in this order: the connection needs its runtime, and the lock is held longest.
-    pub(crate) conn: SqliteConnection,
-    pub(crate) runtime: Runtime,
-    pub(crate) dir: PathBuf,
+    /// `None` only while the case is being dropped.
+    conn: Option<SqliteConnection>,
+    runtime: Runtime,
+    dir: PathBuf,
     _lock: Option<File>,
+}
+
+/// A case taken apart for one piece of work.
+pub(crate) struct Parts<'c> {
+    pub(crate) conn: &'c mut SqliteConnection,
+    pub(crate) runtime: &'c Runtime,
+    pub(crate) dir: &'c Path,
+}
+
+/// The driver closes a dropped connection some time later, on a thread of its own. Closing it here
+/// means: when a case is dropped its log is in the database, and only then is the lock given back.
+impl Drop for Case {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            // What was committed is safe already; a log that could not be emptied is read next time.
+            let _ = self.runtime.block_on(conn.close());
+        }
+    }
 }
 
 impl Case {
@@ -117,7 +135,15 @@ impl Case {
             }
             _ => {}
         }
-        Ok(Case { conn, runtime, dir: dir.to_owned(), _lock: lock })
+        Ok(Case { conn: Some(conn), runtime, dir: dir.to_owned(), _lock: lock })
+    }
+
+    pub(crate) fn parts(&mut self) -> Result<Parts<'_>> {
+        let Case { conn, runtime, dir, .. } = self;
+        match conn {
+            Some(conn) => Ok(Parts { conn, runtime, dir }),
+            None => Err(Error::Database { dir: dir.clone(), why: "it is closed".to_owned() }),
+        }
     }
 
     /// The case directory.
@@ -127,12 +153,14 @@ impl Case {
 
     /// What is known of evidence with this SHA-256 (lower-case hexadecimal).
     pub fn known(&mut self, sha256: &str) -> Result<Option<SourceState>> {
-        let query = sqlx::query("SELECT state FROM source WHERE sha256 = $1").bind(sha256);
-        let row = self.runtime.block_on(query.fetch_optional(&mut self.conn));
-        let row = row.map_err(|e| Inner::Sql(e).of(&self.dir))?;
-        let Some(row) = row else { return Ok(None) };
-        let state: String = row.try_get(0).map_err(|e| Inner::Sql(e).of(&self.dir))?;
-        Ok(Some(if state == "complete" { SourceState::Complete } else { SourceState::Partial }))
+        let Parts { conn, runtime, dir } = self.parts()?;
+        let work = async {
+            let query = sqlx::query("SELECT state FROM source WHERE sha256 = $1").bind(sha256);
+            let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
+            let complete = row.try_get::<String, _>(0)? == "complete";
+            Ok(Some(if complete { SourceState::Complete } else { SourceState::Partial }))
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
 }
 

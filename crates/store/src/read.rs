@@ -5,6 +5,7 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
+use crate::case::Parts;
 use crate::{Case, Error, Inner, Result};
 
 /// Which findings to read.
@@ -105,14 +106,14 @@ fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Inner> {
 impl Case {
     /// Kept findings in order of time, then id.
     pub fn findings(&mut self, filter: &Filter) -> Result<Vec<StoredFinding>> {
-        let conn = &mut self.conn;
-        self.runtime.block_on(findings(conn, filter)).map_err(|e| e.of(&self.dir))
+        let Parts { conn, runtime, dir } = self.parts()?;
+        runtime.block_on(findings(conn, filter)).map_err(|e| e.of(dir))
     }
 
     /// How much the case holds.
     pub fn counts(&mut self) -> Result<Counts> {
-        let conn = &mut self.conn;
-        let row = self.runtime.block_on(
+        let Parts { conn, runtime, dir } = self.parts()?;
+        let row = runtime.block_on(
             sqlx::query(
                 "SELECT (SELECT COUNT(*) FROM run), (SELECT COUNT(*) FROM source),
                         (SELECT COUNT(*) FROM source WHERE state = 'complete'),
@@ -136,12 +137,12 @@ impl Case {
                 custody: n(7)?,
             })
         };
-        counts().map_err(|e| e.of(&self.dir))
+        counts().map_err(|e| e.of(dir))
     }
 
     /// Adds an analyst's word and returns its number in the case.
     pub fn verdict_add(&mut self, verdict: &Verdict) -> Result<i64> {
-        let conn = &mut self.conn;
+        let Parts { conn, runtime, dir } = self.parts()?;
         let work = async {
             let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
             let id: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM verdict")
@@ -164,7 +165,7 @@ impl Case {
             tx.commit().await?;
             Ok(id)
         };
-        self.runtime.block_on(work).map_err(|e: Inner| e.of(&self.dir))
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
 
     /// Takes a verdict back as of `at`; one already taken back stays as it was.
@@ -172,7 +173,7 @@ impl Case {
     /// # Errors
     /// [`Error::NoVerdict`].
     pub fn verdict_undo(&mut self, id: i64, at: Time) -> Result<()> {
-        let conn = &mut self.conn;
+        let Parts { conn, runtime, dir } = self.parts()?;
         let work = async {
             let done = sqlx::query("UPDATE verdict SET undone = COALESCE(undone, $1) WHERE id = $2")
                 .bind(at.0)
@@ -181,21 +182,21 @@ impl Case {
                 .await?;
             if done.rows_affected() == 0 { Err(Error::NoVerdict(id).into()) } else { Ok(()) }
         };
-        self.runtime.block_on(work).map_err(|e: Inner| e.of(&self.dir))
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
 
     /// All verdicts with their numbers, oldest first, those taken back included.
     pub fn verdicts(&mut self) -> Result<Vec<(i64, Verdict)>> {
-        let conn = &mut self.conn;
+        let Parts { conn, runtime, dir } = self.parts()?;
         let work = async {
             let rows = sqlx::query(
                 "SELECT id, subject, kind, analyst, time_us, reason, expires, undone FROM verdict ORDER BY id",
             )
             .fetch_all(conn)
             .await?;
-            rows.iter().map(verdict).collect()
+            rows.iter().map(verdict).collect::<Result<Vec<_>, Inner>>()
         };
-        self.runtime.block_on(work).map_err(|e: Inner| e.of(&self.dir))
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
 }
 

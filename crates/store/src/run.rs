@@ -3,6 +3,7 @@
 use palisade_model::{Finding, Origin, Problem, SourceId, Time};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
+use crate::case::Parts;
 use crate::custody;
 use crate::{Case, Error, Inner, Result, SourceState};
 
@@ -113,8 +114,8 @@ fn json<T: serde::Serialize + ?Sized>(value: &T) -> String {
 impl Case {
     /// Begins a run. It is in the case, and in the custody chain, when this returns.
     pub fn begin_run(&mut self, info: &RunInfo) -> Result<RunWriter<'_>> {
-        let conn = &mut self.conn;
-        let id = self.runtime.block_on(begin(conn, info)).map_err(|e| e.of(&self.dir))?;
+        let Parts { conn, runtime, dir } = self.parts()?;
+        let id = runtime.block_on(begin(conn, info)).map_err(|e| e.of(dir))?;
         Ok(RunWriter { case: self, id })
     }
 }
@@ -155,7 +156,7 @@ impl RunWriter<'_> {
 
     /// Records a file that decides what is found: `kind` is `rules`, `list` or `config`.
     pub fn input(&mut self, kind: &str, path: &str, sha256: &str, bytes: u64) -> Result<()> {
-        let Case { conn, runtime, dir, .. } = &mut *self.case;
+        let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         runtime
             .block_on(async {
@@ -181,7 +182,7 @@ impl RunWriter<'_> {
         coverage: &[CoverageRow],
         resolve: Resolve<'_>,
     ) -> Result<Added> {
-        let Case { conn, runtime, dir, .. } = &mut *self.case;
+        let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
             let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
@@ -206,7 +207,7 @@ impl RunWriter<'_> {
     /// # Errors
     /// As [`RunWriter::source`].
     pub fn findings(&mut self, findings: &[Finding], resolve: Resolve<'_>) -> Result<Added> {
-        let Case { conn, runtime, dir, .. } = &mut *self.case;
+        let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
             let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
@@ -220,7 +221,7 @@ impl RunWriter<'_> {
 
     /// Ends the run and writes `manifest.txt`.
     pub fn finish_run(self, finished: Time) -> Result<()> {
-        let Case { conn, runtime, dir, .. } = self.case;
+        let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
             sqlx::query("UPDATE run SET finished = $1 WHERE id = $2")

@@ -9,6 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::{Row as _, SqliteConnection};
 
+use crate::case::Parts;
 use crate::custody::{self, GENESIS};
 use crate::run::RunInfo;
 use crate::{Case, Inner, MANIFEST, Result};
@@ -81,7 +82,7 @@ impl Report {
 /// Only if the case cannot be opened at all; whatever is wrong in it is in the report.
 pub fn verify(dir: impl AsRef<Path>, evidence_roots: &[PathBuf]) -> Result<Report> {
     let mut case = Case::open_read_only(dir)?;
-    let Case { conn, runtime, dir, .. } = &mut case;
+    let Parts { conn, runtime, dir } = case.parts()?;
     let mut report = Report::default();
     let checks = async {
         integrity(conn, &mut report).await?;

@@ -1,5 +1,7 @@
 //! The case: what is kept, kept once, kept whole.
 
+#![allow(clippy::unwrap_used, reason = "helpers of one test binary")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -296,7 +298,7 @@ fn verify_changes_nothing() {
     let before = list();
     let report = verify(b.case(), &[]).unwrap();
     assert!(report.ok() && report.custody_head.is_some());
-    assert_eq!(before, list());
+    assert!(before == list(), "the case directory changed");
 }
 
 #[test]
@@ -306,7 +308,9 @@ fn verify_survives_damage() {
     b.run(1, &sources);
     let db = b.case().join(DATABASE);
     let good = std::fs::read(&db).unwrap();
-    for at in (100..good.len()).step_by(4_096) {
+    // The head of each page; the first page's stands behind the file's own. Bytes that no row uses
+    // are not covered by anything.
+    for at in (0..good.len()).step_by(4_096).map(|at| at.max(100)) {
         let mut bad = good.clone();
         let end = (at + 600).min(bad.len());
         bad[at..end].fill(0xa5);
