@@ -26,7 +26,7 @@ mod verdict;
 
 pub use batch::{Batch, Buffers, Event, MAX_ARENA_BYTES, MAX_ROWS, RowBatch, RowBuilder, RowHeader, RowText};
 pub use budget::{Budget, Limit, Limits, Meter};
-pub use coverage::Coverage;
+pub use coverage::{Coverage, Span};
 pub use field::{FieldId, FieldSet, Fields, FieldsBuilder, MAX_FIELDS};
 pub use finding::{
     Citation, Confidence, Exhibit, ExhibitBody, Finding, FindingId, Match, Message, RuleInfo, Severity,

@@ -7,7 +7,7 @@
 //!
 //! ```toml
 //! product = "windows"
-//! [defaults]                          # of every record of the product
+//! [streams_default]                   # of every record of the product
 //! host = ["Computer"]
 //! user = ["User"]
 //! observables = [["Image", "path"]]
@@ -82,6 +82,8 @@ pub struct Shape {
     pub telling: Vec<FieldId>,
     /// Which fields hold which observables.
     pub observables: Vec<(FieldId, Extract)>,
+    /// Fields whose values must not be shown: credentials that a log happens to carry.
+    pub secret: Vec<FieldId>,
     /// How rules see the record under other names.
     pub views: Vec<View>,
     /// Fields computed from others.
@@ -99,14 +101,26 @@ impl Shape {
             && category.is_none_or(|c| self.categories.iter().any(|d| d.eq_ignore_ascii_case(c)))
     }
 
+    fn views_for<'a>(&'a self, source: &Logsource) -> impl Iterator<Item = &'a View> {
+        let (category, service) = (source.category.clone(), source.service.clone());
+        let among = |part: &Option<String>, of: &[String]| {
+            part.as_deref().is_some_and(|p| of.iter().any(|o| o.eq_ignore_ascii_case(p)))
+        };
+        self.views.iter().filter(move |v| {
+            (v.categories.is_empty() && v.services.is_empty())
+                || among(&category, &v.categories)
+                || among(&service, &v.services)
+        })
+    }
+
+    /// Whether records of this kind never carry a field that a rule of this log source reads.
+    pub fn lacks(&self, source: &Logsource, field: &str) -> bool {
+        self.views_for(source).any(|v| v.absent.iter().any(|a| a == field))
+    }
+
     /// The record's own name for a field that a rule of this log source reads.
     pub fn native_name<'a>(&'a self, source: &Logsource, field: &'a str) -> &'a str {
-        let category = source.category.as_deref();
-        let view = self.views.iter().filter(|v| {
-            v.categories.is_empty()
-                || category.is_some_and(|c| v.categories.iter().any(|d| d.eq_ignore_ascii_case(c)))
-        });
-        view.into_iter().find_map(|v| v.rename.get(field)).map_or(field, |n| n)
+        self.views_for(source).find_map(|v| v.rename.get(field)).map_or(field, |n| n)
     }
 }
 
@@ -115,8 +129,12 @@ impl Shape {
 pub struct View {
     /// The categories through which a rule must bind to see these names.
     pub categories: Vec<String>,
+    /// Or the services.
+    pub services: Vec<String>,
     /// Rule field → native (or derived) field.
     pub rename: BTreeMap<String, String>,
+    /// Rule fields that records of this kind never carry: rules that need them cannot fire.
+    pub absent: Vec<String>,
 }
 
 /// A field computed from other fields of the record.
@@ -140,8 +158,13 @@ pub enum DeriveOp {
         /// Leading text → replacement, compared without case.
         prefixes: Vec<(String, String)>,
     },
-    /// The text looked up in a table; absent texts stay as they are.
-    Table(BTreeMap<String, String>),
+    /// The text looked up in a table; a text that is not in it becomes `default`, or stays as it is.
+    Table {
+        /// Text → replacement.
+        table: BTreeMap<String, String>,
+        /// Replacement of every other text.
+        default: Option<String>,
+    },
     /// A hexadecimal text (`0x1a4`) as decimal.
     Hex,
 }
@@ -158,7 +181,10 @@ impl DeriveOp {
                 }
                 Some(text)
             }
-            DeriveOp::Table(table) => Some(table.get(&text).cloned().unwrap_or(text)),
+            DeriveOp::Table { table, default } if !text.is_empty() => {
+                Some(table.get(&text).or(default.as_ref()).cloned().unwrap_or(text))
+            }
+            DeriveOp::Table { .. } => None,
             DeriveOp::Hex => {
                 let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
                 u64::from_str_radix(digits, 16).ok().map(|n| n.to_string())
@@ -272,7 +298,7 @@ pub enum CatalogueError {
 struct FileToml {
     product: Option<String>,
     #[serde(default)]
-    defaults: DefaultsToml,
+    streams_default: DefaultsToml,
     #[serde(default)]
     stream: Vec<StreamToml>,
     #[serde(default)]
@@ -282,10 +308,27 @@ struct FileToml {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct DefaultsToml {
+    #[serde(deserialize_with = "one_or_many")]
     host: Vec<String>,
+    #[serde(deserialize_with = "one_or_many")]
     user: Vec<String>,
+
     telling: Vec<String>,
     observables: Vec<(String, Extract)>,
+}
+
+/// `"Computer"` or `["Computer", "Hostname"]`.
+fn one_or_many<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(d)? {
+        OneOrMany::One(name) => vec![name],
+        OneOrMany::Many(names) => names,
+    })
 }
 
 #[derive(Deserialize)]
@@ -297,9 +340,9 @@ struct StreamToml {
     services: Vec<String>,
     #[serde(default)]
     categories: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "one_or_many")]
     host: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "one_or_many")]
     user: Vec<String>,
     #[serde(default)]
     telling: Vec<String>,
@@ -307,6 +350,9 @@ struct StreamToml {
     observables: Vec<(String, Extract)>,
     #[serde(default)]
     rename: BTreeMap<String, String>,
+    view: Option<String>,
+    #[serde(default)]
+    secret: Vec<String>,
     #[serde(default)]
     event: Vec<EventToml>,
 }
@@ -333,7 +379,11 @@ struct ViewToml {
     #[serde(default)]
     categories: Vec<String>,
     #[serde(default)]
+    services: Vec<String>,
+    #[serde(default)]
     rename: BTreeMap<String, String>,
+    #[serde(default)]
+    absent: Vec<String>,
     #[serde(default)]
     derive: Vec<DeriveToml>,
 }
@@ -351,6 +401,7 @@ struct DeriveToml {
     from: Option<String>,
     #[serde(default)]
     table: BTreeMap<String, String>,
+    default: Option<String>,
     #[serde(default)]
     hex: bool,
 }
@@ -389,7 +440,7 @@ impl Catalogue {
         let parsed: FileToml = toml::from_str(text)
             .map_err(|e| CatalogueError::Toml { file: file.into(), error: Box::new(e) })?;
         let mut adder = Adder { file, fields };
-        let defaults = parsed.defaults;
+        let defaults = parsed.streams_default;
         if let Some(product) = &parsed.product {
             let shape = Shape {
                 name: format!("{product}/other"),
@@ -419,13 +470,21 @@ impl Catalogue {
                 user: adder.ids(&or(&stream.user, &defaults.user))?,
                 telling: adder.ids(&or(&stream.telling, &defaults.telling))?,
                 observables: adder.extracts(&[&stream.observables, &defaults.observables])?,
+                secret: adder.ids(&stream.secret)?,
                 ..Shape::default()
             };
             if !stream.rename.is_empty() {
                 for native in stream.rename.values() {
                     adder.id(native)?;
                 }
-                base.views.push(View { categories: Vec::new(), rename: stream.rename.clone() });
+                base.views.push(View { rename: stream.rename.clone(), ..View::default() });
+            }
+            let find = |name: &String| {
+                let missing = || CatalogueError::View { file: file.into(), view: name.clone() };
+                views.get(name.as_str()).copied().ok_or_else(missing)
+            };
+            if let Some(name) = &stream.view {
+                adder.view(find(name)?, &[], &mut base)?;
             }
             let base_id = self.push(file, base.clone())?;
             let mut events = HashMap::default();
@@ -561,16 +620,21 @@ impl Adder<'_> {
             let op = if d.hex {
                 DeriveOp::Hex
             } else if !d.table.is_empty() {
-                DeriveOp::Table(d.table.clone())
+                DeriveOp::Table { table: d.table.clone(), default: d.default.clone() }
             } else {
                 let prefixes = d.prefix_table.iter().map(|(a, b)| (a.clone(), b.clone())).collect();
                 DeriveOp::Join { separator: d.sep.clone(), prefixes }
             };
             shape.derive.push(Derive { field: self.id(&name)?, inputs: self.ids(&names)?, op });
         }
-        let categories =
-            if view.categories.is_empty() { categories.to_vec() } else { view.categories.clone() };
-        shape.views.push(View { categories, rename });
+        let own = view.categories.is_empty() && view.services.is_empty();
+        let categories = if own { categories.to_vec() } else { view.categories.clone() };
+        shape.views.push(View {
+            categories,
+            services: view.services.clone(),
+            rename,
+            absent: view.absent.clone(),
+        });
         Ok(())
     }
 }

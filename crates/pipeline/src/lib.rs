@@ -1,1 +1,31 @@
-//! placeholder
+//! Room: `pipeline` — the only place that knows the order: sniff, read, detect, keep.
+//!
+//! ```text
+//! paths ─ walk ─▶ objects ─ sniff ─▶ containers (back to walk) or logs ─ split ─▶ pieces
+//! pieces ─ workers: read ─▶ batches ─ rules, indicators ─▶ findings ─ in order ─▶ observer, case
+//! ```
+//!
+//! One walker reads and cuts; workers parse and match; results leave in the order of the
+//! evidence, so the number of threads is invisible. Everything that judges is pure and
+//! lives in other rooms; files, threads and the clock live here.
+//!
+//! What this room never does: change evidence, use the network, draw output.
+
+mod evidence;
+mod judge;
+mod knowledge;
+mod organisation;
+mod packed;
+mod rules;
+mod run;
+mod summary;
+mod test_pairs;
+mod walk;
+
+pub use evidence::{EvidenceFile, Source, Sources};
+pub use knowledge::{Knowledge, KnowledgeError};
+pub use organisation::Organisation;
+pub use rules::{LoadedRules, RuleSources, load_rules};
+pub use run::{Error, Observer, Progress, Settings, investigate};
+pub use summary::{Blind, Seen, Summary};
+pub use test_pairs::{PairReport, PairResult, test_rules};

@@ -4,4 +4,6 @@
 //! the place in the file, why it cannot where it cannot. This room never opens a file, reads a
 //! clock or draws a random number: texts and events come in as arguments.
 
+pub mod engine;
+pub mod indicators;
 pub mod sigma;

@@ -69,8 +69,7 @@ impl Decimal {
         }
         // `exponent` counts the digits before the point, leading zeros taken off (so it may be
         // negative); less the digits in the mantissa it is the exponent of the mantissa's last digit.
-        let exponent =
-            exponent.checked_sub(i32::try_from(digits).ok()?)?.checked_add(written_exponent)?;
+        let exponent = exponent.checked_sub(i32::try_from(digits).ok()?)?.checked_add(written_exponent)?;
         Some(Self { negative, mantissa, exponent })
     }
 

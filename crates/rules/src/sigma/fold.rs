@@ -26,13 +26,27 @@ pub fn fold(text: &str) -> Cow<'_, str> {
 
 /// Appends the folded form of `text` to `out`. Does not clear `out` first.
 pub fn fold_into(text: &str, out: &mut String) {
-    if text.is_ascii() {
+    out.reserve(text.len());
+    let mut rest = text;
+    loop {
+        let run = ascii_run(rest.as_bytes());
+        let (ascii, tail) = rest.split_at(run);
         let start = out.len();
-        out.push_str(text);
+        out.push_str(ascii);
         if let Some(added) = out.get_mut(start..) {
             added.make_ascii_lowercase();
         }
-        return;
+        let mut chars = tail.chars();
+        let Some(other) = chars.next() else { return };
+        out.extend(other.to_lowercase());
+        rest = chars.as_str();
     }
-    out.extend(text.chars().flat_map(char::to_lowercase));
+}
+
+/// Length of the ASCII text at the start. Whole blocks first: they are checked many bytes at a time.
+fn ascii_run(bytes: &[u8]) -> usize {
+    const BLOCK: usize = 64;
+    let blocks = bytes.chunks_exact(BLOCK).take_while(|block| block.is_ascii()).count() * BLOCK;
+    let tail = bytes.get(blocks..).unwrap_or_default();
+    blocks + tail.iter().position(|byte| !byte.is_ascii()).unwrap_or(tail.len())
 }

@@ -19,7 +19,7 @@ use super::decimal::Decimal;
 
 /// Bytes that one compiled regular expression may take, and its lazy automaton again as much.
 /// Linear time comes from the engine; this bounds memory.
-pub const REGEX_SIZE_MAX: usize = 2 << 20;
+pub const REGEX_SIZE_MAX: usize = 10 << 20;
 
 /// Nesting depth that a regular expression may have.
 pub const REGEX_NEST_MAX: u32 = 100;

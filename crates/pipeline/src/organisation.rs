@@ -1,0 +1,46 @@
+//! `palisade.toml`: what Palisade should know of the organisation whose evidence it reads.
+
+use serde::Deserialize;
+
+/// The organisation. Every part may be left out.
+///
+/// ```toml
+/// name = "Example Energy"
+/// networks = ["10.0.0.0/8"]            # its own address ranges
+/// domains = ["example.org"]            # its own domains
+/// protected_names = ["Example Energy"] # names that look-alikes imitate
+/// trusted_mail_servers = ["mx.example.org"]
+/// [timezones]                          # zone of times without one, by source name (prefix match)
+/// "dc01" = "Europe/Kyiv"
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Organisation {
+    /// Its name.
+    pub name: String,
+    /// Its address ranges in CIDR notation.
+    pub networks: Vec<String>,
+    /// Its domains.
+    pub domains: Vec<String>,
+    /// Names worth protecting against imitation.
+    pub protected_names: Vec<String>,
+    /// Zones of a plant or site: name → address ranges.
+    pub zones: std::collections::BTreeMap<String, Vec<String>>,
+    /// Mail servers whose authentication results are believed.
+    pub trusted_mail_servers: Vec<String>,
+    /// Source name or its beginning → IANA time zone of times that name none.
+    pub timezones: std::collections::BTreeMap<String, String>,
+}
+
+impl Organisation {
+    /// Reads the file's text. The error says line and column.
+    pub fn parse(text: &str) -> Result<Organisation, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// The declared zone of a source, by its file name: the longest key that the name starts with.
+    pub fn timezone(&self, file_name: &str) -> Option<&str> {
+        let fits = self.timezones.iter().filter(|(prefix, _)| file_name.starts_with(prefix.as_str()));
+        fits.max_by_key(|(prefix, _)| prefix.len()).map(|(_, zone)| zone.as_str())
+    }
+}

@@ -1,0 +1,594 @@
+//! One run: threads, order, limits.
+//!
+//! ```text
+//! walker thread ── pieces (bounded) ──▶ workers ── outcomes ──▶ this thread, in sequence
+//!        ▲───────────────── tokens: pieces not yet put in order ─────────────────┘
+//! ```
+//!
+//! Every item the walker emits has a sequence number and leaves in that order. A token
+//! per piece keeps a slow piece from letting the others run ahead without bound.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::time::Instant;
+
+use jiff::tz::TimeZone;
+use palisade_host as host;
+use palisade_model::{
+    Batch, Confidence, Coverage, Finding, Limits, Origin, Problem, RowBatch, RuleInfo, Severity, ShapeId,
+    SourceId, Time,
+};
+use palisade_rules::engine;
+
+use crate::evidence::{EvidenceFile, Source, Sources};
+use crate::judge;
+use crate::knowledge::Knowledge;
+use crate::organisation::Organisation;
+use crate::summary::Summary;
+use crate::walk::{self, Admit, Item, Walker};
+
+/// Pieces in flight per worker: one being read, one waiting, two being put in order.
+const PIECES_PER_JOB: usize = 4;
+
+/// Files below this size are hashed by the walker; larger ones by a thread of their own.
+const HASH_INLINE_BYTES: u64 = 4 << 20;
+
+/// What to read and how.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Files and folders.
+    pub paths: Vec<PathBuf>,
+    /// Threads that read and match; 1 runs everything on the calling thread.
+    pub jobs: usize,
+    /// Findings before this moment are left out (events without a time stay).
+    pub since: Option<Time>,
+    /// Findings at or after this moment are left out.
+    pub until: Option<Time>,
+    /// Zone of times that name none.
+    pub zone: Option<TimeZone>,
+    /// Whether evidence files are hashed (SHA-256).
+    pub hash: bool,
+    /// Limits on containers.
+    pub limits: Limits,
+    /// The organisation.
+    pub organisation: Organisation,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            paths: Vec::new(),
+            jobs: 1,
+            since: None,
+            until: None,
+            zone: None,
+            hash: true,
+            limits: Limits::default(),
+            organisation: Organisation::default(),
+        }
+    }
+}
+
+/// Why a run could not be carried out. Trouble with single files is a [`Problem`] instead.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A path that does not exist.
+    #[error("cannot read {}: {reason}", path.display())]
+    Path {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// No threads.
+    #[error("cannot start threads: {0}")]
+    Threads(std::io::Error),
+    /// A zone in `palisade.toml` that does not exist.
+    #[error("unknown time zone \"{0}\" in palisade.toml; use an IANA name such as Europe/Kyiv")]
+    Zone(String),
+    /// What receives the results refused them (a closed pipe, a full disk).
+    #[error("cannot write results: {0}")]
+    Output(String),
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Bytes of evidence files read so far.
+    pub bytes: u64,
+    /// Bytes of all evidence files.
+    pub total: u64,
+    /// Events so far.
+    pub events: u64,
+    /// Findings so far.
+    pub findings: u64,
+}
+
+/// Receives results in the order of the evidence.
+pub trait Observer {
+    /// A finding. An error stops the run.
+    fn finding(&mut self, finding: &Finding, sources: &Sources) -> Result<(), String>;
+    /// Something that could not be read.
+    fn problem(&mut self, problem: &Problem) -> Result<(), String>;
+    /// An evidence file has been read: all its findings have been given.
+    fn file_end(&mut self, _file: &EvidenceFile, _sources: &Sources) -> Result<(), String> {
+        Ok(())
+    }
+    /// Progress, several times a second at most.
+    fn progress(&mut self, _progress: Progress) {}
+}
+
+/// What comes out of one item, to be put in order.
+enum Outcome {
+    File(Arc<EvidenceFile>),
+    Source(Source),
+    Read(Box<ReadPiece>),
+    Problem(Problem),
+    FileEnd(Arc<EvidenceFile>),
+}
+
+#[derive(Default)]
+struct ReadPiece {
+    findings: Vec<Finding>,
+    problems: Vec<Problem>,
+    coverage: Coverage,
+    without_time: u64,
+    bytes: u64,
+}
+
+/// A log that pieces belong to.
+#[derive(Clone)]
+struct Reading {
+    id: SourceId,
+    origin: Arc<Origin>,
+    zone: Option<TimeZone>,
+}
+
+/// Reads evidence and tells the observer what was found. `known` says whether the case
+/// already holds a file with this hash; given, every file is hashed before it is read.
+pub fn investigate(
+    settings: &Settings,
+    knowledge: &Knowledge,
+    known: Option<&(dyn Fn(&EvidenceFile) -> bool + Sync)>,
+    observer: &mut dyn Observer,
+) -> Result<Summary, Error> {
+    let start = Instant::now();
+    for path in &settings.paths {
+        std::fs::metadata(path).map_err(|reason| Error::Path { path: path.clone(), reason })?;
+    }
+    let mut zones = BTreeMap::new();
+    for name in settings.organisation.timezones.values() {
+        let zone = TimeZone::get(name).map_err(|_| Error::Zone(name.clone()))?;
+        zones.insert(name.clone(), zone);
+    }
+    let (files, problems) = walk::list(&settings.paths);
+    let run = Run {
+        settings,
+        knowledge,
+        zones,
+        known,
+        bytes_read: AtomicU64::new(0),
+        files_known: AtomicU64::new(0),
+        indicator_infos: indicator_infos(knowledge),
+    };
+    let mut order = Order::new(observer, files.iter().map(|(_, n)| *n).sum());
+    for problem in problems {
+        order.take(Outcome::Problem(problem));
+    }
+    if settings.jobs <= 1 {
+        run.single(&files, &mut order)
+    } else {
+        run.threaded(&files, &mut order)?
+    }
+    let mut summary = order.summary;
+    summary.files_known = run.files_known.into_inner();
+    summary.rules_loaded = knowledge.engine.rules().len() as u64;
+    summary.indicators = knowledge.indicators.list().len() as u64;
+    summary.hashed = settings.hash || known.is_some();
+    summary.cover(&order.coverage, knowledge);
+    summary.seconds = start.elapsed().as_secs_f64();
+    match order.failed {
+        Some(reason) => Err(Error::Output(reason)),
+        None => Ok(summary),
+    }
+}
+
+struct Run<'a> {
+    settings: &'a Settings,
+    knowledge: &'a Knowledge,
+    zones: BTreeMap<String, TimeZone>,
+    known: Option<&'a (dyn Fn(&EvidenceFile) -> bool + Sync)>,
+    bytes_read: AtomicU64,
+    files_known: AtomicU64,
+    indicator_infos: Vec<Arc<RuleInfo>>,
+}
+
+impl Run<'_> {
+    /// Hashes a file, or starts to; says whether it needs to be read.
+    fn admit(&self, file: &Arc<EvidenceFile>, hasher: Option<&mpsc::Sender<Arc<EvidenceFile>>>) -> Admit {
+        if let Some(known) = self.known {
+            file.set_hash(hash_file(file));
+            if known(file) {
+                self.files_known.fetch_add(1, Ordering::Relaxed);
+                return Admit::Known;
+            }
+        } else if !self.settings.hash {
+            file.set_hash(None);
+        } else {
+            match hasher {
+                Some(hasher) if file.bytes >= HASH_INLINE_BYTES => {
+                    if let Err(mpsc::SendError(file)) = hasher.send(file.clone()) {
+                        file.set_hash(hash_file(&file));
+                    }
+                }
+                _ => file.set_hash(hash_file(file)),
+            }
+        }
+        Admit::Read
+    }
+
+    fn reading(&self, id: u32, source: &Source) -> Reading {
+        let name = source.file.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let declared = self.settings.organisation.timezone(&name).and_then(|z| self.zones.get(z));
+        let zone = declared.or(self.settings.zone.as_ref()).cloned();
+        Reading { id: SourceId(id), origin: Arc::new(source.origin.clone()), zone }
+    }
+
+    fn single(&self, files: &[(PathBuf, u64)], order: &mut Order<'_>) {
+        let mut scratch = Scratch::default();
+        let mut reading: Option<Reading> = None;
+        let mut sources = 0;
+        let mut walker = Walker {
+            limits: self.settings.limits,
+            bytes_read: &self.bytes_read,
+            admit: &mut |file| self.admit(file, None),
+            emit: &mut |item| {
+                let outcome = match item {
+                    Item::File(file) => Outcome::File(file),
+                    Item::Source(source) => {
+                        reading = Some(self.reading(sources, &source));
+                        sources += 1;
+                        Outcome::Source(source)
+                    }
+                    Item::Piece(piece) => match &reading {
+                        Some(reading) => Outcome::Read(self.read(piece, reading, &mut scratch)),
+                        None => return ControlFlow::Continue(()),
+                    },
+                    Item::Problem(problem) => Outcome::Problem(problem),
+                    Item::FileEnd(file) => Outcome::FileEnd(file),
+                };
+                order.bytes = self.bytes_read.load(Ordering::Relaxed);
+                order.take(outcome);
+                if order.failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        };
+        for (path, size) in files {
+            if walker.file(path, *size).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn threaded(&self, files: &[(PathBuf, u64)], order: &mut Order<'_>) -> Result<(), Error> {
+        let jobs = self.settings.jobs;
+        let stop = AtomicBool::new(false);
+        let tokens = Tokens::new(jobs * PIECES_PER_JOB);
+        let (work_in, work_out) = mpsc::sync_channel::<(u64, Reading, host::Piece)>(jobs);
+        let work_out = Mutex::new(work_out);
+        let (done_in, done_out) = mpsc::channel::<(u64, Outcome)>();
+        let (hash_in, hash_out) = mpsc::channel::<Arc<EvidenceFile>>();
+        std::thread::scope(|scope| {
+            let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
+            spawn("hash")
+                .spawn_scoped(scope, move || hash_out.iter().for_each(|file| file.set_hash(hash_file(&file))))
+                .map_err(Error::Threads)?;
+            for _ in 0..jobs {
+                let (work_out, done_in) = (&work_out, done_in.clone());
+                let worker = move || {
+                    let mut scratch = Scratch::default();
+                    loop {
+                        let next = work_out.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                        let Ok((seq, reading, piece)) = next else { return };
+                        let outcome = Outcome::Read(self.read(piece, &reading, &mut scratch));
+                        if done_in.send((seq, outcome)).is_err() {
+                            return;
+                        }
+                    }
+                };
+                spawn("read").spawn_scoped(scope, worker).map_err(Error::Threads)?;
+            }
+            let (tokens, stop) = (&tokens, &stop);
+            let walker = move || {
+                let mut seq = 0u64;
+                let mut sources = 0u32;
+                let mut reading: Option<Reading> = None;
+                let mut walker = Walker {
+                    limits: self.settings.limits,
+                    bytes_read: &self.bytes_read,
+                    admit: &mut |file| self.admit(file, Some(&hash_in)),
+                    emit: &mut |item| {
+                        let outcome = match item {
+                            Item::Piece(piece) => {
+                                let Some(reading) = &reading else { return ControlFlow::Continue(()) };
+                                tokens.take();
+                                let sent = work_in.send((seq, reading.clone(), piece)).is_ok();
+                                seq += 1;
+                                let go_on = sent && !stop.load(Ordering::Relaxed);
+                                return if go_on {
+                                    ControlFlow::Continue(())
+                                } else {
+                                    ControlFlow::Break(())
+                                };
+                            }
+                            Item::Source(source) => {
+                                reading = Some(self.reading(sources, &source));
+                                sources += 1;
+                                Outcome::Source(source)
+                            }
+                            Item::File(file) => Outcome::File(file),
+                            Item::Problem(problem) => Outcome::Problem(problem),
+                            Item::FileEnd(file) => Outcome::FileEnd(file),
+                        };
+                        let sent = done_in.send((seq, outcome)).is_ok();
+                        seq += 1;
+                        let go_on = sent && !stop.load(Ordering::Relaxed);
+                        if go_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                    },
+                };
+                for (path, size) in files {
+                    if walker.file(path, *size).is_break() {
+                        return;
+                    }
+                }
+            };
+            spawn("walk").spawn_scoped(scope, walker).map_err(Error::Threads)?;
+            let mut pending = BTreeMap::new();
+            let mut next = 0u64;
+            for (seq, outcome) in done_out {
+                pending.insert(seq, outcome);
+                while let Some(outcome) = pending.remove(&next) {
+                    next += 1;
+                    let piece = matches!(outcome, Outcome::Read(_));
+                    order.bytes = self.bytes_read.load(Ordering::Relaxed);
+                    order.take(outcome);
+                    if piece {
+                        tokens.give();
+                    }
+                }
+                if order.failed.is_some() {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads and judges one piece.
+    fn read(&self, piece: host::Piece, reading: &Reading, scratch: &mut Scratch) -> Box<ReadPiece> {
+        let mut out = Box::new(ReadPiece { bytes: piece.data.len() as u64, ..ReadPiece::default() });
+        let k = self.knowledge;
+        let context = host::Context {
+            fields: &k.fields,
+            catalogue: &k.catalogue,
+            projection: &k.projection,
+            dialects: &k.dialects,
+            zone: reading.zone.as_ref(),
+        };
+        scratch.seen.resize(k.catalogue.len(), Default::default());
+        let Scratch { host, engine, seen } = scratch;
+        let problems = walk::guarded(&reading.origin, || {
+            host::read(piece, context, reading.id, &reading.origin, host, &mut |batch: RowBatch| {
+                for row in 0..batch.len() {
+                    let header = batch.header(row);
+                    seen[header.shape.index()].add(header.time);
+                    out.without_time += u64::from(header.time.is_none());
+                }
+                self.judge(&batch, engine, &mut out.findings);
+                batch.into_buffers()
+            })
+        });
+        out.problems = problems;
+        for (i, span) in seen.iter_mut().enumerate().filter(|(_, s)| s.events > 0) {
+            out.coverage.shapes.insert(ShapeId(i as u16), std::mem::take(span));
+        }
+        out
+    }
+
+    fn judge(&self, batch: &RowBatch, scratch: &mut engine::Scratch, out: &mut Vec<Finding>) {
+        let k = self.knowledge;
+        let in_time = |row: usize| {
+            let time = batch.header(row).time;
+            let after = self.settings.since.is_none_or(|s| time.is_none_or(|t| t >= s));
+            let before = self.settings.until.is_none_or(|u| time.is_none_or(|t| t < u));
+            after && before
+        };
+        let first = out.len();
+        let mut rows: Vec<usize> = Vec::new();
+        k.engine.scan(batch, scratch, &mut |hit| {
+            if in_time(hit.row) {
+                let info = &k.infos[hit.rule as usize];
+                out.push(judge::finding(
+                    batch,
+                    hit.row,
+                    info,
+                    "sigma.match",
+                    hit.telling,
+                    &k.fields,
+                    &k.catalogue,
+                ));
+                rows.push(hit.row);
+            }
+        });
+        let rules = rows.len();
+        k.indicators.scan(batch, &k.catalogue, &mut |hit| {
+            if in_time(hit.row) {
+                let info = &self.indicator_infos[hit.indicator as usize];
+                let telling = [hit.field];
+                out.push(judge::finding(
+                    batch,
+                    hit.row,
+                    info,
+                    "indicator.match",
+                    &telling,
+                    &k.fields,
+                    &k.catalogue,
+                ));
+                rows.push(hit.row);
+            }
+        });
+        if rows.len() > rules {
+            // Record order, rules before indicators.
+            let mut tail: Vec<(usize, Finding)> = rows.into_iter().zip(out.drain(first..)).collect();
+            tail.sort_by_key(|(row, _)| *row);
+            out.extend(tail.into_iter().map(|(_, f)| f));
+        }
+    }
+}
+
+/// What one thread keeps between pieces.
+#[derive(Default)]
+struct Scratch {
+    host: host::Scratch,
+    engine: engine::Scratch,
+    seen: Vec<palisade_model::Span>,
+}
+
+fn indicator_infos(knowledge: &Knowledge) -> Vec<Arc<RuleInfo>> {
+    let info = |i: &palisade_rules::indicators::Indicator| {
+        Arc::new(RuleInfo {
+            id: format!("indicator:{}", i.pattern),
+            title: format!("Indicator from {}: {}", i.list, i.pattern),
+            level: Severity::High,
+            // A list says that a value was bad once, somewhere.
+            confidence: Confidence(60),
+            attack: Vec::new(),
+            author: None,
+            license: None,
+            description: (!i.note.is_empty()).then(|| i.note.clone()),
+            false_positives: Vec::new(),
+            file: format!("{}:{}", i.list, i.line),
+        })
+    };
+    knowledge.indicators.list().iter().map(info).collect()
+}
+
+/// Puts outcomes in order and adds them up.
+struct Order<'o> {
+    observer: &'o mut dyn Observer,
+    sources: Sources,
+    summary: Summary,
+    coverage: Coverage,
+    failed: Option<String>,
+    bytes: u64,
+    total: u64,
+}
+
+impl<'o> Order<'o> {
+    fn new(observer: &'o mut dyn Observer, total: u64) -> Order<'o> {
+        Order {
+            observer,
+            sources: Sources::default(),
+            summary: Summary::default(),
+            coverage: Coverage::default(),
+            failed: None,
+            bytes: 0,
+            total,
+        }
+    }
+
+    fn take(&mut self, outcome: Outcome) {
+        if self.failed.is_some() {
+            return;
+        }
+        if let Err(reason) = self.try_take(outcome) {
+            self.failed = Some(reason);
+        }
+    }
+
+    fn try_take(&mut self, outcome: Outcome) -> Result<(), String> {
+        match outcome {
+            Outcome::File(file) => {
+                self.summary.files += 1;
+                self.summary.bytes += file.bytes;
+            }
+            Outcome::Source(source) => {
+                self.summary.sources += 1;
+                self.sources.push(source);
+            }
+            Outcome::Problem(problem) => self.problem(&problem)?,
+            Outcome::Read(piece) => {
+                self.coverage.merge(&piece.coverage);
+                self.summary.events_without_time += piece.without_time;
+                self.summary.log_bytes += piece.bytes;
+                self.summary.events += piece.coverage.events();
+                for finding in &piece.findings {
+                    self.summary.findings += 1;
+                    *self.summary.by_severity.entry(finding.rule.level).or_default() += 1;
+                    self.observer.finding(finding, &self.sources)?;
+                }
+                for problem in &piece.problems {
+                    self.problem(problem)?;
+                }
+            }
+            Outcome::FileEnd(file) => self.observer.file_end(&file, &self.sources)?,
+        }
+        self.observer.progress(Progress {
+            bytes: self.bytes,
+            total: self.total,
+            events: self.summary.events,
+            findings: self.summary.findings,
+        });
+        Ok(())
+    }
+
+    fn problem(&mut self, problem: &Problem) -> Result<(), String> {
+        *self.summary.problems.entry(problem.code).or_default() += problem.count;
+        self.observer.problem(problem)
+    }
+}
+
+/// How many pieces may be between the walker and the ordered end.
+struct Tokens {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Tokens {
+    fn new(n: usize) -> Tokens {
+        Tokens { free: Mutex::new(n), freed: Condvar::new() }
+    }
+
+    fn take(&self) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        while *free == 0 {
+            free = self.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+        *free -= 1;
+    }
+
+    fn give(&self) {
+        *self.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.freed.notify_one();
+    }
+}
+
+/// SHA-256 of a file; `None` if it cannot be read (the reader reports why).
+fn hash_file(file: &EvidenceFile) -> Option<[u8; 32]> {
+    use sha2::Digest as _;
+    use std::io::Read as _;
+    const BLOCK: usize = 256 << 10;
+    let mut reader = std::fs::File::open(&file.path).ok()?;
+    let mut hasher = sha2::Sha256::new();
+    let mut block = vec![0; BLOCK];
+    loop {
+        match reader.read(&mut block) {
+            Ok(0) => return Some(hasher.finalize().into()),
+            Ok(n) => hasher.update(&block[..n]),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What a run saw, and what it could not have seen.
+
+use std::collections::BTreeMap;
+
+use palisade_model::{Coverage, Logsource, ProblemCode, Severity, ShapeId, Time};
+
+use crate::knowledge::Knowledge;
+
+/// The end of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Evidence files read.
+    pub files: u64,
+    /// Evidence files left out because the case has them already.
+    pub files_known: u64,
+    /// Logs found in them.
+    pub sources: u64,
+    /// Events read.
+    pub events: u64,
+    /// Bytes of evidence files.
+    pub bytes: u64,
+    /// Bytes of logs after unpacking.
+    pub log_bytes: u64,
+    /// Rules that ran.
+    pub rules_loaded: u64,
+    /// Rules that could not be loaded.
+    pub rules_failed: u64,
+    /// Indicators loaded.
+    pub indicators: u64,
+    /// Findings.
+    pub findings: u64,
+    /// Findings by severity.
+    pub by_severity: BTreeMap<Severity, u64>,
+    /// Problems by code (repeats counted).
+    pub problems: BTreeMap<ProblemCode, u64>,
+    /// Kinds of records seen.
+    pub seen: Vec<Seen>,
+    /// Log sources that loaded rules need and no evidence had.
+    pub blind: Vec<Blind>,
+    /// Events of kinds nobody recognises.
+    pub unrecognised_events: u64,
+    /// Events without a readable time.
+    pub events_without_time: u64,
+    /// Wall time in seconds, from opening the first file to the last result.
+    pub seconds: f64,
+    /// Whether evidence was hashed.
+    pub hashed: bool,
+}
+
+/// One kind of record that was seen.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// `windows/sysmon/1`.
+    pub shape: String,
+    /// Events.
+    pub events: u64,
+    /// Earliest.
+    pub first: Option<Time>,
+    /// Latest.
+    pub last: Option<Time>,
+    /// Whether any rule looks at this kind.
+    pub covered: bool,
+}
+
+/// A log source that rules need and that was not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blind {
+    /// `windows/process_creation`.
+    pub source: String,
+    /// How many loaded rules need it.
+    pub rules: u64,
+    /// Whether Palisade knows any record that would be of this source.
+    pub known: bool,
+}
+
+impl Summary {
+    /// Fills in what the coverage of the run says.
+    pub(crate) fn cover(&mut self, coverage: &Coverage, knowledge: &Knowledge) {
+        self.events = coverage.events();
+        for (shape, span) in &coverage.shapes {
+            if *shape == ShapeId::UNRECOGNISED {
+                self.unrecognised_events = span.events;
+            }
+            self.seen.push(Seen {
+                shape: knowledge.catalogue.shape_of(*shape).name.clone(),
+                events: span.events,
+                first: span.first,
+                last: span.last,
+                covered: knowledge.engine.covers(*shape),
+            });
+        }
+        self.seen.sort_by(|a, b| b.events.cmp(&a.events).then_with(|| a.shape.cmp(&b.shape)));
+        let mut needed: BTreeMap<Logsource, u64> = BTreeMap::new();
+        for rule in knowledge.engine.rules() {
+            let source = Logsource {
+                category: rule.logsource.category.clone(),
+                product: rule.logsource.product.clone(),
+                service: rule.logsource.service.clone(),
+            };
+            *needed.entry(source).or_default() += 1;
+        }
+        for (source, rules) in needed {
+            let mut binding = knowledge.catalogue.shapes().filter(|(_, s)| s.binds(&source)).peekable();
+            let known = binding.peek().is_some();
+            if !binding.any(|(id, _)| coverage.shapes.contains_key(&id)) {
+                self.blind.push(Blind { source: name(&source), rules, known });
+            }
+        }
+        self.blind.sort_by(|a, b| b.rules.cmp(&a.rules).then_with(|| a.source.cmp(&b.source)));
+    }
+}
+
+/// `windows/process_creation`, `aws/cloudtrail`, `any` for a source without parts.
+fn name(source: &Logsource) -> String {
+    let parts = [&source.product, &source.category, &source.service];
+    let text = parts.into_iter().flatten().cloned().collect::<Vec<_>>().join("/");
+    if text.is_empty() { "any".into() } else { text }
+}

@@ -1,0 +1,249 @@
+//! From paths to pieces: finds evidence files, sniffs, opens containers, cuts logs.
+//!
+//! Serial and cheap: everything here only reads and cuts. What is inside what is decided
+//! by content, never by name.
+
+use std::fs::File;
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use palisade_files as files;
+use palisade_host as host;
+use palisade_model::{Budget, Content, Limits, Object, Origin, Problem, ProblemCode};
+
+use crate::evidence::{EvidenceFile, Source};
+
+/// What the walker hands on, in the order of the evidence.
+pub(crate) enum Item {
+    /// An evidence file is about to be read.
+    File(Arc<EvidenceFile>),
+    /// A log: the pieces that follow are of it.
+    Source(Source),
+    /// A part of the last source.
+    Piece(host::Piece),
+    /// Something that could not be read.
+    Problem(Problem),
+    /// The evidence file has been read to its end.
+    FileEnd(Arc<EvidenceFile>),
+}
+
+/// What the walker asks before it opens a file.
+pub(crate) enum Admit {
+    /// Read it.
+    Read,
+    /// The case has it already.
+    Known,
+}
+
+pub(crate) struct Walker<'a> {
+    pub(crate) limits: Limits,
+    pub(crate) bytes_read: &'a AtomicU64,
+    /// Starts hashing; decides whether the file needs to be read.
+    pub(crate) admit: &'a mut dyn FnMut(&Arc<EvidenceFile>) -> Admit,
+    pub(crate) emit: &'a mut dyn FnMut(Item) -> ControlFlow<()>,
+}
+
+/// Deepest folder nesting followed.
+const MAX_FOLDERS: usize = 64;
+
+/// Every evidence file at or below the paths, sorted by name within each folder, with its size.
+pub(crate) fn list(paths: &[PathBuf]) -> (Vec<(PathBuf, u64)>, Vec<Problem>) {
+    let mut out = Vec::new();
+    let mut problems = Vec::new();
+    for path in paths {
+        list_into(path, 0, true, &mut out, &mut problems);
+    }
+    (out, problems)
+}
+
+fn list_into(
+    path: &Path,
+    depth: usize,
+    named: bool,
+    out: &mut Vec<(PathBuf, u64)>,
+    problems: &mut Vec<Problem>,
+) {
+    let origin = Origin::file(path.display().to_string());
+    let mut problem = |code, message: String| problems.push(Problem::new(code, &origin, None, message));
+    let meta = if named { path.metadata() } else { path.symlink_metadata() };
+    let meta = match meta {
+        Ok(meta) => meta,
+        Err(e) => return problem(ProblemCode::Io, format!("cannot look at it: {e}")),
+    };
+    if meta.is_dir() {
+        if depth >= MAX_FOLDERS {
+            return problem(ProblemCode::Limit, format!("folders nested more than {MAX_FOLDERS} deep"));
+        }
+        let entries = match std::fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(e) => return problem(ProblemCode::Io, format!("cannot list the folder: {e}")),
+        };
+        let mut names: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
+        names.sort();
+        for name in names {
+            list_into(&name, depth + 1, false, out, problems);
+        }
+    } else if meta.is_symlink() {
+        // Inside evidence a link may lead anywhere, also out of it; a link the user names is followed.
+        problem(ProblemCode::Unrecognised, "a symbolic link; name its target to have it read".into());
+    } else if meta.is_file() {
+        out.push((path.to_owned(), meta.len()));
+    } else {
+        problem(ProblemCode::Unrecognised, "neither a file nor a folder".into());
+    }
+}
+
+impl Walker<'_> {
+    /// Reads one evidence file. Breaks when the consumer does.
+    pub(crate) fn file(&mut self, path: &Path, size: u64) -> ControlFlow<()> {
+        let origin = Origin::file(path.display().to_string());
+        let evidence = Arc::new(EvidenceFile::new(path.to_owned(), size));
+        if matches!((self.admit)(&evidence), Admit::Known) {
+            self.bytes_read.fetch_add(size, Ordering::Relaxed);
+            return ControlFlow::Continue(());
+        }
+        (self.emit)(Item::File(evidence.clone()))?;
+        match File::open(path) {
+            Ok(file) => {
+                let mut reader = Counted { file, read: self.bytes_read };
+                let object = Object {
+                    origin: origin.clone(),
+                    hints: Default::default(),
+                    content: Content::Seekable(&mut reader),
+                };
+                let mut budget = Budget::new(self.limits, size);
+                self.object(&evidence, object, &mut budget)?;
+                let now = path.metadata().map(|m| m.len());
+                if now.as_ref().is_ok_and(|now| *now != size) {
+                    let message = format!(
+                        "the file changed while it was read: {size} bytes before, {} after",
+                        now.unwrap_or(0)
+                    );
+                    self.problem(Problem::new(ProblemCode::Changed, &origin, None, message))?;
+                }
+            }
+            Err(e) => {
+                self.problem(Problem::new(ProblemCode::Io, &origin, None, format!("cannot open it: {e}")))?
+            }
+        }
+        (self.emit)(Item::FileEnd(evidence))
+    }
+
+    fn problem(&mut self, problem: Problem) -> ControlFlow<()> {
+        (self.emit)(Item::Problem(problem))
+    }
+
+    fn object(
+        &mut self,
+        file: &Arc<EvidenceFile>,
+        object: Object<'_>,
+        budget: &mut Budget,
+    ) -> ControlFlow<()> {
+        let Object { origin, hints, content } = object;
+        let mut head = Vec::new();
+        let read_head = |reader: &mut dyn Read, head: &mut Vec<u8>| {
+            reader.take(host::SNIFF_BYTES as u64).read_to_end(head)
+        };
+        let failed =
+            |e: std::io::Error| Problem::new(ProblemCode::Io, &origin, 0, format!("cannot read it: {e}"));
+        match content {
+            Content::Bytes(bytes) => {
+                head.extend_from_slice(&bytes[..bytes.len().min(host::SNIFF_BYTES)]);
+                let mut cursor = Cursor::new(bytes);
+                self.route(file, &origin, hints, &head, Content::Seekable(&mut cursor), budget)
+            }
+            Content::Stream(stream) => {
+                if let Err(e) = read_head(stream, &mut head) {
+                    return self.problem(failed(e));
+                }
+                let mut whole = head.as_slice().chain(stream);
+                self.route(file, &origin, hints, &head, Content::Stream(&mut whole), budget)
+            }
+            Content::Seekable(stream) => {
+                if let Err(e) = read_head(stream, &mut head).and_then(|_| stream.seek(SeekFrom::Start(0))) {
+                    return self.problem(failed(e));
+                }
+                self.route(file, &origin, hints, &head, Content::Seekable(stream), budget)
+            }
+        }
+    }
+
+    fn route(
+        &mut self,
+        file: &Arc<EvidenceFile>,
+        origin: &Origin,
+        hints: palisade_model::Hints,
+        head: &[u8],
+        content: Content<'_>,
+        budget: &mut Budget,
+    ) -> ControlFlow<()> {
+        if let Some(container) = files::sniff(head) {
+            let object = Object { origin: origin.clone(), hints, content };
+            let mut flow = ControlFlow::Continue(());
+            let problems = guarded(origin, || {
+                files::open(container, object, budget, &mut |inner, budget| {
+                    flow = self.object(file, inner, budget);
+                    flow
+                })
+            });
+            flow?;
+            return problems.into_iter().try_for_each(|p| self.problem(p));
+        }
+        if let Some(format) = host::sniff(head) {
+            (self.emit)(Item::Source(Source { file: file.clone(), origin: origin.clone() }))?;
+            let mut flow = ControlFlow::Continue(());
+            let problems = guarded(origin, || {
+                let mut emit = |piece| {
+                    flow = (self.emit)(Item::Piece(piece));
+                    flow
+                };
+                match content {
+                    Content::Bytes(mut bytes) => host::split(format, origin, &mut bytes, &mut emit),
+                    Content::Stream(stream) => host::split(format, origin, stream, &mut emit),
+                    Content::Seekable(mut stream) => host::split(format, origin, &mut stream, &mut emit),
+                }
+            });
+            flow?;
+            return problems.into_iter().try_for_each(|p| self.problem(p));
+        }
+        let message =
+            if head.is_empty() { "the file is empty" } else { "not a format that Palisade reads yet" };
+        self.problem(Problem::new(ProblemCode::Unrecognised, origin, None, message))
+    }
+}
+
+/// The one boundary that a defect in a reader cannot cross: the file is lost, the run is not.
+pub(crate) fn guarded(origin: &Origin, f: impl FnOnce() -> Vec<Problem>) -> Vec<Problem> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
+        Ok(problems) => problems,
+        Err(cause) => {
+            let text = cause.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            let message = format!("the reader failed here, which is a defect in Palisade: {text}");
+            vec![Problem::new(ProblemCode::Internal, origin, None, message)]
+        }
+    }
+}
+
+/// Counts what is read of evidence files, for progress.
+struct Counted<'a> {
+    file: File,
+    read: &'a AtomicU64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.file.read(buf)?;
+        self.read.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+impl Seek for Counted<'_> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.file.seek(to)
+    }
+}
