@@ -1,6 +1,6 @@
 //! Containers: what comes out of them and what is said of them.
 
-#![allow(missing_docs, reason = "helpers of one test binary")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "helpers of one test binary")]
 
 mod bombs;
 mod gz_zst;

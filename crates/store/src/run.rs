@@ -1,0 +1,434 @@
+//! Writing: one run, source by source.
+
+use palisade_model::{Finding, Origin, Problem, SourceId, Time};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+use crate::case::Parts;
+use crate::custody;
+use crate::{Case, Error, Inner, Result, SourceState};
+
+/// Who does what, when, with what. All of it enters the custody chain.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunInfo {
+    /// When it began.
+    pub started: Time,
+    /// Version of Palisade.
+    pub tool_version: String,
+    /// The command line, as it was given.
+    pub command_line: String,
+    /// Who runs it.
+    pub operator: String,
+    /// Where it runs.
+    pub machine: String,
+    /// Digest of all rules loaded.
+    pub rules_digest: String,
+    /// Digest of the configuration.
+    pub config_digest: String,
+}
+
+impl RunInfo {
+    pub(crate) fn digest(&self, id: i64) -> String {
+        let numbers = [id.to_string(), self.started.0.to_string()];
+        custody::digest(&[
+            &numbers[0],
+            &numbers[1],
+            &self.tool_version,
+            &self.command_line,
+            &self.operator,
+            &self.machine,
+            &self.rules_digest,
+            &self.config_digest,
+        ])
+    }
+}
+
+/// An evidence file that was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SourceRecord {
+    /// SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Where it was, as the user named it.
+    pub path: String,
+    /// Whether it was read to its end.
+    pub state: SourceState,
+    /// Records read in it.
+    pub records: u64,
+}
+
+/// What was seen of one shape in one source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CoverageRow {
+    /// Name of the shape.
+    pub shape: String,
+    /// Events.
+    pub events: u64,
+    /// Earliest time.
+    pub first: Option<Time>,
+    /// Latest time.
+    pub last: Option<Time>,
+}
+
+/// The evidence file behind a run's [`SourceId`], and the way into it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CitedSource {
+    /// SHA-256 of the evidence file.
+    pub sha256: String,
+    /// The evidence file or the member in it. The file's own path does not enter a citation:
+    /// the same bytes elsewhere are the same evidence.
+    pub origin: Origin,
+}
+
+/// Looks up a run's [`SourceId`].
+pub type Resolve<'a> = &'a dyn Fn(SourceId) -> Option<CitedSource>;
+
+/// What a commit added.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Added {
+    /// 1 if the source was new to the case.
+    pub sources: u64,
+    /// Findings that were new to the case.
+    pub findings: u64,
+    /// Citations that were new, those of known findings included.
+    pub citations: u64,
+}
+
+/// Writes one run into a case.
+#[derive(Debug)]
+pub struct RunWriter<'c> {
+    case: &'c mut Case,
+    id: i64,
+}
+
+/// SQL has signed numbers only; offsets and counts above 2⁶³ do not occur in files.
+pub(crate) fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn json<T: serde::Serialize + ?Sized>(value: &T) -> String {
+    // Strings, numbers and lists of them always serialise.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+impl Case {
+    /// Begins a run. It is in the case, and in the custody chain, when this returns.
+    pub fn begin_run(&mut self, info: &RunInfo) -> Result<RunWriter<'_>> {
+        let Parts { conn, runtime, dir } = self.parts()?;
+        let id = runtime.block_on(begin(conn, info)).map_err(|e| e.of(dir))?;
+        Ok(RunWriter { case: self, id })
+    }
+}
+
+async fn begin(conn: &mut SqliteConnection, info: &RunInfo) -> Result<i64, Inner> {
+    let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+    let id: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM run").fetch_one(&mut *tx).await?;
+    sqlx::query(
+        "INSERT INTO run (id, started, tool_version, command_line, operator, machine, rules_digest, config_digest)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(id)
+    .bind(info.started.0)
+    .bind(&info.tool_version)
+    .bind(&info.command_line)
+    .bind(&info.operator)
+    .bind(&info.machine)
+    .bind(&info.rules_digest)
+    .bind(&info.config_digest)
+    .execute(&mut *tx)
+    .await?;
+    custody::append(&mut tx, id, "run", "", &info.digest(id), 0).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+impl RunWriter<'_> {
+    /// The run's number in the case.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// What is known of evidence with this SHA-256: if [`SourceState::Complete`], reading it again
+    /// adds nothing (call [`RunWriter::source`] all the same, so that its path is kept).
+    pub fn known(&mut self, sha256: &str) -> Result<Option<SourceState>> {
+        self.case.known(sha256)
+    }
+
+    /// Records a file that decides what is found: `kind` is `rules`, `list` or `config`.
+    pub fn input(&mut self, kind: &str, path: &str, sha256: &str, bytes: u64) -> Result<()> {
+        let Parts { conn, runtime, dir } = self.case.parts()?;
+        let id = self.id;
+        runtime
+            .block_on(async {
+                let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+                custody::append(&mut tx, id, kind, path, sha256, signed(bytes)).await?;
+                tx.commit().await?;
+                Ok(())
+            })
+            .map_err(|e: Inner| e.of(dir))
+    }
+
+    /// Keeps a source and everything said of it, in one transaction.
+    ///
+    /// Findings may also cite sources kept earlier. Nothing of this call is kept if it fails.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSource`], [`Error::NoCitation`], [`Error::DiskFull`].
+    pub fn source(
+        &mut self,
+        source: &SourceRecord,
+        findings: &[Finding],
+        problems: &[Problem],
+        coverage: &[CoverageRow],
+        resolve: Resolve<'_>,
+    ) -> Result<Added> {
+        let Parts { conn, runtime, dir } = self.case.parts()?;
+        let id = self.id;
+        let work = async {
+            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            let mut added = Added::default();
+            let (source_id, was) = put_source(&mut tx, id, source, &mut added).await?;
+            // What a complete source says is kept already, under the same rules or others:
+            // new rules may find more, so findings are added; problems and coverage are the reader's.
+            if was != Some(SourceState::Complete) {
+                put_problems(&mut tx, id, source_id, problems).await?;
+                put_coverage(&mut tx, source_id, coverage).await?;
+            }
+            put_findings(&mut tx, id, findings, resolve, &mut added).await?;
+            tx.commit().await?;
+            Ok(added)
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
+    }
+
+    /// Keeps findings that come from several sources (correlations), in one transaction, after
+    /// the sources they cite.
+    ///
+    /// # Errors
+    /// As [`RunWriter::source`].
+    pub fn findings(&mut self, findings: &[Finding], resolve: Resolve<'_>) -> Result<Added> {
+        let Parts { conn, runtime, dir } = self.case.parts()?;
+        let id = self.id;
+        let work = async {
+            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            let mut added = Added::default();
+            put_findings(&mut tx, id, findings, resolve, &mut added).await?;
+            tx.commit().await?;
+            Ok(added)
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
+    }
+
+    /// Ends the run and writes `manifest.txt`.
+    pub fn finish_run(self, finished: Time) -> Result<()> {
+        let Parts { conn, runtime, dir } = self.case.parts()?;
+        let id = self.id;
+        let work = async {
+            sqlx::query("UPDATE run SET finished = $1 WHERE id = $2")
+                .bind(finished.0)
+                .bind(id)
+                .execute(&mut *conn)
+                .await?;
+            custody::manifest(conn).await
+        };
+        let text = runtime.block_on(work).map_err(|e: Inner| e.of(dir))?;
+        custody::write_manifest(dir, &text)
+    }
+}
+
+async fn put_source(
+    conn: &mut SqliteConnection,
+    run: i64,
+    source: &SourceRecord,
+    added: &mut Added,
+) -> Result<(i64, Option<SourceState>), Inner> {
+    let complete = source.state == SourceState::Complete;
+    let state = if complete { "complete" } else { "partial" };
+    let known = sqlx::query("SELECT id, state FROM source WHERE sha256 = $1")
+        .bind(&source.sha256)
+        .fetch_optional(&mut *conn)
+        .await?;
+    let (id, was) = match known {
+        Some(row) => {
+            let id: i64 = row.try_get(0)?;
+            let was = match row.try_get::<String, _>(1)?.as_str() {
+                "complete" => SourceState::Complete,
+                _ => SourceState::Partial,
+            };
+            if was == SourceState::Partial {
+                sqlx::query("UPDATE source SET state = $1, records = $2 WHERE id = $3")
+                    .bind(state)
+                    .bind(signed(source.records))
+                    .bind(id)
+                    .execute(&mut *conn)
+                    .await?;
+            }
+            (id, Some(was))
+        }
+        None => {
+            let id: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM source")
+                .fetch_one(&mut *conn)
+                .await?;
+            sqlx::query(
+                "INSERT INTO source (id, sha256, bytes, first_path, first_run, state, records)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(id)
+            .bind(&source.sha256)
+            .bind(signed(source.bytes))
+            .bind(&source.path)
+            .bind(run)
+            .bind(state)
+            .bind(signed(source.records))
+            .execute(&mut *conn)
+            .await?;
+            added.sources = 1;
+            (id, None)
+        }
+    };
+    let new_path =
+        sqlx::query("INSERT INTO source_path (source, path, run) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(id)
+            .bind(&source.path)
+            .bind(run)
+            .execute(&mut *conn)
+            .await?;
+    if new_path.rows_affected() > 0 {
+        custody::append(conn, run, "evidence", &source.path, &source.sha256, signed(source.bytes)).await?;
+    }
+    Ok((id, was))
+}
+
+async fn put_problems(
+    conn: &mut SqliteConnection,
+    run: i64,
+    source: i64,
+    problems: &[Problem],
+) -> Result<(), Inner> {
+    // A partial source is being read again: what was wrong then is said anew.
+    sqlx::query("DELETE FROM problem WHERE source = $1").bind(source).execute(&mut *conn).await?;
+    for (seq, p) in (0i64..).zip(problems) {
+        sqlx::query(
+            "INSERT INTO problem (source, seq, run, code, origin, byte_offset, message, times)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(source)
+        .bind(seq)
+        .bind(run)
+        .bind(p.code.name())
+        .bind(p.origin.to_string())
+        .bind(p.offset.map(signed))
+        .bind(&p.message)
+        .bind(signed(p.count))
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn put_coverage(
+    conn: &mut SqliteConnection,
+    source: i64,
+    coverage: &[CoverageRow],
+) -> Result<(), Inner> {
+    sqlx::query("DELETE FROM coverage WHERE source = $1").bind(source).execute(&mut *conn).await?;
+    for c in coverage {
+        sqlx::query(
+            "INSERT INTO coverage (source, shape, events, first_us, last_us) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(source)
+        .bind(&c.shape)
+        .bind(signed(c.events))
+        .bind(c.first.map(|t| t.0))
+        .bind(c.last.map(|t| t.0))
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The way from the evidence file to a member: `inbox.mbox!invoice.iso`; empty for the file itself.
+fn member_of(origin: &Origin) -> String {
+    let whole = origin.to_string();
+    whole.strip_prefix(origin.top()).map_or("", |m| m.strip_prefix('!').unwrap_or(m)).to_owned()
+}
+
+async fn put_findings(
+    conn: &mut SqliteConnection,
+    run: i64,
+    findings: &[Finding],
+    resolve: Resolve<'_>,
+    added: &mut Added,
+) -> Result<(), Inner> {
+    // Findings of one commit cite few sources many times.
+    let mut cited = std::collections::HashMap::<SourceId, (i64, String)>::new();
+    for f in findings {
+        let id = f.id.to_string();
+        if f.citations.is_empty() {
+            return Err(Error::NoCitation(id).into());
+        }
+        added.findings += put_finding(conn, run, &id, f).await?;
+        for c in &f.citations {
+            let (source, member) = match cited.entry(c.source) {
+                std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
+                std::collections::hash_map::Entry::Vacant(e) => {
+                    let unknown = |what| Error::UnknownSource { finding: id.clone(), what };
+                    let Some(found) = resolve(c.source) else {
+                        return Err(unknown(format!("number {} of this run", c.source.0)).into());
+                    };
+                    let source: Option<i64> = sqlx::query_scalar("SELECT id FROM source WHERE sha256 = $1")
+                        .bind(&found.sha256)
+                        .fetch_optional(&mut *conn)
+                        .await?;
+                    let Some(source) = source else {
+                        return Err(unknown(format!("{}, SHA-256 {}", found.origin, found.sha256)).into());
+                    };
+                    e.insert((source, member_of(&found.origin)))
+                }
+            };
+            let done = sqlx::query(
+                "INSERT INTO citation (finding, source, member, record, byte_offset)
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+            )
+            .bind(&id)
+            .bind(*source)
+            .bind(member.as_str())
+            .bind(signed(c.record))
+            .bind(signed(c.offset))
+            .execute(&mut *conn)
+            .await?;
+            added.citations += done.rows_affected();
+        }
+    }
+    Ok(())
+}
+
+async fn put_finding(conn: &mut SqliteConnection, run: i64, id: &str, f: &Finding) -> Result<u64, Inner> {
+    let rank = palisade_model::Severity::ALL.iter().position(|s| *s == f.rule.level).unwrap_or(0);
+    let done = sqlx::query(
+        "INSERT INTO finding (id, rule_id, title, severity, severity_rank, confidence, vector, time_us,
+            time_end_us, host, message, observables, attack, author, license, recovered, first_run)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(id)
+    .bind(&f.rule.id)
+    .bind(&f.rule.title)
+    .bind(f.rule.level.name())
+    .bind(signed(rank as u64))
+    .bind(i64::from(f.rule.confidence.0))
+    .bind(f.vector.name())
+    .bind(f.time.map(|t| t.0))
+    .bind(f.time_end.map(|t| t.0))
+    .bind(&f.host)
+    .bind(json(&f.message))
+    .bind(json(&f.observables))
+    .bind(json(&f.rule.attack))
+    .bind(&f.rule.author)
+    .bind(&f.rule.license)
+    .bind(i64::from(f.recovered))
+    .bind(run)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
