@@ -18,6 +18,9 @@ pub const MAX_ARENA_BYTES: usize = 1 << 20;
 /// A reader closes its batch once it holds this many rows.
 pub const MAX_ROWS: usize = 4_096;
 
+/// Most values of one field that a derived field joins.
+const MAX_JOINED: usize = 1_024;
+
 /// What is known of a row before any field is looked at.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct RowHeader {
@@ -398,22 +401,24 @@ impl<'c> RowBuilder<'c> {
             if !self.projection.hot(shape).contains(derive.field) {
                 continue;
             }
+            let (separator, most) = match &derive.op {
+                // A field with several values joins all of them: arguments become a command line.
+                DeriveOp::Join { separator, .. } => (separator.as_str(), MAX_JOINED),
+                _ => ("", 1),
+            };
             let mut out = String::new();
-            for (i, input) in derive.inputs.iter().enumerate() {
+            for input in &derive.inputs {
                 let cells = &self.batch.cells[self.first_cell..];
-                let Some(cell) = cells.iter().find(|c| c.field == *input).copied() else { continue };
-                let text = match cell.kind {
-                    CellKind::Escaped => unescape_json(self.batch.slice(cell)),
-                    _ => Cow::Borrowed(self.batch.value(cell).text().unwrap_or("")),
-                };
-                if let DeriveOp::Join { separator, .. } = &derive.op
-                    && i > 0
-                    && !text.is_empty()
-                    && !out.is_empty()
-                {
-                    out.push_str(separator);
+                for cell in cells.iter().filter(|c| c.field == *input).take(most) {
+                    let text = match cell.kind {
+                        CellKind::Escaped => unescape_json(self.batch.slice(*cell)),
+                        _ => Cow::Borrowed(self.batch.value(*cell).text().unwrap_or("")),
+                    };
+                    if !text.is_empty() && !out.is_empty() {
+                        out.push_str(separator);
+                    }
+                    out.push_str(&text);
                 }
-                out.push_str(&text);
             }
             let value = derive.op.apply(out);
             if let Some(value) = value.filter(|v| !v.is_empty()) {

@@ -1,5 +1,8 @@
 //! One budget per top-level evidence file, carried through every nesting.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// Limits that a [`Budget`] starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -49,11 +52,13 @@ pub enum Limit {
 }
 
 /// What is left of the limits while one evidence file is read.
+///
+/// Bytes are kept in an account that every [`Meter`] (and clone) of the budget shares: while
+/// a member is being read, its reader and the reader of the archive around it charge the same one.
 #[derive(Clone, Debug)]
 pub struct Budget {
     limits: Limits,
-    bytes_out: u64,
-    bytes_in: u64,
+    meter: Meter,
     objects: u64,
     depth: u32,
 }
@@ -61,7 +66,8 @@ pub struct Budget {
 impl Budget {
     /// A fresh budget for an evidence file of `bytes_in` bytes.
     pub fn new(limits: Limits, bytes_in: u64) -> Budget {
-        Budget { limits, bytes_out: 0, bytes_in, objects: 0, depth: 0 }
+        let meter = Meter { limits, bytes_in, bytes_out: Arc::default() };
+        Budget { limits, meter, objects: 0, depth: 0 }
     }
 
     /// The limits it started from.
@@ -71,15 +77,12 @@ impl Budget {
 
     /// Accounts for bytes that came out of a container.
     pub fn bytes(&mut self, n: u64) -> Result<(), Limit> {
-        self.bytes_out = self.bytes_out.saturating_add(n);
-        if self.bytes_out > self.limits.bytes {
-            return Err(Limit::Bytes(self.limits.bytes));
-        }
-        let allowed = self.bytes_in.max(1).saturating_mul(self.limits.ratio);
-        if self.bytes_out > Limits::RATIO_FROM && self.bytes_out > allowed {
-            return Err(Limit::Ratio(self.limits.ratio));
-        }
-        Ok(())
+        self.meter.bytes(n)
+    }
+
+    /// A handle on the account of bytes, for a reader that outlives a borrow of the budget.
+    pub fn meter(&self) -> Meter {
+        self.meter.clone()
     }
 
     /// Accounts for one object found inside.
@@ -105,5 +108,30 @@ impl Budget {
     /// Leaves a container.
     pub fn leave(&mut self) {
         self.depth = self.depth.saturating_sub(1);
+    }
+}
+
+/// Charges bytes to the account of the [`Budget`] it was taken from.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    limits: Limits,
+    bytes_in: u64,
+    bytes_out: Arc<AtomicU64>,
+}
+
+impl Meter {
+    /// Accounts for bytes that came out of a container.
+    pub fn bytes(&self, n: u64) -> Result<(), Limit> {
+        // One thread reads one evidence file; the atomic is only what makes the handle `Send`.
+        let out = self.bytes_out.load(Ordering::Relaxed).saturating_add(n);
+        self.bytes_out.store(out, Ordering::Relaxed);
+        if out > self.limits.bytes {
+            return Err(Limit::Bytes(self.limits.bytes));
+        }
+        let allowed = self.bytes_in.max(1).saturating_mul(self.limits.ratio);
+        if out > Limits::RATIO_FROM && out > allowed {
+            return Err(Limit::Ratio(self.limits.ratio));
+        }
+        Ok(())
     }
 }

@@ -25,7 +25,7 @@ mod value;
 mod verdict;
 
 pub use batch::{Batch, Buffers, Event, MAX_ARENA_BYTES, MAX_ROWS, RowBatch, RowBuilder, RowHeader, RowText};
-pub use budget::{Budget, Limit, Limits};
+pub use budget::{Budget, Limit, Limits, Meter};
 pub use coverage::{Coverage, Span};
 pub use field::{FieldId, FieldSet, Fields, FieldsBuilder, MAX_FIELDS};
 pub use finding::{

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 /// A JSON object as an event. Nested objects are reached by dotted names, the whole key first.
 /// `{"$blank": true}` is an empty EVTX element.
-pub struct Json(Vec<(String, Vec<Owned>)>);
+pub struct Json(pub Vec<(String, Vec<Owned>)>);
 
-enum Owned {
+pub enum Owned {
     Null,
     Blank,
     Text(String),
@@ -108,6 +108,9 @@ fn check(detection: &str, event: &str, expected: bool) {
     let rule = rule(&wrap(detection));
     let found = matches(&rule.expr, &Json::new(event));
     assert_eq!(found, expected, "\n{detection}\n{event}\n{:#?}", rule.expr);
+    // The engine must agree with the definition on every case there is.
+    let engine = crate::engine::run(std::slice::from_ref(&rule), &Json::new(event));
+    assert_eq!(engine, [expected], "engine\n{detection}\n{event}\n{:#?}", rule.expr);
 }
 
 /// Checks one entry, written in flow style, against several events.

@@ -34,6 +34,11 @@ fn data() -> Option<PathBuf> {
     None
 }
 
+/// Every published rule that loads, for other tests.
+pub fn published_rules() -> Option<Vec<palisade_rules::sigma::Rule>> {
+    Some(load(&data()?, &Options::default()).0.rules)
+}
+
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();

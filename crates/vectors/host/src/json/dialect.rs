@@ -1,0 +1,402 @@
+//! Dialects: how a JSON record is recognised and where its parts are, as data.
+//!
+//! `knowledge/fields/dialects.toml` lists them, narrow ones first. Only key sets
+//! decide, never values: a record cannot talk itself into another stream.
+
+use std::collections::BTreeMap;
+
+use palisade_model::{FieldId, Fields};
+use serde::Deserialize;
+
+use super::trie::{ANY, Builder, NodeId, ROOT, Trie, What};
+
+/// Most dialects one run may know; the tag of a dialect is a byte.
+pub const MAX_DIALECTS: usize = 200;
+
+/// Most distinct paths by which dialects are recognised.
+pub const MAX_SIGNS: u16 = 256;
+
+/// Why a dialect file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DialectError {
+    /// The text is not the TOML expected.
+    #[error("{file}: {error}")]
+    Toml {
+        /// File name.
+        file: String,
+        /// What TOML says, with line and column.
+        error: Box<toml::de::Error>,
+    },
+    /// A dialect that nothing can be recognised by would swallow every record.
+    #[error("{file}: dialect \"{name}\" names no path under `require` or `any`")]
+    Signless {
+        /// File name.
+        file: String,
+        /// The dialect.
+        name: String,
+    },
+    /// More than a limit allows.
+    #[error("{file}: more than {limit} {what}")]
+    Limit {
+        /// File name.
+        file: String,
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileToml {
+    #[serde(default)]
+    dialect: Vec<DialectToml>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DialectToml {
+    name: String,
+    #[serde(default)]
+    require: Vec<String>,
+    #[serde(default)]
+    any: Vec<String>,
+    product: Option<String>,
+    #[serde(default)]
+    mount: Vec<String>,
+    #[serde(default)]
+    xml: Vec<String>,
+    #[serde(default)]
+    json: Vec<String>,
+    #[serde(default)]
+    audit: Vec<String>,
+    #[serde(default)]
+    named: Vec<String>,
+    #[serde(default)]
+    records: Vec<String>,
+    stream: Option<OneOrMany>,
+    stream_const: Option<String>,
+    #[serde(default)]
+    stream_prefix: String,
+    #[serde(default)]
+    event_id: Vec<String>,
+    #[serde(default)]
+    time: Vec<String>,
+    #[serde(default)]
+    local_time: Vec<String>,
+    #[serde(default)]
+    host: Vec<String>,
+    /// The record's own number: for people who write dialects. Citations use the line.
+    #[serde(default, rename = "record")]
+    _record: Vec<String>,
+    #[serde(default)]
+    rename: BTreeMap<String, String>,
+    #[serde(default)]
+    fallback: BTreeMap<String, String>,
+    #[serde(default)]
+    strip_prefix: String,
+    #[serde(default)]
+    strip_spaces: bool,
+}
+
+/// Which presence bits a line showed.
+pub(super) type Signs = [u64; MAX_SIGNS as usize / 64];
+
+/// What reading a record of one dialect needs beside the trie.
+#[derive(Debug, Default)]
+pub(super) struct Dialect {
+    require: Signs,
+    any: Signs,
+    pub product: Option<String>,
+    pub stream_const: Option<String>,
+    pub stream_prefix: String,
+    /// Windows records: bare GUIDs get braces.
+    pub windows: bool,
+    /// Holds text that must be looked into.
+    pub embeds: bool,
+    /// Has lists of name-value pairs.
+    pub names_pairs: bool,
+    /// Its arrays hold records.
+    pub wraps: bool,
+}
+
+impl Dialect {
+    fn fits(&self, seen: &Signs) -> bool {
+        let all = self.require.iter().zip(seen).all(|(r, s)| r & s == *r);
+        let open = self.any.iter().all(|a| *a == 0);
+        all && (open || self.any.iter().zip(seen).any(|(a, s)| a & s != 0))
+    }
+}
+
+/// Dialect files read so far; [`DialectSet::close`] makes [`Dialects`] of them.
+#[derive(Default)]
+pub struct DialectSet {
+    file: String,
+    dialects: Vec<DialectToml>,
+}
+
+impl DialectSet {
+    /// No dialects: every record is unrecognised.
+    pub fn new() -> DialectSet {
+        DialectSet::default()
+    }
+
+    /// Adds the dialects of one file, after those of earlier files: the first that fits wins.
+    pub fn add(&mut self, file: &str, text: &str) -> Result<(), DialectError> {
+        let parsed: FileToml =
+            toml::from_str(text).map_err(|e| DialectError::Toml { file: file.into(), error: Box::new(e) })?;
+        self.file = file.into();
+        if self.dialects.len() + parsed.dialect.len() > MAX_DIALECTS {
+            return Err(DialectError::Limit { file: file.into(), what: "dialects", limit: MAX_DIALECTS });
+        }
+        for d in &parsed.dialect {
+            if d.require.is_empty() && d.any.is_empty() {
+                return Err(DialectError::Signless { file: file.into(), name: d.name.clone() });
+            }
+        }
+        self.dialects.extend(parsed.dialect);
+        Ok(())
+    }
+
+    /// Merges the dialects with every field name that somebody asked for.
+    pub fn close(self, fields: &Fields) -> Result<Dialects, DialectError> {
+        let mut b = Builder::new();
+        for (id, name) in fields.iter() {
+            for node in b.path(ROOT, name) {
+                b.add(node, ANY, What::Native(id));
+            }
+        }
+        let unrecognised = self.dialects.len() as u8;
+        for (order, name) in COMMON_TIMES.iter().enumerate() {
+            for node in b.path(ROOT, name) {
+                let local = !is_utc(name);
+                b.add(node, unrecognised, What::Time { order: order as u8, local });
+            }
+        }
+        let mut closed = Vec::new();
+        let mut strip_spaces = false;
+        for (tag, d) in self.dialects.iter().enumerate() {
+            strip_spaces |= d.strip_spaces;
+            closed.push(merge(&self.file, &mut b, fields, tag as u8, d)?);
+        }
+        closed.push(Dialect::default());
+        Ok(Dialects {
+            trie: b.close(strip_spaces),
+            dialects: closed,
+            names: Names {
+                event_id: fields.id("EventID"),
+                hashes: [fields.id("Hashes"), fields.id("Hash")],
+                parts: ["MD5", "SHA1", "SHA256", "IMPHASH"].map(|part| {
+                    let spellings = match part {
+                        "IMPHASH" => ["Imphash", "imphash"],
+                        "MD5" => ["md5", "MD5"],
+                        "SHA1" => ["sha1", "SHA1"],
+                        _ => ["sha256", "SHA256"],
+                    };
+                    (part, spellings.map(|s| fields.id(s)))
+                }),
+            },
+        })
+    }
+}
+
+/// Where records nobody recognises usually keep their time.
+const COMMON_TIMES: [&str; 14] = [
+    "@timestamp",
+    "UtcTime",
+    "timestamp",
+    "Timestamp",
+    "time",
+    "ts",
+    "eventTime",
+    "creationTime",
+    "CreationTime",
+    "TimeGenerated",
+    "TimeCreated",
+    "datetime",
+    "date",
+    "EventTime",
+];
+
+/// Names whose times are in UTC by their definition, even when the text names no zone:
+/// Sysmon's `UtcTime`, the unified audit log's `CreationTime`, Log Analytics' `TimeGenerated`.
+fn is_utc(path: &str) -> bool {
+    const UTC: [&str; 9] = [
+        "utctime",
+        "utc_time",
+        "creationtime",
+        "creationdate",
+        "timegenerated",
+        "systemtime",
+        "timecreated",
+        "isotimestamp",
+        "createddatetime",
+    ];
+    let name = path.rsplit('.').next().unwrap_or(path);
+    UTC.iter().any(|u| name.eq_ignore_ascii_case(u))
+}
+
+fn merge(
+    file: &str,
+    b: &mut Builder,
+    fields: &Fields,
+    tag: u8,
+    d: &DialectToml,
+) -> Result<Dialect, DialectError> {
+    let limit =
+        || DialectError::Limit { file: file.into(), what: "signs of dialects", limit: MAX_SIGNS.into() };
+    let signs = |b: &mut Builder, paths: &[String]| -> Result<Signs, DialectError> {
+        let mut signs = Signs::default();
+        for path in paths {
+            let nodes = b.path(ROOT, path);
+            let bit = b.bit(&nodes, MAX_SIGNS).ok_or_else(limit)?;
+            signs[usize::from(bit / 64)] |= 1 << (bit % 64);
+        }
+        Ok(signs)
+    };
+    let require = signs(b, &d.require)?;
+    let any = signs(b, &d.any)?;
+
+    let mut mounted = vec![ROOT];
+    for path in d.mount.iter().chain(&d.json).chain(&d.xml).chain(&d.audit) {
+        for node in b.path(ROOT, path) {
+            if !mounted.contains(&node) {
+                mounted.push(node);
+                mount(b, fields, tag, node);
+            }
+        }
+        if !path.ends_with('*') {
+            for (id, name) in fields.iter() {
+                let node = b.step(ROOT, &format!("{path}.{name}"));
+                b.add(node, tag, What::Mounted(id));
+            }
+        }
+    }
+    if !d.strip_prefix.is_empty() {
+        for (id, name) in fields.iter() {
+            let node = b.step(ROOT, &format!("{}{name}", d.strip_prefix));
+            b.add(node, tag, What::Mounted(id));
+        }
+    }
+    for (paths, what) in
+        [(&d.xml, What::Xml), (&d.json, What::Json), (&d.audit, What::Audit), (&d.records, What::Records)]
+    {
+        for path in paths {
+            for node in b.path(ROOT, path) {
+                b.add(node, tag, what);
+            }
+        }
+    }
+    // A record that is text inside the record has its time and its other names in there.
+    let inner: Vec<NodeId> = d.json.iter().flat_map(|path| b.path(ROOT, path)).collect();
+    for base in std::iter::once(ROOT).chain(inner) {
+        let mut add = |path: &str, what: What| {
+            for node in b.path(base, path) {
+                b.add(node, tag, what);
+            }
+        };
+        for path in &d.named {
+            add(path, What::Named);
+        }
+        for (name, path) in &d.rename {
+            if let Some(id) = fields.id(name) {
+                add(path, What::Renamed(id));
+            }
+        }
+        for (name, path) in &d.fallback {
+            if let Some(id) = fields.id(name) {
+                add(path, What::Fallback(id));
+            }
+        }
+        for (i, path) in d.time.iter().enumerate() {
+            add(path, What::Time { order: i.min(99) as u8, local: !is_utc(path) });
+        }
+        for (i, path) in d.local_time.iter().enumerate() {
+            add(path, What::Time { order: 100 + i.min(99) as u8, local: true });
+        }
+        for (i, path) in d.host.iter().enumerate() {
+            add(path, What::Host(i.min(255) as u8));
+        }
+    }
+    let streams = match &d.stream {
+        None => &[][..],
+        Some(OneOrMany::One(s)) => std::slice::from_ref(s),
+        Some(OneOrMany::Many(s)) => s,
+    };
+    for (i, path) in streams.iter().enumerate() {
+        for node in b.path(ROOT, path) {
+            b.add(node, tag, What::Stream(i.min(255) as u8));
+        }
+    }
+    // Routing reads the record's own parts only, never what its mounted objects hold.
+    for (i, path) in d.event_id.iter().enumerate() {
+        for node in b.path(ROOT, path) {
+            b.add(node, tag, What::EventId(i.min(255) as u8));
+        }
+    }
+    // Windows dialects are those that have event numbers.
+    let windows = d.product.as_deref() == Some("windows") || d.product.is_none() && !d.event_id.is_empty();
+    Ok(Dialect {
+        require,
+        any,
+        product: d.product.clone().or_else(|| windows.then(|| "windows".into())),
+        stream_const: d.stream_const.clone(),
+        stream_prefix: d.stream_prefix.clone(),
+        windows,
+        embeds: !(d.xml.is_empty() && d.json.is_empty() && d.audit.is_empty() && d.named.is_empty()),
+        names_pairs: !d.named.is_empty(),
+        wraps: !d.records.is_empty(),
+    })
+}
+
+/// Every name that somebody asked for, again below a mounted object.
+fn mount(b: &mut Builder, fields: &Fields, tag: u8, base: NodeId) {
+    for (id, name) in fields.iter() {
+        for node in b.path(base, name) {
+            b.add(node, tag, What::Mounted(id));
+        }
+    }
+}
+
+/// Fields that are treated apart.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// The event number, of which the low 16 bits count.
+    pub event_id: Option<FieldId>,
+    /// `SHA1=…,MD5=…`
+    pub hashes: [Option<FieldId>; 2],
+    /// Its parts, by the fields that rules read them from.
+    pub parts: [(&'static str, [Option<FieldId>; 2]); 4],
+}
+
+/// How JSON records are recognised, merged with every field name that somebody asked for.
+#[derive(Debug, Default)]
+pub struct Dialects {
+    pub(super) trie: Trie,
+    /// The last one stands for records that no dialect fits.
+    pub(super) dialects: Vec<Dialect>,
+    pub(super) names: Names,
+}
+
+impl Dialects {
+    /// Starts a set with the dialects of one file.
+    pub fn parse(file: &str, text: &str) -> Result<DialectSet, DialectError> {
+        let mut set = DialectSet::new();
+        set.add(file, text)?;
+        Ok(set)
+    }
+
+    /// The first dialect that fits what a line showed; the last index: none.
+    pub(super) fn recognise(&self, seen: &Signs) -> u8 {
+        let known = self.dialects.len().saturating_sub(1);
+        self.dialects[..known].iter().position(|d| d.fits(seen)).unwrap_or(known) as u8
+    }
+}

@@ -1,0 +1,711 @@
+//! From a line to a row: dialect, shape, time, and the cells that the shape wants.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use memchr::{memchr, memrchr};
+use palisade_model::{
+    Catalogue, FieldId, MAX_ROWS, ProblemCode, Projection, RowBuilder, RowHeader, ShapeId, SourceId,
+    StreamId, Time, unescape_json,
+};
+
+use super::dialect::{Dialect, Dialects, Signs};
+use super::embed::{self, System};
+use super::problems::Problems;
+use super::scan::{Entry, Fault, Found, KeyCache, Kind, Scan};
+use super::time::{Moment, in_zone, moment};
+use super::trie::{ANY, DEAD, ROOT, What};
+use crate::{Context, Sink};
+
+/// Wrappers inside wrappers are opened this many times.
+pub const MAX_WRAPPERS: usize = 4;
+
+/// Most stream names whose routing is remembered.
+const MAX_STREAMS: usize = 1_024;
+
+/// Which place of a field counts, if a record has several.
+const RENAMED: u8 = 0;
+const MOUNTED: u8 = 1;
+const FALLBACK: u8 = 2;
+const NATIVE: u8 = 3;
+
+/// What one thread keeps between pieces. It belongs to one [`Context`]: its memory of
+/// keys and streams is void for another.
+#[derive(Default)]
+pub struct Scratch {
+    keys: KeyCache,
+    found: Found,
+    streams: HashMap<Box<str>, Option<StreamId>, foldhash::fast::FixedState>,
+    /// The dialect of the signs seen last.
+    last: Option<(Signs, u8)>,
+    candidates: Vec<Candidate>,
+    ranks: Vec<(u32, u8)>,
+    stamp: u32,
+}
+
+/// A value for a field of the row.
+#[derive(Clone, Copy)]
+struct Candidate {
+    entry: u32,
+    field: FieldId,
+    rank: u8,
+}
+
+/// Reads every line of `text`, which starts at `offset` of the source.
+#[allow(clippy::too_many_arguments, reason = "the reader's door, spelt out")]
+pub(super) fn read(
+    text: String,
+    offset: u64,
+    first_record: u64,
+    context: Context<'_>,
+    source: SourceId,
+    scratch: &mut Scratch,
+    problems: &mut Problems<'_>,
+    sink: &mut Sink<'_>,
+) {
+    if context.dialects.dialects.is_empty() {
+        // No set was closed: there is not even a name to look for.
+        return;
+    }
+    let (catalogue, projection) = (context.catalogue, context.projection);
+    let all_text = catalogue.shapes().any(|(id, _)| projection.text(id));
+    scratch.ranks.resize(context.fields.len(), (0, 0));
+    let len = text.len();
+    let mut reader = Reader {
+        context,
+        dialects: context.dialects,
+        source,
+        offset,
+        base: 0,
+        end: len,
+        builder: RowBuilder::over(source, catalogue, projection, text, Default::default()),
+        scratch,
+        problems,
+        sink,
+        all_text,
+    };
+    let mut at = 0;
+    let mut record = first_record;
+    while at < len {
+        let rest = reader.slice(at..len);
+        let end = at + memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+        reader.line(at..end, record);
+        at = end + 1;
+        record += 1;
+    }
+    if reader.builder.rows() > 0 {
+        (reader.sink)(reader.builder.finish());
+    }
+}
+
+/// Places are offsets in the piece; `base` is where the arena starts in it.
+struct Reader<'a, 'p, 'o, 's> {
+    context: Context<'a>,
+    dialects: &'a Dialects,
+    source: SourceId,
+    offset: u64,
+    base: usize,
+    end: usize,
+    builder: RowBuilder<'a>,
+    scratch: &'a mut Scratch,
+    problems: &'p mut Problems<'o>,
+    sink: &'p mut Sink<'s>,
+    all_text: bool,
+}
+
+impl Reader<'_, '_, '_, '_> {
+    fn slice(&self, range: Range<usize>) -> &str {
+        self.builder.arena().get(range.start - self.base..range.end - self.base).unwrap_or("")
+    }
+
+    fn problem(&mut self, code: ProblemCode, at: usize, message: &str) {
+        self.problems.add(code, self.offset + at as u64, message);
+    }
+
+    fn syntax(&mut self, fault: Fault) {
+        let message = format!("a line is not a JSON record and was left out: {}", fault.what);
+        self.problem(ProblemCode::Syntax, fault.at, &message);
+    }
+
+    fn line(&mut self, range: Range<usize>, record: u64) {
+        let line = self.slice(range.clone());
+        let mut at = range.end - line.trim_ascii_start().len();
+        let end = range.start + line.trim_ascii_end().len();
+        if at >= end {
+            return;
+        }
+        let bytes = line.as_bytes();
+        if !matches!(bytes[at - range.start], b'{' | b'[') {
+            // `<13>Nov 23 01:02:03 host app: {…}`: the record begins at the first brace.
+            match memchr(b'{', bytes) {
+                Some(brace) if bytes[end - range.start - 1] == b'}' => at = range.start + brace,
+                _ => {
+                    return self.syntax(Fault { at, what: "it begins with neither brace nor bracket" });
+                }
+            }
+        }
+        // Several documents may share a line.
+        while at < end {
+            match self.slice(at..end).as_bytes().first() {
+                Some(b'{') => match self.document(at..end, record, 0) {
+                    Some(next) => at = next,
+                    None => return,
+                },
+                Some(b'[') => match self.elements(at..end, record, 0) {
+                    Some(next) => at = next,
+                    None => return,
+                },
+                _ => return self.syntax(Fault { at, what: "something follows the document" }),
+            }
+            let rest = self.slice(at..end);
+            at = end - rest.trim_ascii_start().len();
+        }
+    }
+
+    /// Reads the records of the array that starts here; where it ends.
+    fn elements(&mut self, range: Range<usize>, record: u64, level: usize) -> Option<usize> {
+        let mut at = range.start + 1;
+        let end = range.end;
+        let mut first = true;
+        loop {
+            let rest = self.slice(at..end);
+            at = end - rest.trim_ascii_start().len();
+            match self.slice(at..end).as_bytes().first() {
+                Some(b']') => return Some(at + 1),
+                Some(b',') if !first => {
+                    let rest = self.slice(at + 1..end);
+                    at = end - rest.trim_ascii_start().len();
+                }
+                _ if first => {}
+                _ => {
+                    self.syntax(Fault { at, what: "neither comma nor closing bracket after a value" });
+                    return None;
+                }
+            }
+            first = false;
+            match self.slice(at..end).as_bytes().first() {
+                Some(b'{') => at = self.document(at..end, record, level)?,
+                Some(_) => {
+                    // Not a record: go behind it and say so.
+                    self.syntax(Fault { at, what: "an element is not an object" });
+                    at = self.pass(at..end)?;
+                }
+                None => {
+                    self.syntax(Fault { at, what: "the array does not end" });
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Where the value that starts here ends.
+    fn pass(&mut self, range: Range<usize>) -> Option<usize> {
+        let scratch = &mut *self.scratch;
+        scratch.found.clear();
+        let arena = self.builder.arena().as_bytes();
+        let (from, to) = (range.start - self.base, range.end - self.base);
+        let text = arena.get(..to)?;
+        let mut scan =
+            Scan::new(&self.dialects.trie, text, from, false, &mut scratch.keys, &mut scratch.found);
+        let result = scan.value(DEAD, 0);
+        let next = scan.at + self.base;
+        match result {
+            Ok(()) => Some(next),
+            Err(fault) => {
+                self.syntax(Fault { at: fault.at + self.base, what: fault.what });
+                None
+            }
+        }
+    }
+
+    /// Reads the document that starts here; where it ends. `None`: it is not JSON.
+    fn document(&mut self, range: Range<usize>, record: u64, level: usize) -> Option<usize> {
+        let scratch = &mut *self.scratch;
+        scratch.found.clear();
+        let (from, to) = (range.start - self.base, range.end - self.base);
+        let text = self.builder.arena().as_bytes().get(..to)?;
+        let mut scan =
+            Scan::new(&self.dialects.trie, text, from, self.all_text, &mut scratch.keys, &mut scratch.found);
+        let result = scan.value(ROOT, 0);
+        let next = scan.at + self.base;
+        if let Err(fault) = result {
+            self.syntax(Fault { at: fault.at + self.base, what: fault.what });
+            return None;
+        }
+        if scratch.found.deep {
+            self.problem(
+                ProblemCode::Limit,
+                range.start,
+                "a record is nested deeper than 64 levels; what lies deeper was not read",
+            );
+        }
+        let seen = self.scratch.found.seen;
+        let tag = match self.scratch.last {
+            Some((signs, tag)) if signs == seen => tag,
+            _ => {
+                let tag = self.dialects.recognise(&seen);
+                self.scratch.last = Some((seen, tag));
+                tag
+            }
+        };
+        let dialects = self.dialects;
+        let Some(dialect) = dialects.dialects.get(usize::from(tag)) else { return Some(next) };
+        if dialect.wraps && level < MAX_WRAPPERS {
+            let wrapped: Vec<Range<usize>> = self
+                .scratch
+                .found
+                .entries
+                .iter()
+                .filter(|e| e.kind == Kind::Raw && self.uses(e, tag).any(|w| w == What::Records))
+                .map(|e| e.start as usize + self.base..e.end as usize + self.base)
+                .filter(|r| self.slice(r.clone()).starts_with('['))
+                .collect();
+            // The array's text is used, so the scan has checked it.
+            for array in wrapped {
+                self.elements(array, record, level + 1);
+            }
+            return Some(next);
+        }
+        self.builder.begin();
+        self.row(tag, dialect, from..next - self.base, record);
+        self.flush(next);
+        Some(next)
+    }
+
+    /// Hands a full batch over; what is still to be read moves to the next one's arena.
+    fn flush(&mut self, next: usize) {
+        // The input alone may fill the arena; rows are what counts as long as it lasts.
+        if self.builder.rows() < MAX_ROWS {
+            return;
+        }
+        let rest = self.slice(next..self.end).to_owned();
+        let fresh = RowBuilder::over(
+            self.source,
+            self.context.catalogue,
+            self.context.projection,
+            rest,
+            Default::default(),
+        );
+        let full = std::mem::replace(&mut self.builder, fresh).finish();
+        (self.sink)(full);
+        self.base = next;
+    }
+
+    fn uses<'b>(&'b self, e: &Entry, tag: u8) -> impl Iterator<Item = What> + use<'b> {
+        let uses = self.dialects.trie.uses(e.node);
+        uses.iter().filter(move |u| u.dialect == tag || u.dialect == ANY).map(|u| u.what)
+    }
+
+    /// The text of an entry, escapes resolved.
+    fn text_of(&self, e: &Entry) -> std::borrow::Cow<'_, str> {
+        let raw = self.builder.arena().get(e.start as usize..e.end as usize).unwrap_or("");
+        match e.kind {
+            Kind::Text => unescape_json(raw),
+            Kind::Null | Kind::Void => "".into(),
+            _ => raw.into(),
+        }
+    }
+
+    /// Looks into texts that hold records, adding to what the scan found. The row's
+    /// searchable text is then a copy that shows them unescaped.
+    fn unfold(&mut self, tag: u8, dialect: &Dialect, raw: &mut Range<usize>) -> System {
+        let mut system = System::default();
+        let trie = &self.dialects.trie;
+        let mut copied = false;
+        for i in 0..self.scratch.found.entries.len() {
+            let e = self.scratch.found.entries[i];
+            let kinds: Vec<What> = match e.kind {
+                Kind::Text | Kind::Raw => self.uses(&e, tag).collect(),
+                _ => continue,
+            };
+            for what in kinds {
+                let text_wanted =
+                    matches!(what, What::Xml | What::Json | What::Audit) && e.kind == Kind::Text;
+                if text_wanted {
+                    if !copied {
+                        copied = true;
+                        let start = self.builder.arena().len();
+                        self.builder.arena_mut().extend_from_within(raw.clone());
+                        raw.start = start;
+                    }
+                    let text = self.text_of(&e).into_owned();
+                    let first = text.trim_start().as_bytes().first().copied();
+                    let arena = self.builder.arena_mut();
+                    match what {
+                        What::Json if matches!(first, Some(b'{' | b'[')) => {
+                            arena.push('\n');
+                            let from = arena.len();
+                            arena.push_str(&text);
+                            let scratch = &mut *self.scratch;
+                            embed::json(
+                                trie,
+                                e.node,
+                                self.builder.arena(),
+                                from,
+                                self.all_text,
+                                &mut scratch.keys,
+                                &mut scratch.found,
+                            );
+                        }
+                        What::Xml if text.contains('<') => {
+                            arena.push('\n');
+                            let said =
+                                embed::xml(trie, e.node, &text, &mut self.builder, &mut self.scratch.found);
+                            system = System {
+                                channel: said.channel.or(system.channel),
+                                event_id: said.event_id.or(system.event_id),
+                                time: said.time.or(system.time),
+                            };
+                        }
+                        What::Audit if text.contains("audit(") => {
+                            arena.push('\n');
+                            let time =
+                                embed::audit(trie, e.node, &text, &mut self.builder, &mut self.scratch.found);
+                            if time.is_some() {
+                                system.time = time;
+                                system.channel = Some("auditd".into());
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        if !dialect.names_pairs {
+            if copied {
+                raw.end = self.builder.arena().len();
+            }
+            return system;
+        }
+        // Name-value lists, those of embedded records among them.
+        let taken: HashSet<u32, foldhash::fast::FixedState> =
+            self.scratch.found.entries.iter().map(|e| e.node).collect();
+        for i in 0..self.scratch.found.entries.len() {
+            let e = self.scratch.found.entries[i];
+            if e.kind == Kind::Raw && self.uses(&e, tag).any(|w| w == What::Named) {
+                let (from, end) = (e.start as usize, e.end as usize);
+                embed::named(trie, e.node, self.builder.arena(), from..end, &taken, &mut self.scratch.found);
+            }
+        }
+        if copied {
+            raw.end = self.builder.arena().len();
+        }
+        system
+    }
+
+    fn stream(&mut self, name: &str) -> Option<StreamId> {
+        if let Some(known) = self.scratch.streams.get(name) {
+            return *known;
+        }
+        let id = self.context.catalogue.stream(name);
+        if self.scratch.streams.len() < MAX_STREAMS {
+            self.scratch.streams.insert(name.into(), id);
+        }
+        id
+    }
+
+    /// Assembles the row of the document at `raw` in the arena.
+    fn row(&mut self, tag: u8, dialect: &Dialect, mut raw: Range<usize>, record: u64) {
+        let offset = self.offset + (self.base + raw.start) as u64;
+        let place = self.base + raw.start;
+        let escaped = true;
+        let system = if dialect.embeds { self.unfold(tag, dialect, &mut raw) } else { System::default() };
+
+        // First look: routing, and for each field the best-ranked place it has.
+        let mut stream: Option<(u8, Entry)> = None;
+        let mut event: Option<(u8, Entry)> = None;
+        let mut host: Option<(u8, Entry)> = None;
+        let mut times: [Option<(u8, bool, Entry)>; 4] = [None; 4];
+        let mut n_times = 0;
+        {
+            let trie = &self.dialects.trie;
+            let Scratch { found, candidates, ranks, stamp, .. } = &mut *self.scratch;
+            candidates.clear();
+            *stamp = stamp.wrapping_add(1);
+            for (i, e) in found.entries.iter().enumerate() {
+                if e.kind == Kind::Void {
+                    continue;
+                }
+                for u in trie.uses(e.node) {
+                    if u.dialect != tag && u.dialect != ANY {
+                        continue;
+                    }
+                    let plain = !matches!(e.kind, Kind::Raw | Kind::Null);
+                    let first = |held: &Option<(u8, Entry)>, order: u8| {
+                        plain && held.is_none_or(|(best, _)| order < best)
+                    };
+                    let (field, rank) = match u.what {
+                        What::Renamed(f) => (f, RENAMED),
+                        What::Mounted(f) => (f, MOUNTED),
+                        What::Fallback(f) => (f, FALLBACK),
+                        What::Native(f) => (f, NATIVE),
+                        What::Time { order, local } => {
+                            if plain && n_times < times.len() {
+                                times[n_times] = Some((order, local, *e));
+                                n_times += 1;
+                            }
+                            continue;
+                        }
+                        What::Stream(order) if first(&stream, order) => {
+                            stream = Some((order, *e));
+                            continue;
+                        }
+                        What::EventId(order) if first(&event, order) => {
+                            event = Some((order, *e));
+                            continue;
+                        }
+                        What::Host(order) if first(&host, order) => {
+                            host = Some((order, *e));
+                            continue;
+                        }
+                        _ => continue,
+                    };
+                    if let Some(best) = ranks.get_mut(field.index()) {
+                        if best.0 != *stamp || rank < best.1 {
+                            *best = (*stamp, rank);
+                        }
+                    }
+                    candidates.push(Candidate { entry: i as u32, field, rank });
+                }
+            }
+        }
+        let (shape, event_id) = self.route(dialect, &system, stream.map(|s| s.1), event.map(|e| e.1));
+        let time = self.time(&system, &mut times[..n_times], place);
+        self.cells(dialect, shape, event_id);
+        if let Some((_, e)) = host {
+            self.host(shape, e);
+        }
+        let header = RowHeader { shape, time, record, offset, recovered: false };
+        self.builder.end_over(header, raw, escaped);
+    }
+
+    fn route(
+        &mut self,
+        dialect: &Dialect,
+        system: &System,
+        stream: Option<Entry>,
+        event: Option<Entry>,
+    ) -> (ShapeId, u32) {
+        let number = event.map_or(0, |e| self.text_of(&e).trim().parse::<i64>().unwrap_or(0));
+        let mut event_id = (number & 0xFFFF) as u32;
+        let id = if let Some(channel) = &system.channel {
+            event_id = system.event_id.unwrap_or(0) & 0xFFFF;
+            self.stream(channel)
+        } else if let Some(name) = &dialect.stream_const {
+            self.stream(name)
+        } else if let Some(e) = stream {
+            let raw = self.builder.arena().get(e.start as usize..e.end as usize).unwrap_or("");
+            let simple = dialect.stream_prefix.is_empty() && !raw.contains('\\');
+            match self.scratch.streams.get(raw) {
+                Some(known) if simple => *known,
+                _ => {
+                    let name = format!("{}{}", dialect.stream_prefix, self.text_of(&e));
+                    self.stream(&name)
+                }
+            }
+        } else {
+            None
+        };
+        let catalogue: &Catalogue = self.context.catalogue;
+        let shape = match (id, &dialect.product) {
+            (Some(id), _) => catalogue.shape(id, event_id),
+            (None, Some(product)) => catalogue.product(product),
+            (None, None) => ShapeId::UNRECOGNISED,
+        };
+        (shape, event_id)
+    }
+
+    fn time(
+        &mut self,
+        system: &System,
+        times: &mut [Option<(u8, bool, Entry)>],
+        place: usize,
+    ) -> Option<Time> {
+        if let Some(text) = &system.time
+            && let Moment::At(t) = moment(text, false)
+        {
+            return Some(t);
+        }
+        times.sort_by_key(|t| t.map_or(u8::MAX, |t| t.0));
+        let mut local_time = None;
+        for (_, local, e) in times.iter().flatten() {
+            match moment(&self.text_of(e), *local) {
+                Moment::At(t) => return Some(t),
+                Moment::Local(t) => local_time = local_time.or(Some(t)),
+                Moment::None => {}
+            }
+        }
+        let local = local_time?;
+        match self.context.zone {
+            Some(zone) => in_zone(local, zone),
+            None => {
+                self.problem(
+                    ProblemCode::NoZone,
+                    place,
+                    "a record's only time names no zone; declare one with --assume-timezone",
+                );
+                None
+            }
+        }
+    }
+
+    /// The cells: every wanted value of every field from its best-ranked place, then
+    /// whatever else keyword rules search.
+    fn cells(&mut self, dialect: &Dialect, shape: ShapeId, event_id: u32) {
+        let projection: &Projection = self.context.projection;
+        let (kept, hot) = (projection.kept(shape), projection.hot(shape));
+        let names = &self.dialects.names;
+        let text_wanted = projection.text(shape);
+        let Scratch { found, candidates, ranks, stamp, .. } = &mut *self.scratch;
+        let builder = &mut self.builder;
+        let mut next = 0;
+        for (i, e) in found.entries.iter().enumerate() {
+            let mut used = false;
+            // Several hot fields may read one escaped value: unescape it once.
+            let mut plain: Option<Range<usize>> = None;
+            while let Some(c) = candidates.get(next).copied().filter(|c| c.entry as usize == i) {
+                next += 1;
+                let best = ranks.get(c.field.index()).copied().unwrap_or((0, 0));
+                if best != (*stamp, c.rank) || !kept.contains(c.field) {
+                    continue;
+                }
+                used = true;
+                let is_hot = hot.contains(c.field);
+                if names.event_id == Some(c.field)
+                    && dialect.windows
+                    && event_id_cell(builder, c, e, event_id)
+                {
+                    continue;
+                }
+                cell(builder, c.field, e, is_hot, dialect.windows, &mut plain);
+                if names.hashes.contains(&Some(c.field)) {
+                    hashes(builder, names, e, &plain, |f| kept.contains(f));
+                }
+            }
+            if text_wanted && !used && e.start < e.end {
+                let range = e.start as usize..e.end as usize;
+                match e.kind {
+                    Kind::Text => builder.escaped_cell(FieldId::NONE, range, false),
+                    Kind::Plain => builder.range_cell(FieldId::NONE, range),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// The machine under the name that the shape knows it by, if it has none of those.
+    fn host(&mut self, shape: ShapeId, e: Entry) {
+        let Some(field) = self.context.catalogue.shape_of(shape).host.first().copied() else { return };
+        let Scratch { candidates, ranks, stamp, .. } = &*self.scratch;
+        let known = self.context.catalogue.shape_of(shape).host.iter().any(|f| {
+            ranks.get(f.index()).is_some_and(|r| r.0 == *stamp) && candidates.iter().any(|c| c.field == *f)
+        });
+        if !known && self.context.projection.kept(shape).contains(field) {
+            let hot = self.context.projection.hot(shape).contains(field);
+            cell(&mut self.builder, field, &e, hot, false, &mut None);
+        }
+    }
+}
+
+/// The event number's low 16 bits, if it has others; whether a cell was made.
+fn event_id_cell(builder: &mut RowBuilder<'_>, c: Candidate, e: &Entry, event_id: u32) -> bool {
+    let text = builder.arena().get(e.start as usize..e.end as usize).unwrap_or("");
+    let number = text.trim().parse::<i64>().unwrap_or(0);
+    if c.rank == MOUNTED
+        || matches!(e.kind, Kind::Raw)
+        || number <= 0xFFFF
+        || number & 0xFFFF != i64::from(event_id)
+    {
+        return false;
+    }
+    let start = builder.arena().len();
+    let digits = event_id.to_string();
+    builder.arena_mut().push_str(&digits);
+    builder.number_cell(c.field, start..start + digits.len());
+    true
+}
+
+fn cell(
+    builder: &mut RowBuilder<'_>,
+    field: FieldId,
+    e: &Entry,
+    hot: bool,
+    windows: bool,
+    plain: &mut Option<Range<usize>>,
+) {
+    let range = e.start as usize..e.end as usize;
+    match e.kind {
+        Kind::Text => {
+            if let Some(done) = plain {
+                return builder.range_cell(field, done.clone());
+            }
+            let bytes = builder.arena().as_bytes().get(range.clone()).unwrap_or(&[]);
+            if windows && is_bare_guid(bytes) {
+                let arena = builder.arena_mut();
+                let start = arena.len();
+                arena.push('{');
+                arena.extend_from_within(range);
+                arena.push('}');
+                let braced = start..arena.len();
+                *plain = Some(braced.clone());
+                return builder.range_cell(field, braced);
+            }
+            if memchr(b'\\', bytes).is_none() {
+                *plain = Some(range.clone());
+                return builder.range_cell(field, range);
+            }
+            let start = builder.arena().len();
+            builder.escaped_cell(field, range, hot);
+            if hot {
+                *plain = Some(start..builder.arena().len());
+            }
+        }
+        Kind::Plain | Kind::Raw => builder.range_cell(field, range),
+        Kind::Number => builder.number_cell(field, range),
+        Kind::True => builder.bool_cell(field, true),
+        Kind::False => builder.bool_cell(field, false),
+        Kind::Null => builder.null_cell(field),
+        Kind::Blank => builder.blank_cell(field),
+        Kind::Void => {}
+    }
+}
+
+/// `0cce9210-69ae-11d9-bed3-505054503030`: exporters drop the braces that Windows and
+/// the rules write.
+fn is_bare_guid(b: &[u8]) -> bool {
+    b.len() == 36
+        && b.iter().enumerate().all(|(i, c)| match i {
+            8 | 13 | 18 | 23 => *c == b'-',
+            _ => c.is_ascii_hexdigit(),
+        })
+}
+
+/// Sysmon's `SHA1=…,MD5=…,IMPHASH=…` also as fields of their own.
+fn hashes(
+    builder: &mut RowBuilder<'_>,
+    names: &super::dialect::Names,
+    e: &Entry,
+    plain: &Option<Range<usize>>,
+    kept: impl Fn(FieldId) -> bool,
+) {
+    let range = plain.clone().unwrap_or(e.start as usize..e.end as usize);
+    let mut at = range.start;
+    for _ in 0..8 {
+        let Some(rest) = builder.arena().get(at..range.end) else { return };
+        let len = memchr(b',', rest.as_bytes()).unwrap_or(rest.len());
+        let part = &rest[..len];
+        if let Some(eq) = memrchr(b'=', part.as_bytes()) {
+            let name = part[..eq].trim();
+            let known = names.parts.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+            for field in known.into_iter().flat_map(|(_, f)| f.iter().flatten()) {
+                if kept(*field) {
+                    builder.range_cell(*field, at + eq + 1..at + len);
+                }
+            }
+        }
+        at += len + 1;
+        if at >= range.end {
+            return;
+        }
+    }
+}

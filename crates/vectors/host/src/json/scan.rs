@@ -1,0 +1,475 @@
+//! One pass over one JSON document, side by side with the trie.
+//!
+//! The scanner notes where wanted values lie and which signs of dialects it passed;
+//! it copies, unescapes and judges nothing. It is lenient inside strings (any
+//! escape, any control character) and strict about structure: what is not JSON is
+//! a [`Fault`] with its place.
+//!
+//! Logs repeat themselves: after `"EventID":` comes the key that came after it last
+//! time. The scanner remembers for each key which one followed and compares one
+//! run of bytes instead of searching for the key's end and hashing it.
+
+use memchr::memchr;
+
+use super::dialect::Signs;
+use super::trie::{DEAD, NO_BIT, NodeId, Trie, hash};
+
+/// Objects and arrays may be nested this deep; what lies deeper is skipped unread.
+pub const MAX_DEPTH: usize = 64;
+
+/// What kind of value an entry is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// The inside of a string, escapes unresolved.
+    Text,
+    /// Text that holds no escapes whatever it looks like.
+    Plain,
+    /// A number.
+    Number,
+    /// `true`
+    True,
+    /// `false`
+    False,
+    /// `null`
+    Null,
+    /// An empty XML element.
+    Blank,
+    /// An object or an array, as written.
+    Raw,
+    /// Nothing after all.
+    Void,
+}
+
+/// A value that may be wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    /// Its position in the trie; [`DEAD`]: a text kept for keyword search only.
+    pub node: NodeId,
+    pub start: u32,
+    pub end: u32,
+    pub kind: Kind,
+}
+
+/// Why a document is not JSON.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Fault {
+    /// Where, in the scanned text.
+    pub at: usize,
+    /// What was expected.
+    pub what: &'static str,
+}
+
+/// What the scan of one document found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub entries: Vec<Entry>,
+    pub seen: Signs,
+    /// Something was nested deeper than [`MAX_DEPTH`].
+    pub deep: bool,
+}
+
+impl Found {
+    /// Ready for the next document.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.seen = Signs::default();
+        self.deep = false;
+    }
+}
+
+/// Keys seen and which key followed which. Bounded, whatever keys evidence invents.
+pub(super) struct KeyCache {
+    slots: Vec<KeySlot>,
+    index: Vec<u32>,
+    text: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+struct KeySlot {
+    parent: NodeId,
+    child: NodeId,
+    next: u32,
+    at: u32,
+    len: u32,
+}
+
+/// Most keys remembered. A busy Windows collector shows about 1,500.
+const MAX_KEYS: usize = 8_192;
+
+/// Longer keys are looked up each time.
+const MAX_KEY_BYTES: usize = 96;
+
+const NO_SLOT: u32 = u32::MAX;
+
+impl Default for KeyCache {
+    fn default() -> Self {
+        let mut cache = KeyCache { slots: Vec::new(), index: vec![NO_SLOT; MAX_KEYS * 2], text: Vec::new() };
+        cache.clear();
+        cache
+    }
+}
+
+impl KeyCache {
+    /// Forgets everything (another trie, or too many keys).
+    pub fn clear(&mut self) {
+        self.slots.clear();
+        self.text.clear();
+        self.index.fill(NO_SLOT);
+        // Slot 0 stands for "the document begins".
+        self.slots.push(KeySlot { parent: DEAD, child: DEAD, next: 0, at: 0, len: 0 });
+    }
+
+    /// The slot of a key (closing quote included), made if new.
+    fn slot(&mut self, trie: &Trie, parent: NodeId, quoted: &[u8]) -> u32 {
+        let mask = self.index.len() - 1;
+        let mut i = hash(parent, quoted) as usize & mask;
+        loop {
+            let n = self.index[i];
+            if n == NO_SLOT {
+                break;
+            }
+            let s = &self.slots[n as usize];
+            if s.parent == parent && &self.text[s.at as usize..(s.at + s.len) as usize] == quoted {
+                return n;
+            }
+            i = (i + 1) & mask;
+        }
+        if self.slots.len() >= MAX_KEYS {
+            self.clear();
+            i = hash(parent, quoted) as usize & mask;
+        }
+        let child = look_up(trie, parent, &quoted[..quoted.len() - 1]);
+        let n = self.slots.len() as u32;
+        let at = self.text.len() as u32;
+        self.text.extend_from_slice(quoted);
+        self.slots.push(KeySlot { parent, child, next: 0, at, len: quoted.len() as u32 });
+        self.index[i] = n;
+        n
+    }
+}
+
+fn look_up(trie: &Trie, parent: NodeId, raw: &[u8]) -> NodeId {
+    match std::str::from_utf8(raw) {
+        Ok(key) if key.contains('\\') => trie.child(parent, &palisade_model::unescape_json(key)),
+        Ok(key) => trie.child(parent, key),
+        Err(_) => DEAD,
+    }
+}
+
+/// The scan of one document.
+pub(super) struct Scan<'t> {
+    pub trie: &'t Trie,
+    pub text: &'t [u8],
+    pub at: usize,
+    /// Keep every text, for keyword search.
+    pub all_text: bool,
+    pub keys: &'t mut KeyCache,
+    pub found: &'t mut Found,
+    /// The slot of the key before.
+    prev: u32,
+}
+
+impl<'t> Scan<'t> {
+    /// A scan of `text` from `at` on.
+    pub fn new(
+        trie: &'t Trie,
+        text: &'t [u8],
+        at: usize,
+        all_text: bool,
+        keys: &'t mut KeyCache,
+        found: &'t mut Found,
+    ) -> Scan<'t> {
+        Scan { trie, text, at, all_text, keys, found, prev: 0 }
+    }
+
+    #[inline]
+    fn peek(&self) -> u8 {
+        // A NUL stands for the end: it is no part of JSON outside strings either.
+        self.text.get(self.at).copied().unwrap_or(0)
+    }
+
+    #[inline]
+    fn blanks(&mut self) {
+        while matches!(self.peek(), b' ' | b'\t' | b'\n' | b'\r') {
+            self.at += 1;
+        }
+    }
+
+    fn fault<T>(&self, what: &'static str) -> Result<T, Fault> {
+        Err(Fault { at: self.at.min(self.text.len()), what })
+    }
+
+    /// Scans one value of any kind.
+    #[inline]
+    pub fn value(&mut self, node: NodeId, depth: usize) -> Result<(), Fault> {
+        self.blanks();
+        match self.peek() {
+            b'"' => {
+                let (start, end) = self.string()?;
+                if self.all_text || node != DEAD {
+                    self.push(node, Kind::Text, start, end);
+                }
+                Ok(())
+            }
+            b'{' => self.container(node, depth, true),
+            b'[' => self.container(node, depth, false),
+            b'-' | b'0'..=b'9' => {
+                let start = self.at;
+                self.number()?;
+                if node != DEAD {
+                    self.push(node, Kind::Number, start, self.at);
+                }
+                Ok(())
+            }
+            b't' => self.literal(node, b"true", Kind::True),
+            b'f' => self.literal(node, b"false", Kind::False),
+            b'n' => self.literal(node, b"null", Kind::Null),
+            0 if self.at >= self.text.len() => self.fault("the document ends early"),
+            _ => self.fault("no JSON value"),
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, node: NodeId, kind: Kind, start: usize, end: usize) {
+        self.found.entries.push(Entry { node, start: start as u32, end: end as u32, kind });
+    }
+
+    fn literal(&mut self, node: NodeId, word: &[u8], kind: Kind) -> Result<(), Fault> {
+        if !self.text[self.at..].starts_with(word) {
+            return self.fault("no JSON value");
+        }
+        let start = self.at;
+        self.at += word.len();
+        if node != DEAD {
+            self.push(node, kind, start, self.at);
+        }
+        Ok(())
+    }
+
+    /// A number by RFC 8259, but leading zeros and a trailing point are let pass.
+    fn number(&mut self) -> Result<(), Fault> {
+        if self.peek() == b'-' {
+            self.at += 1;
+        }
+        if !self.peek().is_ascii_digit() {
+            return self.fault("no JSON number");
+        }
+        while self.peek().is_ascii_digit() {
+            self.at += 1;
+        }
+        if self.peek() == b'.' {
+            self.at += 1;
+            while self.peek().is_ascii_digit() {
+                self.at += 1;
+            }
+        }
+        if matches!(self.peek(), b'e' | b'E') {
+            self.at += 1;
+            if matches!(self.peek(), b'+' | b'-') {
+                self.at += 1;
+            }
+            if !self.peek().is_ascii_digit() {
+                return self.fault("no JSON number");
+            }
+            while self.peek().is_ascii_digit() {
+                self.at += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The inside of the string that starts here; goes on behind its closing quote.
+    #[inline]
+    fn string(&mut self) -> Result<(usize, usize), Fault> {
+        let start = self.at + 1;
+        let mut at = start;
+        loop {
+            let Some(n) = self.text.get(at..).and_then(|rest| memchr(b'"', rest)) else {
+                return self.fault("a string that does not end");
+            };
+            at += n;
+            // A quote after an odd number of backslashes is part of the string.
+            let mut back = at;
+            while back > start && self.text[back - 1] == b'\\' {
+                back -= 1;
+            }
+            if (at - back).is_multiple_of(2) {
+                self.at = at + 1;
+                return Ok((start, at));
+            }
+            at += 1;
+        }
+    }
+
+    fn container(&mut self, node: NodeId, depth: usize, object: bool) -> Result<(), Fault> {
+        if depth >= MAX_DEPTH {
+            self.found.deep = true;
+            return self.skip();
+        }
+        if node == DEAD && !self.all_text {
+            return self.skip();
+        }
+        let first = self.found.entries.len();
+        let start = self.at;
+        let used = self.trie.is_used(node);
+        if used {
+            self.push(node, Kind::Void, start, start);
+        }
+        self.at += 1;
+        let raw = if object {
+            self.object(node, depth + 1)?
+        } else if !self.all_text && !used && !self.trie.is_parent(node) {
+            self.at = start;
+            self.skip()?;
+            false
+        } else {
+            self.array(node, depth + 1)?
+        };
+        if used && raw {
+            let end = self.at as u32;
+            if let Some(e) = self.found.entries.get_mut(first) {
+                e.kind = Kind::Raw;
+                e.end = end;
+            }
+        }
+        Ok(())
+    }
+
+    /// The members of an object; whether its text as a whole means something
+    /// (an element with `#text` is its text).
+    fn object(&mut self, node: NodeId, depth: usize) -> Result<bool, Fault> {
+        let mut raw = true;
+        self.blanks();
+        if self.peek() == b'}' {
+            self.at += 1;
+            return Ok(true);
+        }
+        loop {
+            if self.peek() != b'"' {
+                return self.fault("no key");
+            }
+            let mut child = DEAD;
+            if node == DEAD {
+                self.string()?;
+            } else {
+                child = self.key(node)?;
+                if child == DEAD && self.text_key() {
+                    raw = false;
+                    child = node;
+                }
+            }
+            if self.peek() != b':' {
+                self.blanks();
+                if self.peek() != b':' {
+                    return self.fault("no colon after a key");
+                }
+            }
+            self.at += 1;
+            let bit = self.trie.bit(child);
+            if bit != NO_BIT {
+                self.found.seen[usize::from(bit / 64)] |= 1 << (bit % 64);
+            }
+            self.value(child, depth)?;
+            self.blanks();
+            match self.peek() {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return Ok(raw);
+                }
+                _ => return self.fault("neither comma nor closing brace after a value"),
+            }
+            self.blanks();
+        }
+    }
+
+    /// Whether the key just read is `#text`, the content of an XML element turned to JSON.
+    #[inline]
+    fn text_key(&self) -> bool {
+        self.text[..self.at].ends_with(b"\"#text\"")
+    }
+
+    /// Where the key that starts here leads.
+    #[inline]
+    fn key(&mut self, node: NodeId) -> Result<NodeId, Fault> {
+        let from = self.at + 1;
+        let guess = self.keys.slots[self.prev as usize].next;
+        let s = self.keys.slots[guess as usize];
+        let known = &self.keys.text[s.at as usize..(s.at + s.len) as usize];
+        if s.parent == node && self.text[from..].starts_with(known) {
+            self.prev = guess;
+            self.at = from + known.len();
+            return Ok(s.child);
+        }
+        let (start, end) = self.string()?;
+        if end - start > MAX_KEY_BYTES {
+            return Ok(look_up(self.trie, node, &self.text[start..end]));
+        }
+        let slot = self.keys.slot(self.trie, node, &self.text[start..=end]);
+        // The cache may have been emptied to make room.
+        if let Some(prev) = self.keys.slots.get_mut(self.prev as usize) {
+            prev.next = slot;
+        }
+        self.prev = slot;
+        Ok(self.keys.slots[slot as usize].child)
+    }
+
+    /// The elements of an array, all at the array's own position; whether any of them
+    /// is an object or an array.
+    fn array(&mut self, node: NodeId, depth: usize) -> Result<bool, Fault> {
+        let mut nested = false;
+        self.blanks();
+        if self.peek() == b']' {
+            self.at += 1;
+            return Ok(true);
+        }
+        loop {
+            self.blanks();
+            let first = self.found.entries.len();
+            let inner = matches!(self.peek(), b'{' | b'[');
+            nested |= inner;
+            self.value(node, depth)?;
+            // The array's own text holds those of its elements.
+            if inner
+                && let Some(e) = self.found.entries.get_mut(first)
+                && e.node == node
+                && e.kind == Kind::Raw
+            {
+                e.kind = Kind::Void;
+            }
+            self.blanks();
+            match self.peek() {
+                b',' => self.at += 1,
+                b']' => {
+                    self.at += 1;
+                    return Ok(nested);
+                }
+                _ => return self.fault("neither comma nor closing bracket after a value"),
+            }
+        }
+    }
+
+    /// Goes behind the object or array that starts here without looking into it.
+    pub fn skip(&mut self) -> Result<(), Fault> {
+        let mut open = 0usize;
+        loop {
+            match self.peek() {
+                b'"' => {
+                    self.string()?;
+                    continue;
+                }
+                b'{' | b'[' => open += 1,
+                b'}' | b']' => {
+                    open -= 1;
+                    if open == 0 {
+                        self.at += 1;
+                        return Ok(());
+                    }
+                }
+                0 if self.at >= self.text.len() => return self.fault("the document ends early"),
+                _ => {}
+            }
+            self.at += 1;
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Integration tests of the host room.
+
+// Helpers outside of `#[test]` functions may fail a test in the plain way, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod evtx;
+mod evtx_oracle;
+mod json;
+mod json_data;
+mod json_dialects;
+mod json_limits;
