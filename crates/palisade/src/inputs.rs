@@ -49,8 +49,25 @@ pub fn text(what: &str, path: &Path, max: u64) -> Result<String> {
         .map_err(|e| fail(format!("it is not UTF-8 (byte {})", e.utf8_error().valid_up_to())))
 }
 
-/// Loads the rules a command asks for; at least one rule must come of each path.
+/// Loads the rules a command asks for; each path must hold a rule file, and one rule must load.
 pub fn rules(args: &RuleArgs, jobs: usize) -> Result<LoadedRules> {
+    let loaded = rules_even_broken(args, jobs)?;
+    if loaded.rules.is_empty() && loaded.below_level == 0 && loaded.failed() > 0 {
+        bail!("none of the rules loads; `palisade rules check DIR` shows why");
+    }
+    Ok(loaded)
+}
+
+/// Every path must be there.
+pub fn folders(paths: &[PathBuf]) -> Result<()> {
+    for path in paths {
+        std::fs::metadata(path).map_err(|e| anyhow!("cannot read {}: {}", path.display(), reason(&e)))?;
+    }
+    Ok(())
+}
+
+/// Like [`rules`], for a command that explains broken rules.
+pub fn rules_even_broken(args: &RuleArgs, jobs: usize) -> Result<LoadedRules> {
     for path in &args.rules {
         std::fs::metadata(path)
             .map_err(|e| anyhow!("cannot read rules from {}: {}", path.display(), reason(&e)))?;
@@ -69,16 +86,14 @@ pub fn rules(args: &RuleArgs, jobs: usize) -> Result<LoadedRules> {
     for path in &args.rules {
         let found = loaded.files.iter().any(|(name, _, _)| Path::new(name).starts_with(path));
         if !found {
-            let why = loaded.unreadable.iter().find(|(p, _)| p.starts_with(path)).map(|(_, why)| why.as_str());
+            let why =
+                loaded.unreadable.iter().find(|(p, _)| p.starts_with(path)).map(|(_, why)| why.as_str());
             bail!(
                 "no rules in {}: {}",
                 path.display(),
                 why.unwrap_or("it holds no .yml or .yaml file; name a folder of Sigma rules")
             );
         }
-    }
-    if loaded.rules.is_empty() && loaded.below_level == 0 && loaded.failed() > 0 {
-        bail!("none of the rules loads; `palisade rules check DIR` shows why");
     }
     Ok(loaded)
 }
@@ -90,9 +105,8 @@ pub fn placeholders(paths: &[PathBuf]) -> Result<Options> {
         let content = text("placeholders from", path, MAX_SETTING)?;
         let fail = |why: String| anyhow!("cannot read placeholders from {}: {why}", path.display());
         let values = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("toml")) {
-            toml::from_str::<BTreeMap<String, Vec<String>>>(&content).map_err(|e| {
-                fail(format!("{} (each line is: name = [\"value\", …])", e.message()))
-            })?
+            toml::from_str::<BTreeMap<String, Vec<String>>>(&content)
+                .map_err(|e| fail(format!("{} (each line is: name = [\"value\", …])", e.message())))?
         } else {
             yaml_lists(&content).map_err(fail)?
         };
@@ -134,10 +148,10 @@ pub fn indicators(paths: &[PathBuf]) -> Result<(Vec<Indicator>, Vec<Problem>)> {
         let name = path.display().to_string();
         let (list, faults) = indicators::parse_list(&name, &content);
         if list.is_empty() {
-            let why = faults.first().map_or("the file is empty".into(), |f| format!("line {}: {}", f.line, f.message));
-            bail!(
-                "no indicators in {name}: {why}; one value per line, or CSV with a column named indicator"
-            );
+            let why = faults
+                .first()
+                .map_or("the file is empty".into(), |f| format!("line {}: {}", f.line, f.message));
+            bail!("no indicators in {name}: {why}; one value per line, or CSV with a column named indicator");
         }
         all.extend(list);
         let origin = Origin::file(name);
@@ -147,7 +161,8 @@ pub fn indicators(paths: &[PathBuf]) -> Result<(Vec<Indicator>, Vec<Problem>)> {
         }
         if faults.len() > MAX_LIST_FAULTS {
             let more = faults.len() - MAX_LIST_FAULTS;
-            let mut problem = Problem::new(ProblemCode::Rule, &origin, None, "more lines that are no indicators");
+            let mut problem =
+                Problem::new(ProblemCode::Rule, &origin, None, "more lines that are no indicators");
             problem.count = more as u64;
             problems.push(problem);
         }
@@ -183,11 +198,7 @@ pub fn organisation(path: Option<&Path>) -> Result<Organisation> {
 }
 
 /// Closes the knowledge of a run.
-pub fn knowledge(
-    loaded: &mut LoadedRules,
-    indicators: Vec<Indicator>,
-    args: &RuleArgs,
-) -> Result<Knowledge> {
+pub fn knowledge(loaded: &mut LoadedRules, indicators: Vec<Indicator>, args: &RuleArgs) -> Result<Knowledge> {
     // An indicator's match is of level high; a run that wants only worse wants none of them.
     let wanted = args.min_level.is_none_or(|min| min <= Severity::High);
     let indicators = if wanted { indicators } else { Vec::new() };

@@ -8,10 +8,10 @@ use palisade_pipeline::{Error, Observer, Progress, Settings, Sources, Summary, i
 
 use crate::args::{Format, Investigate};
 use crate::errors::{Exit, note, reason};
+use crate::inputs;
 use crate::output::{self, Form, Sink, Style};
 use crate::progress::Bar;
 use crate::times::{Clock, moment, zone};
-use crate::inputs;
 
 /// Runs the command.
 pub fn run(args: &Investigate) -> Result<Exit> {
@@ -56,7 +56,8 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let sink = Sink::open(args.output.as_deref())?;
     // A bar among streamed lines on one terminal would spoil both.
     let streams = matches!(args.format, Format::Ndjson | Format::Json | Format::Csv);
-    let bar = Bar::new(!args.quiet && !(streams && args.output.is_none() && output::terminal_width().is_some()));
+    let bar =
+        Bar::new(!args.quiet && !(streams && args.output.is_none() && output::terminal_width().is_some()));
     let mut screen = Screen { form: output::form(args.format, style), sink, bar };
     let summary = drive(&settings, &knowledge, &problems, failed, &mut screen)?;
     screen.sink.close()?;
@@ -132,7 +133,9 @@ fn check_paths(paths: &[PathBuf]) -> Result<()> {
             let what = reason(&e);
             let advice = match e.kind() {
                 std::io::ErrorKind::NotFound => "; check the spelling",
-                std::io::ErrorKind::PermissionDenied => "; ask for permission to read it, or copy it with an account that may",
+                std::io::ErrorKind::PermissionDenied => {
+                    "; ask for permission to read it, or copy it with an account that may"
+                }
                 _ => "",
             };
             anyhow!("cannot read {}: {what}{advice}", path.display())

@@ -18,8 +18,9 @@ impl Bar {
             return Bar { bar: None };
         }
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
-        let style =
-            ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes} {bytes_per_sec} {eta_precise} {msg}");
+        let style = ProgressStyle::with_template(
+            "{bar:24} {bytes}/{total_bytes} {bytes_per_sec} {eta_precise} {msg}",
+        );
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(250));
         Bar { bar: Some(bar) }

@@ -205,7 +205,9 @@ mod tests {
     #[test]
     fn times_read_and_shown() {
         let utc = Clock::default();
-        for text in ["2026-11-23T04:05:06.000007Z", "1601-01-01T00:00:00.000000Z", "1969-12-31T23:59:59.999999Z"] {
+        for text in
+            ["2026-11-23T04:05:06.000007Z", "1601-01-01T00:00:00.000000Z", "1969-12-31T23:59:59.999999Z"]
+        {
             assert_eq!(utc.exact(Time::parse(text).unwrap()), text);
         }
         let t = moment("--since", "2026-11-23", None).unwrap();

@@ -67,7 +67,9 @@ impl Form for Csv {
         let number = |n: Option<u64>| n.map(|n| n.to_string()).unwrap_or_default();
         let writer = &mut self.writer;
         writer.write_field(csv_cell(&self.text).as_bytes())?;
-        writer.write_field(finding.time.map(|t| self.clock.exact(t).replace('Z', "+00:00")).unwrap_or_default())?;
+        writer.write_field(
+            finding.time.map(|t| self.clock.exact(t).replace('Z', "+00:00")).unwrap_or_default(),
+        )?;
         writer.write_field("Event Logged")?;
         // Our own number: a time before 1970 is negative and no formula.
         writer.write_field(finding.time.map(|t| t.0.to_string()).unwrap_or_default())?;

@@ -61,9 +61,7 @@ impl Sample {
             id: finding.id,
             time: finding.time,
             fields: finding.message.args.clone(),
-            observables: shown
-                .map(|o| (o.kind().name(), words::cut(o.value(), MAX_OBSERVABLE)))
-                .collect(),
+            observables: shown.map(|o| (o.kind().name(), words::cut(o.value(), MAX_OBSERVABLE))).collect(),
             source: source.map(|s| s.origin.to_string()).unwrap_or_default(),
             record: citation.map_or(0, |c| c.record),
             offset: citation.map_or(0, |c| c.offset),
@@ -205,7 +203,8 @@ impl Groups {
         for group in self.by_severity() {
             hosts.entry(&group.host).or_default().push(group);
         }
-        let mut hosts: Vec<Host<'_>> = hosts.into_iter().map(|(name, groups)| Host { name, groups }).collect();
+        let mut hosts: Vec<Host<'_>> =
+            hosts.into_iter().map(|(name, groups)| Host { name, groups }).collect();
         hosts.sort_by(|a, b| b.rank().cmp(&a.rank()).then_with(|| a.name.cmp(b.name)));
         hosts
     }

@@ -60,8 +60,12 @@ impl Form for Json {
             out.write_all(b"{\"findings\":[")?;
         }
         for (code, count) in std::mem::take(&mut self.beyond) {
-            let mut problem =
-                Problem::new(code, &Origin::default(), None, "more problems of this kind, not listed one by one");
+            let mut problem = Problem::new(
+                code,
+                &Origin::default(),
+                None,
+                "more problems of this kind, not listed one by one",
+            );
             problem.count = count;
             self.keep(&problem);
         }

@@ -9,7 +9,7 @@ mod group;
 mod html;
 mod json;
 mod ndjson;
-mod page;
+
 mod table;
 mod words;
 

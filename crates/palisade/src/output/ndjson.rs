@@ -403,9 +403,15 @@ mod tests {
 
     #[test]
     fn strings_are_json_and_harmless() {
-        for text in
-            ["", "plain", "a\"b\\c\n\r\t\u{1}\u{7f}", "exe.\u{202e}fdp", "ünï \u{9b}31m", "\u{e0041} 😀", "\u{0}"]
-        {
+        for text in [
+            "",
+            "plain",
+            "a\"b\\c\n\r\t\u{1}\u{7f}",
+            "exe.\u{202e}fdp",
+            "ünï \u{9b}31m",
+            "\u{e0041} 😀",
+            "\u{0}",
+        ] {
             let mut b = Vec::new();
             string(text, &mut b);
             assert_eq!(serde_json::from_slice::<String>(&b).unwrap(), text);

@@ -114,8 +114,7 @@ impl Page<'_> {
         }
         if let Some((first, last)) = span(s) {
             let clock = &self.style.clock;
-            let _ =
-                write!(text, "\n{} to {} {}", clock.short(first), clock.short(last), clock.name());
+            let _ = write!(text, "\n{} to {} {}", clock.short(first), clock.short(last), clock.name());
         }
         let _ = write!(text, "\n{} loaded", plural(s.rules_loaded, "rule"));
         if s.indicators > 0 {
@@ -155,7 +154,8 @@ impl Page<'_> {
                 self.group(text, group);
             }
             if host.groups.len() > MAX_RULES {
-                let _ = writeln!(text, "  … and {} more", plural((host.groups.len() - MAX_RULES) as u64, "rule"));
+                let _ =
+                    writeln!(text, "  … and {} more", plural((host.groups.len() - MAX_RULES) as u64, "rule"));
             }
         }
         if hosts.len() > MAX_HOSTS {
@@ -164,7 +164,8 @@ impl Page<'_> {
         }
         if self.groups.ungrouped > 0 {
             let more = plural(self.groups.ungrouped, "finding");
-            let _ = writeln!(text, "\n… and {more} in further groups; --format ndjson or csv shows every one");
+            let _ =
+                writeln!(text, "\n… and {more} in further groups; --format ndjson or csv shows every one");
         }
     }
 
@@ -192,7 +193,8 @@ impl Page<'_> {
         for (name, value) in group.head.fields.iter().take(MAX_FIELDS) {
             let name = cut(&terminal(name), 30);
             let room = width.saturating_sub(27 + name.chars().count());
-            let _ = writeln!(text, "{:25}{}: {}", "", self.paint("2", &name), cut_middle(&terminal(value), room));
+            let _ =
+                writeln!(text, "{:25}{}: {}", "", self.paint("2", &name), cut_middle(&terminal(value), room));
         }
         let place = format!("{} record {}", terminal(&group.head.source), group.head.record);
         let _ = writeln!(text, "{:25}{}", "", self.paint("2", &cut_middle(&place, width.saturating_sub(25))));
@@ -249,7 +251,13 @@ impl Page<'_> {
             };
             let mut first = true;
             for part in wrap(&line, width.saturating_sub(8)) {
-                let lead = if first { mark } else if mark == "  - " { "    " } else { "        " };
+                let lead = if first {
+                    mark
+                } else if mark == "  - " {
+                    "    "
+                } else {
+                    "        "
+                };
                 let _ = writeln!(text, "{lead}{part}");
                 first = false;
             }
@@ -290,7 +298,9 @@ pub fn gaps(s: &Summary) -> Vec<String> {
     }
     if s.unrecognised_events > 0 {
         let n = plural(s.unrecognised_events, "event");
-        lines.push(format!("{n} of kinds that no routing data describes; only rules without a log source see them"));
+        lines.push(format!(
+            "{n} of kinds that no routing data describes; only rules without a log source see them"
+        ));
     }
     let idle: Vec<String> = s
         .seen
@@ -308,7 +318,9 @@ pub fn gaps(s: &Summary) -> Vec<String> {
     }
     if s.events_without_time > 0 {
         let n = plural(s.events_without_time, "event");
-        lines.push(format!("{n} without a readable time; they are in no timeline, and --since and --until keep them"));
+        lines.push(format!(
+            "{n} without a readable time; they are in no timeline, and --since and --until keep them"
+        ));
     }
     if !s.hashed {
         lines.push("Evidence was not hashed (--no-hash): findings cannot be tied to unchanged files".into());
