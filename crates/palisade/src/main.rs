@@ -1,2 +1,45 @@
-//! placeholder
-fn main() {}
+//! The `palisade` binary: arguments, progress, output.
+//!
+//! Everything that reads or judges evidence lives in the rooms below; here it is called and
+//! what comes back is shown. Data goes to standard output, progress and remarks to standard
+//! error. Exit codes: 0 done, 1 done and the answer is bad (`--fail-on` reached, a rule does
+//! not load, a rule test fails), 2 could not be done.
+//!
+//! What it never does: use the network, change evidence, print text from evidence that is not
+//! neutralised for where it is shown (`output`), or read a `palisade.toml` nobody named.
+
+mod args;
+mod demo;
+mod errors;
+mod inputs;
+mod investigate;
+mod output;
+mod progress;
+mod rules;
+mod shell;
+mod times;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Findings and rules make many small allocations on every thread at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let done = match args.command {
+        args::Command::Investigate(a) => investigate::run(&a),
+        args::Command::Rules(args::RulesCommand::Check(a)) => rules::check(&a),
+        args::Command::Rules(args::RulesCommand::Test(a)) => rules::test(&a),
+        args::Command::Rules(args::RulesCommand::List(a)) => rules::list(&a),
+        args::Command::Demo(a) => demo::run(&a),
+        args::Command::Completions(a) => shell::completions(&a),
+        args::Command::Man(a) => shell::man(&a),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => errors::report(&error),
+    }
+}

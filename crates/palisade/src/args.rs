@@ -1,0 +1,296 @@
+//! The command line. Help texts are the tool's first teacher: each command shows examples.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use palisade_model::Severity;
+
+/// Finds what hostile operations leave behind in evidence, and says where it stands.
+#[derive(Parser, Debug)]
+#[command(
+    name = "palisade",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "\
+Start here:
+  palisade demo                                  make a small sample, investigate it, compare with the truth
+  palisade investigate /evidence                 what happened? (logs, folders of logs, archives of logs)
+  palisade investigate /evidence --format html --output report.html
+
+Exit codes: 0 done; 1 done and the answer is bad (--fail-on reached, a rule does not load, a rule test
+fails); 2 could not be done. Nothing is ever sent anywhere, and evidence is only read."
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Reads evidence and says what was found, when, where, and what could not be seen
+    Investigate(Box<Investigate>),
+    /// Checks, tests and lists detection rules
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Makes a small sample with a known intrusion, investigates it and compares with the truth
+    Demo(Demo),
+    /// Prints a completion script for a shell
+    Completions(Completions),
+    /// Prints the manual page, or writes the pages of all commands to a folder
+    Man(Man),
+}
+
+/// `palisade rules …`.
+#[derive(Subcommand, Debug)]
+pub enum RulesCommand {
+    /// Loads rules and shows every one that does not load, with the place and what to do
+    Check(Check),
+    /// Runs rule tests: evidence or events of which it is known what a rule must say
+    Test(Test),
+    /// Lists the rules that would run
+    List(List),
+}
+
+/// `palisade investigate`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade investigate C:/evidence
+      a table for people: findings by host and rule, a timeline, what could not be seen
+  palisade investigate logs.zip more/ --rules sigma/rules --min-level medium
+      your own Sigma rules besides the shipped ones
+  palisade investigate /evidence --format html --output report.html
+      one page to hand over; it needs no network
+  palisade investigate /evidence --format ndjson | jq 'select(.kind==\"finding\") | .rule.title'
+      one JSON object per line: findings, problems, coverage, and last a summary
+  palisade investigate /evidence --indicators bad-ips.csv --since 2026-10-01 --until 2026-11-01
+  palisade investigate /evidence --fail-on high --quiet --format ndjson --output out.ndjson
+      for scripts: exit code 1 if anything high or critical was found
+
+Reads EVTX, JSON and NDJSON logs (Windows, Sysmon, Linux, cloud), compressed (gz, zst) or inside
+zip and tar; the kind of a file is told by its content, not by its name. Evidence is never changed.")]
+pub struct Investigate {
+    /// Files and folders with evidence
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleArgs,
+    /// Lists of known bad values (hash, ip, cidr, domain, url, path): one per line, or CSV with a header
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    pub indicators: Vec<PathBuf>,
+    /// Leaves out findings before this moment: RFC 3339, YYYY-MM-DD, or 7d, 12h (before now)
+    #[arg(long, value_name = "TIME", help_heading = "Time")]
+    pub since: Option<String>,
+    /// Leaves out findings at or after this moment; same forms
+    #[arg(long, value_name = "TIME", help_heading = "Time")]
+    pub until: Option<String>,
+    /// Zone of times in the evidence that name none: Europe/Kyiv, UTC, +02:00
+    #[arg(long, value_name = "ZONE", help_heading = "Time")]
+    pub assume_timezone: Option<String>,
+    /// Zone in which times are shown (UTC if not given)
+    #[arg(long, value_name = "ZONE", help_heading = "Time")]
+    pub display_timezone: Option<String>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Output")]
+    pub format: Format,
+    /// Writes the output to a file instead of standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Most lines of the timeline in the table
+    #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Output")]
+    pub limit: usize,
+    /// Exits with 1 if a finding of this level or above was made
+    #[arg(long, value_name = "LEVEL", value_parser = level, help_heading = "Output")]
+    pub fail_on: Option<Severity>,
+    /// No progress and no remarks on standard error
+    #[arg(long, short, help_heading = "Output")]
+    pub quiet: bool,
+    /// What Palisade should know of the organisation; a palisade.toml is only read if named here
+    #[arg(long, value_name = "FILE", help_heading = "Running")]
+    pub config: Option<PathBuf>,
+    /// Threads that read and match (all processors if not given); the output does not depend on it
+    #[arg(long, short, value_name = "N", help_heading = "Running")]
+    pub jobs: Option<usize>,
+    /// Does not hash evidence files: faster, but findings cannot be tied to unchanged files
+    #[arg(long, help_heading = "Running")]
+    pub no_hash: bool,
+}
+
+/// Which rules run.
+#[derive(ClapArgs, Debug, Default, Clone)]
+pub struct RuleArgs {
+    /// Files and folders with Sigma rules, besides the shipped ones
+    #[arg(long, value_name = "DIR", num_args = 1.., help_heading = "Rules and indicators")]
+    pub rules: Vec<PathBuf>,
+    /// Leaves out the rules shipped with Palisade
+    #[arg(long, help_heading = "Rules and indicators")]
+    pub no_shipped_rules: bool,
+    /// Leaves out rules below this level: informational, low, medium, high, critical
+    #[arg(long, value_name = "LEVEL", value_parser = level, help_heading = "Rules and indicators")]
+    pub min_level: Option<Severity>,
+    /// Field mapping files in pySigma's form, applied in order
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    pub mapping: Vec<PathBuf>,
+    /// Values of %placeholders% in rules: a TOML or YAML file of `name: [values]`
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    pub placeholders: Vec<PathBuf>,
+    /// Own kinds of records (like knowledge/fields/*.toml), used before the shipped ones
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    pub fields: Vec<PathBuf>,
+}
+
+/// `palisade rules check`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade rules check sigma/rules
+  palisade rules check my-rule.yml --placeholders names.yml
+
+Exit codes: 0 every rule loads; 1 at least one does not; 2 the check could not be made.")]
+pub struct Check {
+    /// Files and folders with Sigma rules
+    #[arg(required = true, value_name = "DIR")]
+    pub paths: Vec<PathBuf>,
+    /// Field mapping files in pySigma's form, applied in order
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub mapping: Vec<PathBuf>,
+    /// Values of %placeholders% in rules: a TOML or YAML file of `name: [values]`
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub placeholders: Vec<PathBuf>,
+    /// Threads
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<usize>,
+}
+
+/// `palisade rules test`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade rules test knowledge/rules/tests
+      {\"rule\": id, \"positive\": [event…], \"negative\": [event…]} in *.json
+  palisade rules test sigma/regression_data --rules sigma/rules
+      info.yml beside evidence files, with the number of matches to expect
+
+Exit codes: 0 every test passes; 1 at least one fails; 2 the tests could not be run.")]
+pub struct Test {
+    /// Folders with rule tests
+    #[arg(required = true, value_name = "DIR")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleArgs,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = TestFormat::Table)]
+    pub format: TestFormat,
+    /// Threads
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<usize>,
+}
+
+/// `palisade rules list`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade rules list
+  palisade rules list --attack --format csv
+      ATT&CK technique → rules that look for it
+  palisade rules list --rules sigma/rules --min-level high")]
+pub struct List {
+    /// By ATT&CK technique
+    #[arg(long)]
+    pub attack: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleArgs,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub format: ListFormat,
+    /// Threads
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<usize>,
+}
+
+/// `palisade demo`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade demo
+  palisade demo --out sample      keep the sample, to try other commands on
+
+The sample is the same every time: logs of three Windows machines, of an AWS account and of
+Microsoft 365, with everyday noise, an intrusion in ten steps, and one file cut short.")]
+pub struct Demo {
+    /// Keeps the sample in this folder (which must be empty or not exist)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// `palisade completions`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade completions bash > ~/.local/share/bash-completion/completions/palisade
+  palisade completions zsh > ~/.zfunc/_palisade
+  palisade completions powershell >> $PROFILE")]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `palisade man`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade man | man -l -
+  palisade man --out /usr/local/share/man/man1")]
+pub struct Man {
+    /// Folder for one page per command
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Forms of an investigation's output.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// For people at a terminal
+    Table,
+    /// One JSON object per line, written while reading
+    Ndjson,
+    /// One JSON document
+    Json,
+    /// Timeline that Timesketch and spreadsheets open
+    Csv,
+    /// One self-contained page
+    Html,
+}
+
+/// Forms of rule test results.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TestFormat {
+    /// Failures and counts
+    Table,
+    /// Every result, one JSON object per line, and last a summary
+    Ndjson,
+}
+
+/// Forms of lists of rules.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ListFormat {
+    /// For people
+    Table,
+    /// One JSON array
+    Json,
+    /// One JSON object per line
+    Ndjson,
+    /// For spreadsheets
+    Csv,
+}
+
+fn level(text: &str) -> Result<Severity, String> {
+    Severity::parse(text).ok_or_else(|| "use informational, low, medium, high or critical".into())
+}

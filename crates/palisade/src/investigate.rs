@@ -1,0 +1,176 @@
+//! `palisade investigate`: from arguments to a run, from a run to output and exit code.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow, bail};
+use palisade_model::{Finding, Problem};
+use palisade_pipeline::{Error, Observer, Progress, Settings, Sources, Summary, investigate};
+
+use crate::args::{Format, Investigate};
+use crate::errors::{Exit, note, reason};
+use crate::inputs;
+use crate::output::{self, Form, Sink, Style};
+use crate::progress::Bar;
+use crate::times::{Clock, moment, zone};
+
+/// Runs the command.
+pub fn run(args: &Investigate) -> Result<Exit> {
+    let jobs = inputs::jobs(args.jobs)?;
+    let assumed = args.assume_timezone.as_deref().map(|z| zone("--assume-timezone", z)).transpose()?;
+    let shown = args.display_timezone.as_deref().map(|z| zone("--display-timezone", z)).transpose()?;
+    let at = |option: &str, text: &Option<String>| {
+        text.as_deref().map(|t| moment(option, t, shown.as_ref())).transpose()
+    };
+    let settings = Settings {
+        since: at("--since", &args.since)?,
+        until: at("--until", &args.until)?,
+        paths: args.paths.clone(),
+        jobs,
+        zone: assumed,
+        hash: !args.no_hash,
+        organisation: inputs::organisation(args.config.as_deref())?,
+        ..Settings::default()
+    };
+    if let (Some(since), Some(until)) = (settings.since, settings.until)
+        && since >= until
+    {
+        bail!("--since {since} is not before --until {until}, so nothing could be found; exchange them");
+    }
+    check_paths(&args.paths)?;
+    if let Some(file) = &args.output {
+        check_output(file, &args.paths)?;
+    }
+    let mut loaded = inputs::rules(&args.rules, jobs)?;
+    let (indicators, mut problems) = inputs::indicators(&args.indicators)?;
+    problems.extend(inputs::rule_problems(&loaded));
+    let failed = loaded.failed() as u64;
+    let knowledge = inputs::knowledge(&mut loaded, indicators, &args.rules)?;
+    drop(loaded);
+    let style = Style {
+        clock: Clock::new(shown, args.display_timezone.clone()),
+        colour: args.output.is_none() && output::colour_wanted(),
+        width: if args.output.is_none() { output::terminal_width() } else { None },
+        limit: args.limit,
+        paths: args.paths.iter().map(|p| p.display().to_string()).collect(),
+    };
+    let sink = Sink::open(args.output.as_deref())?;
+    // A bar among streamed lines on one terminal would spoil both.
+    let streams = matches!(args.format, Format::Ndjson | Format::Json | Format::Csv);
+    let bar =
+        Bar::new(!args.quiet && !(streams && args.output.is_none() && output::terminal_width().is_some()));
+    let mut screen = Screen { form: output::form(args.format, style), sink, bar };
+    let summary = drive(&settings, &knowledge, &problems, failed, &mut screen)?;
+    screen.sink.close()?;
+    if summary.sources == 0 && summary.files_known == 0 {
+        bail!("{}", nothing_read(&args.paths, &summary));
+    }
+    if failed > 0 && !args.quiet {
+        note(&format!(
+            "{} could not be loaded; `palisade rules check DIR` shows where and why",
+            output::plural(failed, "rule")
+        ));
+    }
+    let reached = |level| summary.by_severity.iter().any(|(s, n)| *s >= level && *n > 0);
+    Ok(if args.fail_on.is_some_and(reached) { Exit::Bad } else { Exit::Clean })
+}
+
+/// Runs the pipeline into a form, problems of rules and lists first.
+pub fn drive(
+    settings: &Settings,
+    knowledge: &palisade_pipeline::Knowledge,
+    problems: &[Problem],
+    rules_failed: u64,
+    screen: &mut Screen,
+) -> Result<Summary> {
+    let told = problems.iter().try_for_each(|p| screen.problem(p));
+    let ran = told.map_err(Error::Output).and_then(|()| investigate(settings, knowledge, None, screen));
+    screen.bar.clear();
+    let mut summary = match ran {
+        Ok(summary) => summary,
+        Err(error) => return Err(screen.sink.failure().unwrap_or_else(|| anyhow!("{error}"))),
+    };
+    summary.rules_failed = rules_failed;
+    for problem in problems {
+        *summary.problems.entry(problem.code).or_default() += problem.count;
+    }
+    let Screen { form, sink, .. } = screen;
+    if let Err(text) = sink.step(|out| form.finish(&summary, out)) {
+        return Err(sink.failure().unwrap_or_else(|| anyhow!(text)));
+    }
+    Ok(summary)
+}
+
+/// Where results of a run go: a form, a place to write, a bar.
+pub struct Screen {
+    /// The form.
+    pub form: Box<dyn Form>,
+    /// The place.
+    pub sink: Sink,
+    /// The bar.
+    pub bar: Bar,
+}
+
+impl Observer for Screen {
+    fn finding(&mut self, finding: &Finding, sources: &Sources) -> Result<(), String> {
+        let Screen { form, sink, .. } = self;
+        sink.step(|out| form.finding(finding, sources, out))
+    }
+
+    fn problem(&mut self, problem: &Problem) -> Result<(), String> {
+        let Screen { form, sink, .. } = self;
+        sink.step(|out| form.problem(problem, out))
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.bar.show(progress);
+    }
+}
+
+/// Every path must exist and open; trouble below a folder is a problem of the run instead.
+fn check_paths(paths: &[PathBuf]) -> Result<()> {
+    for path in paths {
+        let fail = |e: std::io::Error| {
+            let what = reason(&e);
+            let advice = match e.kind() {
+                std::io::ErrorKind::NotFound => "; check the spelling",
+                std::io::ErrorKind::PermissionDenied => {
+                    "; ask for permission to read it, or copy it with an account that may"
+                }
+                _ => "",
+            };
+            anyhow!("cannot read {}: {what}{advice}", path.display())
+        };
+        let meta = std::fs::metadata(path).map_err(fail)?;
+        if meta.is_dir() {
+            let mut entries = std::fs::read_dir(path).map_err(fail)?;
+            if entries.next().is_none() {
+                bail!("nothing to investigate in {}: the folder is empty", path.display());
+            }
+        } else {
+            std::fs::File::open(path).map_err(fail)?;
+        }
+    }
+    Ok(())
+}
+
+/// The output must not take the place of evidence.
+fn check_output(file: &Path, paths: &[PathBuf]) -> Result<()> {
+    let Ok(there) = file.canonicalize() else { return Ok(()) };
+    for path in paths.iter().filter_map(|p| p.canonicalize().ok()) {
+        if there == path {
+            bail!("cannot write to {}: it is the evidence; choose another file", file.display());
+        }
+    }
+    Ok(())
+}
+
+fn nothing_read(paths: &[PathBuf], summary: &Summary) -> String {
+    let named = match paths {
+        [one] => one.display().to_string(),
+        many => format!("the {} paths given", many.len()),
+    };
+    format!(
+        "nothing in {named} is evidence that Palisade can read ({} looked at); it reads EVTX and JSON logs, also compressed or in zip and tar",
+        output::plural(summary.files, "file")
+    )
+}

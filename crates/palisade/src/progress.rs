@@ -1,0 +1,45 @@
+//! The progress bar: on standard error, and only where somebody is watching.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use palisade_pipeline::Progress;
+
+/// A bar of bytes with counts of events and findings, or nothing.
+pub struct Bar {
+    bar: Option<ProgressBar>,
+}
+
+impl Bar {
+    /// A bar if standard error is a terminal and `wanted`.
+    pub fn new(wanted: bool) -> Bar {
+        if !wanted || !std::io::stderr().is_terminal() {
+            return Bar { bar: None };
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+        let style = ProgressStyle::with_template(
+            "{bar:24} {bytes}/{total_bytes} {bytes_per_sec} {eta_precise} {msg}",
+        );
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Bar { bar: Some(bar) }
+    }
+
+    /// Shows how far the run is.
+    pub fn show(&self, progress: Progress) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.total);
+            bar.set_position(progress.bytes.min(progress.total));
+            // The clock of the bar decides how often this is drawn; a message costs an allocation.
+            bar.set_message(format!("{} events, {} findings", progress.events, progress.findings));
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
