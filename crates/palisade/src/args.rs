@@ -222,7 +222,7 @@ Examples:
   palisade demo --out sample      keep the sample, to try other commands on
 
 The sample is the same every time: logs of three Windows machines, of an AWS account and of
-Microsoft 365, with everyday noise, an intrusion in ten steps, and one file cut short.")]
+Microsoft 365, with everyday noise, an intrusion in thirteen steps, and one file cut short.")]
 pub struct Demo {
     /// Keeps the sample in this folder (which must be empty or not exist)
     #[arg(long, value_name = "DIR")]
