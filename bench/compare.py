@@ -57,15 +57,24 @@ def open_text(path):
 
 
 def from_ndjson(lines):
-    """Every (rule, source, record) cited by a finding of a rule."""
+    """Every (rule, source, record) cited by a finding of a rule.
+
+    Findings in records recovered from unused space are counted and left out:
+    no peer reads there, and a record number may stand twice in one file."""
+    recovered = 0
     for line in lines:
         if '"kind":"finding"' not in line:
             continue
         finding = json.loads(line)
+        if finding.get("recovered"):
+            recovered += 1
+            continue
         rule = finding.get("rule", {}).get("id")
         for citation in finding.get("citations", ()):
             if rule and citation.get("record") is not None:
                 yield rule, citation["source"], int(citation["record"])
+    if recovered:
+        print(f"{recovered} findings in recovered records left out: no peer reads unused space\n")
 
 
 def from_csv(lines):

@@ -91,8 +91,10 @@ pub fn read(roots: &[PathBuf], tally: &mut Tally, sink: &mut Sink) -> Result<()>
     Ok(())
 }
 
-/// One file's bytes, by the ending of `kind`; SigmaHQ's pretty-printed `.json`
-/// renderings are not NDJSON: their first line is not a value, so they are skipped.
+/// One file's bytes, by the ending of `kind`. JSON whose first line is not a
+/// value of its own is read as a sequence of values (SigmaHQ's pretty-printed
+/// renderings), the elements of a list one by one; the record is then the
+/// 1-based place in that sequence.
 fn member(kind: &str, source: &str, bytes: Vec<u8>, tally: &mut Tally, sink: &mut Sink) -> Result<()> {
     let path = Path::new(kind);
     if is_evtx(path) {
@@ -102,7 +104,7 @@ fn member(kind: &str, source: &str, bytes: Vec<u8>, tally: &mut Tally, sink: &mu
     } else if is_json(path) {
         let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
         if !matches!(serde_json::from_slice(first), Ok(Value::Object(_))) {
-            return Ok(());
+            return sequence(source, &bytes, tally, sink);
         }
         tally.files += 1;
         tally.bytes += bytes.len() as u64;
@@ -122,6 +124,28 @@ fn member(kind: &str, source: &str, bytes: Vec<u8>, tally: &mut Tally, sink: &mu
     } else {
         Ok(())
     }
+}
+
+fn sequence(source: &str, bytes: &[u8], tally: &mut Tally, sink: &mut Sink) -> Result<()> {
+    tally.files += 1;
+    tally.bytes += bytes.len() as u64;
+    let mut record = 0;
+    for value in serde_json::Deserializer::from_slice(bytes).into_iter::<Value>() {
+        let items = match value {
+            Ok(Value::Array(items)) => items,
+            Ok(one) => vec![one],
+            Err(_) => {
+                tally.errors += 1;
+                return Ok(());
+            }
+        };
+        for item in items {
+            record += 1;
+            tally.events += 1;
+            sink(source, record, &flatten::json(item))?;
+        }
+    }
+    Ok(())
 }
 
 fn evtx_records(source: &str, bytes: Vec<u8>, tally: &mut Tally, sink: &mut Sink) -> Result<()> {
