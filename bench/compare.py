@@ -146,6 +146,7 @@ class Explained:
                     self.entries.append(entry)
 
     def reason(self, direction, match):
+        """(rule or "*" as the entry says it, reason), or None."""
         rule, name, record = match
         for entry in self.entries:
             rules = entry["rule"]
@@ -155,7 +156,7 @@ class Explained:
                 and re.search(entry.get("file", ""), name)
                 and record in entry.get("records", [record])
             ):
-                return entry["reason"]
+                return ("*" if rules == "*" else rule), entry["reason"]
         return None
 
 
@@ -192,7 +193,7 @@ def main():
         for match in sorted(matches):
             reason = explained.reason(direction, match)
             if reason:
-                accepted[direction, match[0], reason] += 1
+                accepted[direction, *reason] += 1
             else:
                 by_rule[match[0]].append(match)
                 unexplained += 1
