@@ -13,6 +13,7 @@
 
 mod evidence;
 mod judge;
+mod keep;
 mod knowledge;
 mod organisation;
 mod packed;
@@ -23,6 +24,7 @@ mod test_pairs;
 mod walk;
 
 pub use evidence::{EvidenceFile, Source, Sources};
+pub use keep::{Input, Keep};
 pub use knowledge::{Knowledge, KnowledgeError};
 pub use organisation::Organisation;
 pub use rules::{LoadedRules, RuleSources, load_rules};

@@ -18,13 +18,14 @@ use std::time::Instant;
 use jiff::tz::TimeZone;
 use palisade_host as host;
 use palisade_model::{
-    Batch, Confidence, Coverage, Finding, Limits, Origin, Problem, RowBatch, RuleInfo, Severity, ShapeId,
-    SourceId, Time,
+    Batch, Confidence, Coverage, Finding, Limits, Origin, Problem, ProblemCode, RowBatch, RuleInfo, Severity,
+    ShapeId, SourceId, Time,
 };
 use palisade_rules::engine;
 
 use crate::evidence::{EvidenceFile, Source, Sources};
 use crate::judge;
+use crate::keep::{FileNotes, Keep, Keeper};
 use crate::knowledge::Knowledge;
 use crate::organisation::Organisation;
 use crate::summary::Summary;
@@ -32,6 +33,9 @@ use crate::walk::{self, Admit, Item, Walker};
 
 /// Pieces in flight per worker: one being read, one waiting, two being put in order.
 const PIECES_PER_JOB: usize = 4;
+
+/// Problems of one code told one by one per evidence file; further ones are told as one with a count.
+const PROBLEMS_ALIKE: u64 = 100;
 
 /// Files below this size are hashed by the walker; larger ones by a thread of their own.
 const HASH_INLINE_BYTES: u64 = 4 << 20;
@@ -89,6 +93,9 @@ pub enum Error {
     /// A zone in `palisade.toml` that does not exist.
     #[error("unknown time zone \"{0}\" in palisade.toml; use an IANA name such as Europe/Kyiv")]
     Zone(String),
+    /// The case refused what was to be kept.
+    #[error(transparent)]
+    Case(#[from] palisade_store::Error),
     /// What receives the results refused them (a closed pipe, a full disk).
     #[error("cannot write results: {0}")]
     Output(String),
@@ -147,12 +154,14 @@ struct Reading {
     zone: Option<TimeZone>,
 }
 
-/// Reads evidence and tells the observer what was found. `known` says whether the case
-/// already holds a file with this hash; given, every file is hashed before it is read.
+/// Reads evidence and tells the observer what was found.
+///
+/// With `keep`, the run is kept in a case: every file is hashed before it is read, and a
+/// file that the case holds already, read with the same rules, is not read again.
 pub fn investigate(
     settings: &Settings,
     knowledge: &Knowledge,
-    known: Option<&(dyn Fn(&EvidenceFile) -> bool + Sync)>,
+    keep: Option<Keep<'_>>,
     observer: &mut dyn Observer,
 ) -> Result<Summary, Error> {
     let start = Instant::now();
@@ -165,16 +174,19 @@ pub fn investigate(
         zones.insert(name.clone(), zone);
     }
     let (files, problems) = walk::list(&settings.paths);
+    let keeper = keep.map(Keeper::begin).transpose()?;
     let run = Run {
         settings,
         knowledge,
         zones,
-        known,
+        keeper: keeper.as_ref(),
+        case_failed: Mutex::new(None),
         bytes_read: AtomicU64::new(0),
         files_known: AtomicU64::new(0),
         indicator_infos: indicator_infos(knowledge),
     };
-    let mut order = Order::new(observer, files.iter().map(|(_, n)| *n).sum());
+    let total = files.iter().map(|(_, n)| *n).sum();
+    let mut order = Order::new(observer, total, keeper.as_ref(), knowledge);
     for problem in problems {
         order.take(Outcome::Problem(problem));
     }
@@ -187,20 +199,31 @@ pub fn investigate(
     summary.files_known = run.files_known.into_inner();
     summary.rules_loaded = knowledge.engine.rules().len() as u64;
     summary.indicators = knowledge.indicators.list().len() as u64;
-    summary.hashed = settings.hash || known.is_some();
+    summary.hashed = settings.hash || keeper.is_some();
     summary.cover(&order.coverage, knowledge);
     summary.seconds = start.elapsed().as_secs_f64();
-    match order.failed {
-        Some(reason) => Err(Error::Output(reason)),
-        None => Ok(summary),
+    let case_failed = run.case_failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(e) = order.failed.or(case_failed) {
+        return Err(e);
     }
+    if let Some(keeper) = &keeper {
+        keeper.finish(now())?;
+    }
+    Ok(summary)
+}
+
+/// The wall clock, for the custody record alone.
+fn now() -> Time {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 struct Run<'a> {
     settings: &'a Settings,
     knowledge: &'a Knowledge,
     zones: BTreeMap<String, TimeZone>,
-    known: Option<&'a (dyn Fn(&EvidenceFile) -> bool + Sync)>,
+    keeper: Option<&'a Keeper<'a>>,
+    case_failed: Mutex<Option<Error>>,
     bytes_read: AtomicU64,
     files_known: AtomicU64,
     indicator_infos: Vec<Arc<RuleInfo>>,
@@ -209,11 +232,18 @@ struct Run<'a> {
 impl Run<'_> {
     /// Hashes a file, or starts to; says whether it needs to be read.
     fn admit(&self, file: &Arc<EvidenceFile>, hasher: Option<&mpsc::Sender<Arc<EvidenceFile>>>) -> Admit {
-        if let Some(known) = self.known {
+        if let Some(keeper) = self.keeper {
             file.set_hash(hash_file(file));
-            if known(file) {
-                self.files_known.fetch_add(1, Ordering::Relaxed);
-                return Admit::Known;
+            match keeper.known(file) {
+                Ok(true) => {
+                    self.files_known.fetch_add(1, Ordering::Relaxed);
+                    return Admit::Known;
+                }
+                Ok(false) => {}
+                // Read on: the ordered end will meet the same failure when it commits.
+                Err(e) => {
+                    *self.case_failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(e.into());
+                }
             }
         } else if !self.settings.hash {
             file.set_hash(None);
@@ -478,18 +508,35 @@ fn indicator_infos(knowledge: &Knowledge) -> Vec<Arc<RuleInfo>> {
 /// Puts outcomes in order and adds them up.
 struct Order<'o> {
     observer: &'o mut dyn Observer,
+    keeper: Option<&'o Keeper<'o>>,
+    knowledge: &'o Knowledge,
+    /// The file being read.
+    file: Option<Arc<EvidenceFile>>,
+    notes: FileNotes,
+    /// Problems of the file by code, to keep one bad file from drowning the rest.
+    alike: BTreeMap<ProblemCode, (u64, Option<Problem>)>,
     sources: Sources,
     summary: Summary,
     coverage: Coverage,
-    failed: Option<String>,
+    failed: Option<Error>,
     bytes: u64,
     total: u64,
 }
 
 impl<'o> Order<'o> {
-    fn new(observer: &'o mut dyn Observer, total: u64) -> Order<'o> {
+    fn new(
+        observer: &'o mut dyn Observer,
+        total: u64,
+        keeper: Option<&'o Keeper<'o>>,
+        knowledge: &'o Knowledge,
+    ) -> Order<'o> {
         Order {
             observer,
+            keeper,
+            knowledge,
+            file: None,
+            notes: FileNotes::default(),
+            alike: BTreeMap::new(),
             sources: Sources::default(),
             summary: Summary::default(),
             coverage: Coverage::default(),
@@ -503,22 +550,23 @@ impl<'o> Order<'o> {
         if self.failed.is_some() {
             return;
         }
-        if let Err(reason) = self.try_take(outcome) {
-            self.failed = Some(reason);
+        if let Err(e) = self.try_take(outcome) {
+            self.failed = Some(e);
         }
     }
 
-    fn try_take(&mut self, outcome: Outcome) -> Result<(), String> {
+    fn try_take(&mut self, outcome: Outcome) -> Result<(), Error> {
         match outcome {
             Outcome::File(file) => {
                 self.summary.files += 1;
                 self.summary.bytes += file.bytes;
+                self.file = Some(file);
             }
             Outcome::Source(source) => {
                 self.summary.sources += 1;
                 self.sources.push(source);
             }
-            Outcome::Problem(problem) => self.problem(&problem)?,
+            Outcome::Problem(problem) => self.problem(problem)?,
             Outcome::Read(piece) => {
                 self.coverage.merge(&piece.coverage);
                 self.summary.events_without_time += piece.without_time;
@@ -527,13 +575,31 @@ impl<'o> Order<'o> {
                 for finding in &piece.findings {
                     self.summary.findings += 1;
                     *self.summary.by_severity.entry(finding.rule.level).or_default() += 1;
-                    self.observer.finding(finding, &self.sources)?;
+                    self.observer.finding(finding, &self.sources).map_err(Error::Output)?;
+                    if let (Some(keeper), Some(file)) = (self.keeper, &self.file) {
+                        keeper.finding(&mut self.notes, file, finding, &self.sources)?;
+                    }
                 }
-                for problem in &piece.problems {
+                if self.keeper.is_some() {
+                    self.notes.cover(&piece.coverage);
+                }
+                for problem in piece.problems {
                     self.problem(problem)?;
                 }
             }
-            Outcome::FileEnd(file) => self.observer.file_end(&file, &self.sources)?,
+            Outcome::FileEnd(file) => {
+                for (_, (_, rest)) in std::mem::take(&mut self.alike) {
+                    if let Some(rest) = rest {
+                        self.tell(&rest)?;
+                    }
+                }
+                self.file = None;
+                let notes = std::mem::take(&mut self.notes);
+                if let Some(keeper) = self.keeper {
+                    keeper.file_end(notes, &file, &self.sources, self.knowledge)?;
+                }
+                self.observer.file_end(&file, &self.sources).map_err(Error::Output)?;
+            }
         }
         self.observer.progress(Progress {
             bytes: self.bytes,
@@ -544,9 +610,32 @@ impl<'o> Order<'o> {
         Ok(())
     }
 
-    fn problem(&mut self, problem: &Problem) -> Result<(), String> {
+    /// Counts a problem and tells it, or folds it into one with a count when its file has too many alike.
+    fn problem(&mut self, problem: Problem) -> Result<(), Error> {
         *self.summary.problems.entry(problem.code).or_default() += problem.count;
-        self.observer.problem(problem)
+        if self.file.is_none() {
+            return self.tell(&problem);
+        }
+        let (told, rest) = self.alike.entry(problem.code).or_default();
+        if *told < PROBLEMS_ALIKE {
+            *told += 1;
+            return self.tell(&problem);
+        }
+        match rest {
+            Some(rest) => rest.count += problem.count,
+            None => {
+                let message = format!("more of this kind in the same file; the first: {}", problem.message);
+                *rest = Some(Problem { message, ..problem });
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, problem: &Problem) -> Result<(), Error> {
+        if self.keeper.is_some() {
+            self.notes.problem(problem);
+        }
+        self.observer.problem(problem).map_err(Error::Output)
     }
 }
 

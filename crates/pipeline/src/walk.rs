@@ -156,8 +156,11 @@ impl Walker<'_> {
                 self.route(file, &origin, hints, &head, Content::Seekable(&mut cursor), budget)
             }
             Content::Stream(stream) => {
-                if let Err(e) = read_head(stream, &mut head) {
-                    return self.problem(failed(e));
+                match read_head(stream, &mut head) {
+                    // What the container has reported already is not said twice.
+                    Err(e) if files::is_reported(&e) && head.is_empty() => return ControlFlow::Continue(()),
+                    Err(e) if !files::is_reported(&e) => return self.problem(failed(e)),
+                    _ => {}
                 }
                 let mut whole = head.as_slice().chain(stream);
                 self.route(file, &origin, hints, &head, Content::Stream(&mut whole), budget)
@@ -195,19 +198,23 @@ impl Walker<'_> {
         if let Some(format) = host::sniff(head) {
             (self.emit)(Item::Source(Source { file: file.clone(), origin: origin.clone() }))?;
             let mut flow = ControlFlow::Continue(());
+            let mut bytes = Cursor::new(if let Content::Bytes(bytes) = content { bytes } else { &[] });
+            let inner: &mut dyn Read = match content {
+                Content::Bytes(_) => &mut bytes,
+                Content::Stream(stream) => stream,
+                Content::Seekable(stream) => stream,
+            };
+            let mut stream = Watched { inner, reported: false };
             let problems = guarded(origin, || {
-                let mut emit = |piece| {
+                host::split(format, origin, &mut stream, &mut |piece| {
                     flow = (self.emit)(Item::Piece(piece));
                     flow
-                };
-                match content {
-                    Content::Bytes(mut bytes) => host::split(format, origin, &mut bytes, &mut emit),
-                    Content::Stream(stream) => host::split(format, origin, stream, &mut emit),
-                    Content::Seekable(mut stream) => host::split(format, origin, &mut stream, &mut emit),
-                }
+                })
             });
             flow?;
-            return problems.into_iter().try_for_each(|p| self.problem(p));
+            let reported = stream.reported;
+            let new = problems.into_iter().filter(|p| !(reported && p.code == ProblemCode::Io));
+            return new.into_iter().try_for_each(|p| self.problem(p));
         }
         let message =
             if head.is_empty() { "the file is empty" } else { "not a format that Palisade reads yet" };
@@ -225,6 +232,18 @@ pub(crate) fn guarded(origin: &Origin, f: impl FnOnce() -> Vec<Problem>) -> Vec<
             let message = format!("the reader failed here, which is a defect in Palisade: {text}");
             vec![Problem::new(ProblemCode::Internal, origin, None, message)]
         }
+    }
+}
+
+/// Notes whether a read failed in a way that the container it comes from reports itself.
+struct Watched<'a> {
+    inner: &'a mut dyn Read,
+    reported: bool,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        self.inner.read(buf).inspect_err(|e| self.reported |= files::is_reported(e))
     }
 }
 

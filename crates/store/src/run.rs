@@ -148,10 +148,25 @@ impl RunWriter<'_> {
         self.id
     }
 
-    /// What is known of evidence with this SHA-256: if [`SourceState::Complete`], reading it again
-    /// adds nothing (call [`RunWriter::source`] all the same, so that its path is kept).
-    pub fn known(&mut self, sha256: &str) -> Result<Option<SourceState>> {
-        self.case.known(sha256)
+    /// Whether evidence with this SHA-256 was read to its end with the rules and settings of this
+    /// run, so that reading it again adds nothing (call [`RunWriter::source`] all the same, so
+    /// that its path is kept).
+    pub fn known(&mut self, sha256: &str) -> Result<bool> {
+        let Parts { conn, runtime, dir } = self.case.parts()?;
+        let id = self.id;
+        let work = async {
+            let same: i64 = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM source s JOIN run was ON was.id = s.last_run JOIN run now ON now.id = $1
+                 WHERE s.sha256 = $2 AND s.state = 'complete'
+                   AND was.rules_digest = now.rules_digest AND was.config_digest = now.config_digest",
+            )
+            .bind(id)
+            .bind(sha256)
+            .fetch_one(conn)
+            .await?;
+            Ok(same > 0)
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
 
     /// Records a file that decides what is found: `kind` is `rules`, `list` or `config`.
@@ -220,7 +235,7 @@ impl RunWriter<'_> {
     }
 
     /// Ends the run and writes `manifest.txt`.
-    pub fn finish_run(self, finished: Time) -> Result<()> {
+    pub fn finish_run(&mut self, finished: Time) -> Result<()> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
@@ -255,10 +270,13 @@ async fn put_source(
                 "complete" => SourceState::Complete,
                 _ => SourceState::Partial,
             };
-            if was == SourceState::Partial {
-                sqlx::query("UPDATE source SET state = $1, records = $2 WHERE id = $3")
+            // A complete source stays complete while it is read again with other rules; which run read
+            // it to the end last is known by what that run's digests say.
+            if was == SourceState::Partial || complete {
+                sqlx::query("UPDATE source SET state = $1, records = $2, last_run = $3 WHERE id = $4")
                     .bind(state)
                     .bind(signed(source.records))
+                    .bind(run)
                     .bind(id)
                     .execute(&mut *conn)
                     .await?;
@@ -270,8 +288,8 @@ async fn put_source(
                 .fetch_one(&mut *conn)
                 .await?;
             sqlx::query(
-                "INSERT INTO source (id, sha256, bytes, first_path, first_run, state, records)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO source (id, sha256, bytes, first_path, first_run, state, records, last_run)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $5)",
             )
             .bind(id)
             .bind(&source.sha256)

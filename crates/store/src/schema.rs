@@ -33,7 +33,8 @@ CREATE TABLE source (
     first_path TEXT NOT NULL,
     first_run  BIGINT NOT NULL REFERENCES run(id),
     state      TEXT NOT NULL CHECK (state IN ('complete', 'partial')),
-    records    BIGINT NOT NULL
+    records    BIGINT NOT NULL,
+    last_run   BIGINT NOT NULL REFERENCES run(id)
 );
 CREATE TABLE source_path (
     source BIGINT NOT NULL REFERENCES source(id),

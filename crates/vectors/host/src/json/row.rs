@@ -319,60 +319,57 @@ impl Reader<'_, '_, '_, '_> {
         let mut copied = false;
         for i in 0..self.scratch.found.entries.len() {
             let e = self.scratch.found.entries[i];
-            let kinds: Vec<What> = match e.kind {
-                Kind::Text | Kind::Raw => self.uses(&e, tag).collect(),
-                _ => continue,
-            };
+            if e.kind != Kind::Text {
+                continue;
+            }
+            let looks = |w: &What| matches!(w, What::Xml | What::Json | What::Audit);
+            let kinds: Vec<What> = self.uses(&e, tag).filter(looks).collect();
             for what in kinds {
-                let text_wanted =
-                    matches!(what, What::Xml | What::Json | What::Audit) && e.kind == Kind::Text;
-                if text_wanted {
-                    if !copied {
-                        copied = true;
-                        let start = self.builder.arena().len();
-                        self.builder.arena_mut().extend_from_within(raw.clone());
-                        raw.start = start;
+                if !copied {
+                    copied = true;
+                    let start = self.builder.arena().len();
+                    self.builder.arena_mut().extend_from_within(raw.clone());
+                    raw.start = start;
+                }
+                let text = self.text_of(&e).into_owned();
+                let first = text.trim_start().as_bytes().first().copied();
+                let arena = self.builder.arena_mut();
+                match what {
+                    What::Json if matches!(first, Some(b'{' | b'[')) => {
+                        arena.push('\n');
+                        let from = arena.len();
+                        arena.push_str(&text);
+                        let scratch = &mut *self.scratch;
+                        embed::json(
+                            trie,
+                            e.node,
+                            self.builder.arena(),
+                            from,
+                            self.all_text,
+                            &mut scratch.keys,
+                            &mut scratch.found,
+                        );
                     }
-                    let text = self.text_of(&e).into_owned();
-                    let first = text.trim_start().as_bytes().first().copied();
-                    let arena = self.builder.arena_mut();
-                    match what {
-                        What::Json if matches!(first, Some(b'{' | b'[')) => {
-                            arena.push('\n');
-                            let from = arena.len();
-                            arena.push_str(&text);
-                            let scratch = &mut *self.scratch;
-                            embed::json(
-                                trie,
-                                e.node,
-                                self.builder.arena(),
-                                from,
-                                self.all_text,
-                                &mut scratch.keys,
-                                &mut scratch.found,
-                            );
-                        }
-                        What::Xml if text.contains('<') => {
-                            arena.push('\n');
-                            let said =
-                                embed::xml(trie, e.node, &text, &mut self.builder, &mut self.scratch.found);
-                            system = System {
-                                channel: said.channel.or(system.channel),
-                                event_id: said.event_id.or(system.event_id),
-                                time: said.time.or(system.time),
-                            };
-                        }
-                        What::Audit if text.contains("audit(") => {
-                            arena.push('\n');
-                            let time =
-                                embed::audit(trie, e.node, &text, &mut self.builder, &mut self.scratch.found);
-                            if time.is_some() {
-                                system.time = time;
-                                system.channel = Some("auditd".into());
-                            }
-                        }
-                        _ => {}
+                    What::Xml if text.contains('<') => {
+                        arena.push('\n');
+                        let said =
+                            embed::xml(trie, e.node, &text, &mut self.builder, &mut self.scratch.found);
+                        system = System {
+                            channel: said.channel.or(system.channel),
+                            event_id: said.event_id.or(system.event_id),
+                            time: said.time.or(system.time),
+                        };
                     }
+                    What::Audit if text.contains("audit(") => {
+                        arena.push('\n');
+                        let time =
+                            embed::audit(trie, e.node, &text, &mut self.builder, &mut self.scratch.found);
+                        if time.is_some() {
+                            system.time = time;
+                            system.channel = Some("auditd".into());
+                        }
+                    }
+                    _ => {}
                 }
             }
         }

@@ -213,6 +213,10 @@ impl Cutter<'_, '_, '_, '_> {
         rest.extend_from_slice(&self.buf[len..]);
         let mut data = std::mem::replace(&mut self.buf, rest);
         data.truncate(len);
+        // A small file must not hold a large file's room while it waits.
+        if len < ROOM / 8 {
+            data.shrink_to(len * 2);
+        }
         let piece =
             Piece { format: Format::Json, data, offset: self.base, first_record: self.record, damaged };
         self.base += len as u64;

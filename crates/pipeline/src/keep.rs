@@ -1,0 +1,151 @@
+//! Keeps a run in a case: evidence, findings, problems and coverage, file by file.
+//!
+//! A file is complete in the case once everything said of it is; until then it is
+//! partial, and a run that was cut short reads it again. Content ids make that harmless.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use palisade_model::{Coverage, Finding, Problem, Time};
+use palisade_store::{Added, Case, CitedSource, CoverageRow, RunInfo, RunWriter, SourceRecord, SourceState};
+
+use crate::evidence::{EvidenceFile, Sources};
+use crate::knowledge::Knowledge;
+
+/// Findings of one file held before they are committed as a part of it.
+const FINDINGS_PER_COMMIT: usize = 5_000;
+
+/// A file that decided what was found.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// `rules`, `list` or `config`.
+    pub kind: &'static str,
+    /// Its path.
+    pub path: String,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// Where and as what a run is kept.
+pub struct Keep<'c> {
+    /// The case.
+    pub case: &'c mut Case,
+    /// The run.
+    pub info: RunInfo,
+    /// Rules, lists and settings used.
+    pub inputs: Vec<Input>,
+}
+
+/// The case while a run is written; shared by the walker (what is known) and the ordered end.
+pub(crate) struct Keeper<'c> {
+    writer: Mutex<RunWriter<'c>>,
+}
+
+/// What one file has brought so far.
+#[derive(Default)]
+pub(crate) struct FileNotes {
+    findings: Vec<Finding>,
+    problems: Vec<Problem>,
+    coverage: Coverage,
+}
+
+impl FileNotes {
+    pub(crate) fn cover(&mut self, coverage: &Coverage) {
+        self.coverage.merge(coverage);
+    }
+
+    pub(crate) fn problem(&mut self, problem: &Problem) {
+        self.problems.push(problem.clone());
+    }
+}
+
+impl<'c> Keeper<'c> {
+    pub(crate) fn begin(keep: Keep<'c>) -> palisade_store::Result<Keeper<'c>> {
+        let mut writer = keep.case.begin_run(&keep.info)?;
+        for input in &keep.inputs {
+            writer.input(input.kind, &input.path, &input.sha256, input.bytes)?;
+        }
+        Ok(Keeper { writer: Mutex::new(writer) })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, RunWriter<'c>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the case holds everything that reading the file would say; keeps its path if so.
+    pub(crate) fn known(&self, file: &EvidenceFile) -> palisade_store::Result<bool> {
+        let Some(sha256) = file.sha256_hex() else { return Ok(false) };
+        let mut writer = self.lock();
+        if !writer.known(&sha256)? {
+            return Ok(false);
+        }
+        // State and counts of a complete source are not touched by a partial record of it.
+        writer.source(&record(file, sha256, SourceState::Partial, 0), &[], &[], &[], &|_| None)?;
+        Ok(true)
+    }
+
+    /// Takes a finding; commits a part of the file when many have come.
+    pub(crate) fn finding(
+        &self,
+        notes: &mut FileNotes,
+        file: &EvidenceFile,
+        finding: &Finding,
+        sources: &Sources,
+    ) -> palisade_store::Result<()> {
+        notes.findings.push(finding.clone());
+        if notes.findings.len() >= FINDINGS_PER_COMMIT
+            && let Some(sha256) = file.sha256_hex()
+        {
+            let findings = std::mem::take(&mut notes.findings);
+            let record = record(file, sha256, SourceState::Partial, 0);
+            self.lock().source(&record, &findings, &[], &[], &resolve(sources))?;
+        }
+        Ok(())
+    }
+
+    /// The file has been read to its end.
+    pub(crate) fn file_end(
+        &self,
+        notes: FileNotes,
+        file: &EvidenceFile,
+        sources: &Sources,
+        knowledge: &Knowledge,
+    ) -> palisade_store::Result<Added> {
+        // A file that could not be opened has no hash and cannot be cited; its problem is in the output.
+        let Some(sha256) = file.sha256_hex() else { return Ok(Added::default()) };
+        let mut rows: BTreeMap<&str, CoverageRow> = BTreeMap::new();
+        for (shape, span) in &notes.coverage.shapes {
+            let name = knowledge.catalogue.shape_of(*shape).name.as_str();
+            let row = rows.entry(name).or_insert_with(|| CoverageRow {
+                shape: name.to_owned(),
+                events: 0,
+                first: None,
+                last: None,
+            });
+            row.events += span.events;
+            row.first = [row.first, span.first].into_iter().flatten().min();
+            row.last = [row.last, span.last].into_iter().flatten().max();
+        }
+        let rows: Vec<CoverageRow> = rows.into_values().collect();
+        let record = record(file, sha256, SourceState::Complete, notes.coverage.events());
+        self.lock().source(&record, &notes.findings, &notes.problems, &rows, &resolve(sources))
+    }
+
+    /// Ends the run.
+    pub(crate) fn finish(&self, finished: Time) -> palisade_store::Result<()> {
+        self.lock().finish_run(finished)
+    }
+}
+
+fn record(file: &EvidenceFile, sha256: String, state: SourceState, records: u64) -> SourceRecord {
+    SourceRecord { sha256, bytes: file.bytes, path: file.path.display().to_string(), state, records }
+}
+
+fn resolve(sources: &Sources) -> impl Fn(palisade_model::SourceId) -> Option<CitedSource> + '_ {
+    |id| {
+        let source = sources.get(id)?;
+        Some(CitedSource { sha256: source.file.sha256_hex()?, origin: source.origin.clone() })
+    }
+}
