@@ -1,5 +1,6 @@
 //! The built binary, run as people and scripts run it.
 
+mod case;
 mod commands;
 mod errors;
 mod forms;
