@@ -65,7 +65,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     // A bar among streamed lines on one terminal would spoil both.
     let streams = matches!(args.format, Format::Ndjson | Format::Json | Format::Csv);
     let bar =
-        Bar::new(!args.quiet && !(streams && args.output.is_none() && output::terminal_width().is_some()));
+        Bar::new(!(args.quiet || streams && args.output.is_none() && output::terminal_width().is_some()));
     let mut screen = Screen { form: output::form(args.format, style), sink, bar, keeper, failure: None };
     let summary = drive(&settings, &knowledge, &problems, failed, &mut screen)?;
     let Screen { sink, keeper, .. } = screen;

@@ -372,10 +372,10 @@ impl Page<'_> {
     }
 
     fn foot(&self, out: Out<'_>) -> io::Result<()> {
-        write!(
+        writeln!(
             out,
             "<footer><p>Made by Palisade {}. A finding says that a rule matched a record; whether it is an attack is for people to decide. \
-             Text from evidence is shown with its invisible characters made visible.</p></footer></main><script>{SCRIPT}</script></body></html>\n",
+             Text from evidence is shown with its invisible characters made visible.</p></footer></main><script>{SCRIPT}</script></body></html>",
             env!("CARGO_PKG_VERSION")
         )
     }
