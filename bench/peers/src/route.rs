@@ -204,7 +204,9 @@ fn registry_set(fields: &Map<String, Value>) -> Map<String, Value> {
     };
     let (key, value) = (text(&fields, "ObjectName"), text(&fields, "ObjectValueName"));
     let key = match key.to_uppercase() {
-        upper if upper.starts_with(r"\REGISTRY\MACHINE") => format!("HKLM{}", &key[r"\REGISTRY\MACHINE".len()..]),
+        upper if upper.starts_with(r"\REGISTRY\MACHINE") => {
+            format!("HKLM{}", &key[r"\REGISTRY\MACHINE".len()..])
+        }
         upper if upper.starts_with(r"\REGISTRY\USER") => format!("HKU{}", &key[r"\REGISTRY\USER".len()..]),
         _ => key,
     };
