@@ -48,8 +48,10 @@ fn services(channel: &str) -> Vec<&'static str> {
         "microsoft-windows-bits-client/operational" => "bits-client",
         "microsoft-windows-dns client events/operational" => "dns-client",
         "dns server" => "dns-server",
-        "microsoft-windows-dns-server/audit" => "dns-server-audit",
-        "microsoft-windows-dns-server/analytical" => "dns-server-analytic",
+        "microsoft-windows-dnsserver/audit" | "microsoft-windows-dns-server/audit" => "dns-server-audit",
+        "microsoft-windows-dnsserver/analytical" | "microsoft-windows-dns-server/analytical" => {
+            "dns-server-analytic"
+        }
         "microsoft-windows-driverframeworks-usermode/operational" => "driver-framework",
         "microsoft-windows-dhcp-server/operational" => "dhcp",
         "microsoft-windows-printservice/admin" => "printservice-admin",
