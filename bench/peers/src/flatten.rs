@@ -222,11 +222,7 @@ fn finish(mut outer: Map<String, Value>, inner: Map<String, Value>) -> Flat {
     if let Some(id) = event_id {
         outer.insert("EventID".into(), id.into());
     }
-    let flat = Flat {
-        channel: text(&outer, "Channel"),
-        event_id,
-        fields: Value::Null,
-    };
+    let flat = Flat { channel: text(&outer, "Channel"), event_id, fields: Value::Null };
     // What the event itself says wins over its envelope.
     outer.extend(inner);
     Flat { fields: Value::Object(outer), ..flat }

@@ -43,9 +43,7 @@ struct Args {
 
 fn parse_args() -> Result<Args> {
     let mut words = std::env::args_os().skip(1).peekable();
-    let Some(command) = words.next() else {
-        bail!("no subcommand given\n{USAGE}")
-    };
+    let Some(command) = words.next() else { bail!("no subcommand given\n{USAGE}") };
     let mut args = Args {
         command: command.to_string_lossy().into_owned(),
         rules: Vec::new(),

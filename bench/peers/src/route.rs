@@ -48,8 +48,10 @@ fn services(channel: &str) -> Vec<&'static str> {
         "microsoft-windows-bits-client/operational" => "bits-client",
         "microsoft-windows-dns client events/operational" => "dns-client",
         "dns server" => "dns-server",
-        "microsoft-windows-dns-server/audit" => "dns-server-audit",
-        "microsoft-windows-dns-server/analytical" => "dns-server-analytic",
+        "microsoft-windows-dnsserver/audit" | "microsoft-windows-dns-server/audit" => "dns-server-audit",
+        "microsoft-windows-dnsserver/analytical" | "microsoft-windows-dns-server/analytical" => {
+            "dns-server-analytic"
+        }
         "microsoft-windows-driverframeworks-usermode/operational" => "driver-framework",
         "microsoft-windows-dhcp-server/operational" => "dhcp",
         "microsoft-windows-printservice/admin" => "printservice-admin",
@@ -204,7 +206,9 @@ fn registry_set(fields: &Map<String, Value>) -> Map<String, Value> {
     };
     let (key, value) = (text(&fields, "ObjectName"), text(&fields, "ObjectValueName"));
     let key = match key.to_uppercase() {
-        upper if upper.starts_with(r"\REGISTRY\MACHINE") => format!("HKLM{}", &key[r"\REGISTRY\MACHINE".len()..]),
+        upper if upper.starts_with(r"\REGISTRY\MACHINE") => {
+            format!("HKLM{}", &key[r"\REGISTRY\MACHINE".len()..])
+        }
         upper if upper.starts_with(r"\REGISTRY\USER") => format!("HKU{}", &key[r"\REGISTRY\USER".len()..]),
         _ => key,
     };

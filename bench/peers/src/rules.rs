@@ -30,7 +30,8 @@ impl RuleSet {
             if path.extension().is_none_or(|e| e != "yml" && e != "yaml") {
                 continue;
             }
-            let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            let text =
+                std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
             match parse_sigma_yaml(&text) {
                 Ok(collection) => {
                     for error in &collection.errors {

@@ -35,6 +35,9 @@ pub enum Command {
     /// Checks, tests and lists detection rules
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Verifies a case, shows what it holds, keeps the analysts' verdicts
+    #[command(subcommand)]
+    Case(CaseCommand),
     /// Makes a small sample with a known intrusion, investigates it and compares with the truth
     Demo(Demo),
     /// Prints a completion script for a shell
@@ -109,7 +112,10 @@ pub struct Investigate {
     /// No progress and no remarks on standard error
     #[arg(long, short, help_heading = "Output")]
     pub quiet: bool,
-    /// What Palisade should know of the organisation; a palisade.toml is only read if named here
+    /// Keeps findings, evidence hashes and custody in this folder; the same evidence again changes nothing
+    #[arg(long, value_name = "DIR", conflicts_with = "no_hash", help_heading = "Running")]
+    pub case: Option<PathBuf>,
+    /// What Palisade should know of the organisation; a palisade.toml is only read if named here or in the case
     #[arg(long, value_name = "FILE", help_heading = "Running")]
     pub config: Option<PathBuf>,
     /// Threads that read and match (all processors if not given); the output does not depend on it
@@ -214,6 +220,117 @@ pub struct List {
     pub jobs: Option<usize>,
 }
 
+/// `palisade case …`.
+#[derive(Subcommand, Debug)]
+pub enum CaseCommand {
+    /// Checks the custody chain and the hashes of the evidence, on any machine
+    Verify(CaseVerify),
+    /// Shows the findings of a case with the verdicts on them
+    Findings(CaseFindings),
+    /// Adds, undoes and lists verdicts
+    #[command(subcommand)]
+    Verdict(VerdictCommand),
+}
+
+/// `palisade case verdict …`.
+#[derive(Subcommand, Debug)]
+pub enum VerdictCommand {
+    /// Says something of a finding or a rule; it outlives new rules and new runs
+    Add(VerdictAdd),
+    /// Takes a verdict back; that it was given stays in the case
+    Undo(VerdictUndo),
+    /// Lists every verdict
+    List(VerdictList),
+}
+
+/// `palisade case verify`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade case verify cases/2026-031
+  palisade case verify cases/2026-031 --evidence /mnt/copy
+
+Exit codes: 0 nothing failed (evidence that is not here is said and is no failure); 1 something failed;
+2 it could not be checked.")]
+pub struct CaseVerify {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Where to look for evidence that is not where it was
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    pub evidence: Vec<PathBuf>,
+}
+
+/// `palisade case findings`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade case findings cases/2026-031 --min-level high
+  palisade case findings cases/2026-031 --format ndjson")]
+pub struct CaseFindings {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Only this level and above
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub min_level: Option<Severity>,
+    /// Only of this rule
+    #[arg(long, value_name = "ID")]
+    pub rule: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = CaseFormat::Table)]
+    pub format: CaseFormat,
+}
+
+/// `palisade case verdict add`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade case verdict add cases/2026-031 5f0c…e1 --kind confirmed --reason \"seen in the memory image too\"
+  palisade case verdict add cases/2026-031 e33bb45e-… --kind false_positive --reason \"backup job\" --expires 2027-01-01")]
+pub struct VerdictAdd {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Finding id or rule id; two finding ids for pin and cut
+    #[arg(value_name = "SUBJECT", required = true, num_args = 1..=2)]
+    pub subjects: Vec<String>,
+    /// false_positive, confirmed, comment, pin, cut or exclude
+    #[arg(long, value_name = "KIND")]
+    pub kind: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Who says it (the account's name if not given)
+    #[arg(long, value_name = "NAME")]
+    pub analyst: Option<String>,
+    /// Until when it holds
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<String>,
+}
+
+/// `palisade case verdict undo`.
+#[derive(ClapArgs, Debug)]
+pub struct VerdictUndo {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Number of the verdict, as `list` shows it
+    #[arg(value_name = "NUMBER")]
+    pub id: i64,
+}
+
+/// `palisade case verdict list`.
+#[derive(ClapArgs, Debug)]
+pub struct VerdictList {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
 /// `palisade demo`.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
@@ -267,6 +384,15 @@ pub enum Format {
     Csv,
     /// One self-contained page
     Html,
+}
+
+/// Forms of a case's findings.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CaseFormat {
+    /// One line per finding
+    Table,
+    /// One JSON object per line
+    Ndjson,
 }
 
 /// Forms of rule test results.

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use palisade_model::{Finding, Problem};
-use palisade_pipeline::{Error, Observer, Progress, Settings, Sources, Summary, investigate};
+use palisade_pipeline::{Error, EvidenceFile, Observer, Progress, Settings, Sources, Summary, investigate};
+
+use palisade_store::Case;
 
 use crate::args::{Format, Investigate};
+use crate::case::{self, Keeper};
 use crate::errors::{Exit, note, reason};
 use crate::inputs;
 use crate::output::{self, Form, Sink, Style};
@@ -21,6 +24,8 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let at = |option: &str, text: &Option<String>| {
         text.as_deref().map(|t| moment(option, t, shown.as_ref())).transpose()
     };
+    let own = args.case.as_deref().and_then(case::config);
+    let config = args.config.as_deref().or(own.as_deref());
     let settings = Settings {
         since: at("--since", &args.since)?,
         until: at("--until", &args.until)?,
@@ -28,7 +33,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
         jobs,
         zone: assumed,
         hash: !args.no_hash,
-        organisation: inputs::organisation(args.config.as_deref())?,
+        organisation: inputs::organisation(config)?,
         ..Settings::default()
     };
     if let (Some(since), Some(until)) = (settings.since, settings.until)
@@ -44,8 +49,11 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let (indicators, mut problems) = inputs::indicators(&args.indicators)?;
     problems.extend(inputs::rule_problems(&loaded));
     let failed = loaded.failed() as u64;
+    let custody = case::inputs(&args.rules.rules, &loaded, &args.indicators, config);
     let knowledge = inputs::knowledge(&mut loaded, indicators, &args.rules)?;
     drop(loaded);
+    let mut opened = args.case.as_deref().map(Case::open_or_create).transpose()?;
+    let keeper = opened.as_mut().map(|c| Keeper::new(c, &custody)).transpose()?;
     let style = Style {
         clock: Clock::new(shown, args.display_timezone.clone()),
         colour: args.output.is_none() && output::colour_wanted(),
@@ -57,10 +65,12 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     // A bar among streamed lines on one terminal would spoil both.
     let streams = matches!(args.format, Format::Ndjson | Format::Json | Format::Csv);
     let bar =
-        Bar::new(!args.quiet && !(streams && args.output.is_none() && output::terminal_width().is_some()));
-    let mut screen = Screen { form: output::form(args.format, style), sink, bar };
+        Bar::new(!(args.quiet || streams && args.output.is_none() && output::terminal_width().is_some()));
+    let mut screen = Screen { form: output::form(args.format, style), sink, bar, keeper, failure: None };
     let summary = drive(&settings, &knowledge, &problems, failed, &mut screen)?;
-    screen.sink.close()?;
+    let Screen { sink, keeper, .. } = screen;
+    sink.close()?;
+    keeper.map_or(Ok(()), Keeper::finish)?;
     if summary.sources == 0 && summary.files_known == 0 {
         bail!("{}", nothing_read(&args.paths, &summary));
     }
@@ -80,14 +90,17 @@ pub fn drive(
     knowledge: &palisade_pipeline::Knowledge,
     problems: &[Problem],
     rules_failed: u64,
-    screen: &mut Screen,
+    screen: &mut Screen<'_>,
 ) -> Result<Summary> {
     let told = problems.iter().try_for_each(|p| screen.problem(p));
     let ran = told.map_err(Error::Output).and_then(|()| investigate(settings, knowledge, None, screen));
     screen.bar.clear();
     let mut summary = match ran {
         Ok(summary) => summary,
-        Err(error) => return Err(screen.sink.failure().unwrap_or_else(|| anyhow!("{error}"))),
+        Err(error) => {
+            let ours = screen.failure.take().or_else(|| screen.sink.failure());
+            return Err(ours.unwrap_or_else(|| anyhow!("{error}")));
+        }
     };
     summary.rules_failed = rules_failed;
     for problem in problems {
@@ -100,29 +113,57 @@ pub fn drive(
     Ok(summary)
 }
 
-/// Where results of a run go: a form, a place to write, a bar.
-pub struct Screen {
+/// Where results of a run go: a form, a place to write, a bar, a case.
+pub struct Screen<'c> {
     /// The form.
     pub form: Box<dyn Form>,
     /// The place.
     pub sink: Sink,
     /// The bar.
     pub bar: Bar,
+    /// The case.
+    pub keeper: Option<Keeper<'c>>,
+    /// Why the case could not be written.
+    pub failure: Option<anyhow::Error>,
 }
 
-impl Observer for Screen {
+impl Screen<'_> {
+    /// Runs a step on the case, if there is one; a failure is remembered and told as text.
+    fn keep(&mut self, step: impl FnOnce(&mut Keeper<'_>) -> Result<()>) -> Result<(), String> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        step(keeper).map_err(|error| {
+            let text = error.to_string();
+            self.failure = Some(error);
+            text
+        })
+    }
+}
+
+impl Observer for Screen<'_> {
     fn finding(&mut self, finding: &Finding, sources: &Sources) -> Result<(), String> {
         let Screen { form, sink, .. } = self;
-        sink.step(|out| form.finding(finding, sources, out))
+        sink.step(|out| form.finding(finding, sources, out))?;
+        self.keep(|keeper| keeper.finding(finding, sources))
     }
 
     fn problem(&mut self, problem: &Problem) -> Result<(), String> {
         let Screen { form, sink, .. } = self;
-        sink.step(|out| form.problem(problem, out))
+        sink.step(|out| form.problem(problem, out))?;
+        self.keep(|keeper| {
+            keeper.problem(problem);
+            Ok(())
+        })
+    }
+
+    fn file_end(&mut self, file: &EvidenceFile, sources: &Sources) -> Result<(), String> {
+        self.keep(|keeper| keeper.file_end(file, sources))
     }
 
     fn progress(&mut self, progress: Progress) {
         self.bar.show(progress);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.progress(progress);
+        }
     }
 }
 

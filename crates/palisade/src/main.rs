@@ -9,6 +9,7 @@
 //! neutralised for where it is shown (`output`), or read a `palisade.toml` nobody named.
 
 mod args;
+mod case;
 mod demo;
 mod errors;
 mod inputs;
@@ -34,6 +35,13 @@ fn main() -> ExitCode {
         args::Command::Rules(args::RulesCommand::Check(a)) => rules::check(&a),
         args::Command::Rules(args::RulesCommand::Test(a)) => rules::test(&a),
         args::Command::Rules(args::RulesCommand::List(a)) => rules::list(&a),
+        args::Command::Case(args::CaseCommand::Verify(a)) => case::check(&a),
+        args::Command::Case(args::CaseCommand::Findings(a)) => case::findings(&a),
+        args::Command::Case(args::CaseCommand::Verdict(v)) => match v {
+            args::VerdictCommand::Add(a) => case::verdict_add(&a),
+            args::VerdictCommand::Undo(a) => case::verdict_undo(&a),
+            args::VerdictCommand::List(a) => case::verdict_list(&a),
+        },
         args::Command::Demo(a) => demo::run(&a),
         args::Command::Completions(a) => shell::completions(&a),
         args::Command::Man(a) => shell::man(&a),

@@ -81,13 +81,17 @@ fn edits(left: &str, right: &str) -> usize {
     row[right.len()]
 }
 
+/// This moment, by the machine's clock.
+pub fn now() -> Time {
+    Time(Timestamp::now().as_microsecond())
+}
+
 /// A moment named on the command line. Zone-less forms are meant in `zone`.
 pub fn moment(option: &str, text: &str, zone: Option<&TimeZone>) -> Result<Time> {
     let zone = zone.cloned().unwrap_or(TimeZone::UTC);
     let text = text.trim();
     if let Some(ago) = ago(text) {
-        let now = Timestamp::now().as_microsecond();
-        return Ok(Time(now.saturating_sub(ago)));
+        return Ok(Time(now().0.saturating_sub(ago)));
     }
     let local = |at: civil::DateTime| at.to_zoned(zone).map(|z| Time(z.timestamp().as_microsecond()));
     let wrong = || {

@@ -20,7 +20,7 @@ use super::{Form, Out, Style};
 /// Findings of one group that the page holds.
 const SAMPLES: usize = 50;
 
-/// Most machines on the page.
+/// Most hosts on the page.
 const MAX_HOSTS: usize = 500;
 
 /// Most lines of the timeline.
@@ -94,9 +94,8 @@ impl Page<'_> {
         let worst = s.by_severity.iter().rev().find(|(_, n)| **n > 0);
         let title = match worst {
             Some((severity, n)) => {
-                let machines = self.groups.by_host().iter().filter(|h| !h.name.is_empty()).count() as u64;
-                let on =
-                    if machines > 0 { format!(" on {}", plural(machines, "machine")) } else { String::new() };
+                let named = self.groups.by_host().iter().filter(|h| !h.name.is_empty()).count() as u64;
+                let on = if named > 0 { format!(" on {}", plural(named, "host")) } else { String::new() };
                 format!("{}{on}, {} of them {severity}", plural(s.findings, "finding"), count(*n))
             }
             None => "No findings".into(),
@@ -150,8 +149,7 @@ impl Page<'_> {
         let clock = &self.style.clock;
         write!(
             out,
-            "<svg viewBox=\"0 0 {W} {}\" role=\"img\" aria-label=\"Findings over time, at most {} in one column\">",
-            H + 24,
+            "<svg viewBox=\"0 0 {W} {H}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Findings over time, at most {} in one column\">",
             count(top)
         )?;
         write!(out, "<line class=\"axis\" x1=\"0\" y1=\"{H}\" x2=\"{W}\" y2=\"{H}\"/>")?;
@@ -179,10 +177,9 @@ impl Page<'_> {
         }
         write!(
             out,
-            "<text x=\"0\" y=\"{y}\">{}</text><text x=\"{W}\" y=\"{y}\" text-anchor=\"end\">{}</text></svg>",
+            "</svg><p class=\"ends dim small\"><span>{}</span><span>{}</span></p>",
             clock.short(chart.from),
             clock.short(chart.to),
-            y = H + 18
         )
     }
 
@@ -194,7 +191,7 @@ impl Page<'_> {
         let zone = html(self.style.clock.name());
         write!(
             out,
-            "<section><h2>Order of events</h2><details class=\"card\"{}><summary class=\"dim\">The first finding of each rule on each machine, {zone}</summary><table>",
+            "<section><h2>Order of events</h2><details class=\"card\"{}><summary class=\"dim\">The first finding of each rule on each host, {zone}</summary><table>",
             if entries.len() <= 30 { " open" } else { "" }
         )?;
         for group in entries {
@@ -222,7 +219,7 @@ impl Page<'_> {
         }
         out.write_all(
             b"<section><h2>Findings</h2><div class=\"bar\">\
-            <input id=\"q\" type=\"search\" placeholder=\"Search: machine, rule, command, address, T1003 \xe2\x80\xa6\" aria-label=\"Search findings\">\
+            <input id=\"q\" type=\"search\" placeholder=\"Search: host, rule, command, address, T1003 \xe2\x80\xa6\" aria-label=\"Search findings\">\
             <button class=\"plain\" id=\"all\" aria-expanded=\"false\">Open all</button>\
             <span class=\"dim\" id=\"n\" role=\"status\"></span></div>\n",
         )?;
@@ -238,7 +235,7 @@ impl Page<'_> {
             self.host(host, out)?;
         }
         if hosts.len() > MAX_HOSTS {
-            let more = plural((hosts.len() - MAX_HOSTS) as u64, "machine");
+            let more = plural((hosts.len() - MAX_HOSTS) as u64, "host");
             write!(out, "<p class=\"dim\">… and {more} more; --format csv or ndjson has every finding.</p>")?;
         }
         if self.groups.ungrouped > 0 {
@@ -252,7 +249,7 @@ impl Page<'_> {
     }
 
     fn host(&self, host: &Host<'_>, out: Out<'_>) -> io::Result<()> {
-        let name = if host.name.is_empty() { "No machine named" } else { host.name };
+        let name = if host.name.is_empty() { "No host named" } else { host.name };
         let mut tally = String::new();
         for (severity, n) in Severity::ALL.into_iter().zip(host.severities()).rev().filter(|(_, n)| *n > 0) {
             let _ = write!(tally, "<span class=\"tag {severity}\">{} {severity}</span> ", count(n));
@@ -288,7 +285,9 @@ impl Page<'_> {
             html(&tell.join("   "))
         )?;
         if let Some(text) = &rule.description {
-            write!(out, "<p>{}</p>", html(text))?;
+            // Rules break their lines where their authors' editors did.
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            write!(out, "<p>{}</p>", html(&text))?;
         }
         if !rule.false_positives.is_empty() {
             let text = rule.false_positives.join("; ");
@@ -373,10 +372,10 @@ impl Page<'_> {
     }
 
     fn foot(&self, out: Out<'_>) -> io::Result<()> {
-        write!(
+        writeln!(
             out,
             "<footer><p>Made by Palisade {}. A finding says that a rule matched a record; whether it is an attack is for people to decide. \
-             Text from evidence is shown with its invisible characters made visible.</p></footer></main><script>{SCRIPT}</script></body></html>\n",
+             Text from evidence is shown with its invisible characters made visible.</p></footer></main><script>{SCRIPT}</script></body></html>",
             env!("CARGO_PKG_VERSION")
         )
     }

@@ -328,7 +328,7 @@ fn string(text: &str, b: &mut Vec<u8>) {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         // One test passes nearly every byte: printable ASCII that needs no escape.
-        if byte >= 0x20 && byte < 0x7f && byte != b'"' && byte != b'\\' {
+        if (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\' {
             at += 1;
             continue;
         }

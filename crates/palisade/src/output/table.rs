@@ -140,9 +140,9 @@ impl Page<'_> {
         if hosts.is_empty() {
             return;
         }
-        self.heading(text, "FINDINGS BY MACHINE AND RULE");
+        self.heading(text, "FINDINGS BY HOST AND RULE");
         for host in hosts.iter().take(MAX_HOSTS) {
-            let name = if host.name.is_empty() { "(no machine named)".into() } else { terminal(host.name) };
+            let name = if host.name.is_empty() { "(no host named)".into() } else { terminal(host.name) };
             let _ = writeln!(
                 text,
                 "\n{}  {} of {}",
@@ -155,12 +155,12 @@ impl Page<'_> {
             }
             if host.groups.len() > MAX_RULES {
                 let _ =
-                    writeln!(text, "  … and {} more", plural((host.groups.len() - MAX_RULES) as u64, "rule"));
+                    writeln!(text, "  … and {} more rules", count((host.groups.len() - MAX_RULES) as u64));
             }
         }
         if hosts.len() > MAX_HOSTS {
-            let more = plural((hosts.len() - MAX_HOSTS) as u64, "machine");
-            let _ = writeln!(text, "\n… and {more} more; --format html or csv shows them");
+            let more = count((hosts.len() - MAX_HOSTS) as u64);
+            let _ = writeln!(text, "\n… and {more} more hosts; --format html or csv shows them");
         }
         if self.groups.ungrouped > 0 {
             let more = plural(self.groups.ungrouped, "finding");

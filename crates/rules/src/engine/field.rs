@@ -1,17 +1,18 @@
 //! The scan of one field: every literal that any rule of the group asks of it, at once.
 //!
-//! Equality is a hash look-up, affixes are trie walks, substrings one Aho–Corasick
-//! automaton. A literal may set an atom outright or only *trigger* it: a glob or a
+//! Equality is a hash look-up, affixes are trie walks, substrings a walk over three-byte
+//! grams (very short ones an Aho–Corasick automaton). A literal may set an atom outright or only *trigger* it: a glob or a
 //! regular expression is computed when a literal it needs was seen.
 
 use std::collections::{BTreeMap, HashMap};
 
 use aho_corasick::automaton::Automaton;
-use aho_corasick::{Anchored, MatchKind, dfa, nfa};
+use aho_corasick::{Anchored, MatchKind, dfa};
 
 use crate::sigma::fold::fold;
 use crate::sigma::ir::{Piece, Test, TextKind};
 
+use super::grams::{GRAM, Grams};
 use super::lower::AtomId;
 use super::trie::Trie;
 
@@ -34,11 +35,6 @@ impl Effect {
     }
 }
 
-/// Automata up to this many pattern bytes are built as DFAs; larger ones stay compact. A DFA is
-/// about twice as fast and ten times as large; measured over the public rules, this limit keeps
-/// all groups together near 60 MB and costs 4 % of the speed.
-const DFA_PATTERN_BYTES: usize = 32 << 10;
-
 /// Collects what rules ask of one field.
 #[derive(Default)]
 pub(super) struct FieldBuilder {
@@ -57,7 +53,10 @@ pub(super) struct FieldMatcher {
     exact_lengths: u64,
     prefix: Trie,
     suffix: Trie,
-    contains: Contains,
+    long: Option<Box<Grams>>,
+    short: Option<Box<dfa::DFA>>,
+    /// Index of the first short literal in `contains_effects`.
+    first_short: usize,
     contains_effects: Vec<Box<[Effect]>>,
     /// Set by any value that is not null.
     pub(super) any: Option<AtomId>,
@@ -130,23 +129,27 @@ impl FieldBuilder {
         matcher.prefix = Trie::new(self.prefix);
         matcher.suffix = Trie::new(self.suffix);
         if !self.contains.is_empty() {
-            let bytes: usize = self.contains.keys().map(String::len).sum();
-            // Building fails only beyond 2^31 states, which the limits on rule files exclude.
-            matcher.contains = if bytes <= DFA_PATTERN_BYTES {
+            // Long patterns first, so that an index in either search is an index in `contains_effects`
+            // but for a shift.
+            let (long, short): (Vec<_>, Vec<_>) =
+                self.contains.into_iter().partition(|(text, _)| text.len() >= GRAM);
+            matcher.first_short = long.len();
+            matcher.contains_effects = long.iter().chain(&short).map(|(_, e)| e.clone().into()).collect();
+            if !short.is_empty() {
                 let mut builder = dfa::Builder::new();
-                let built = builder.match_kind(MatchKind::Standard).build(self.contains.keys());
-                built.map_or(Contains::Nothing, |a| Contains::Fast(Box::new(a)))
-            } else {
-                let mut builder = nfa::contiguous::Builder::new();
-                let built = builder.match_kind(MatchKind::Standard).build(self.contains.keys());
-                built.map_or(Contains::Nothing, |a| Contains::Compact(Box::new(a)))
-            };
-            matcher.contains_effects = self.contains.into_values().map(Into::into).collect();
+                let built = builder.match_kind(MatchKind::Standard).build(short.iter().map(|(text, _)| text));
+                // Fails only beyond 2^31 states; two-byte patterns have few.
+                matcher.short = built.ok().map(Box::new);
+            }
+            if !long.is_empty() {
+                let patterns = long.into_iter().map(|(text, _)| text.into_bytes().into()).collect();
+                matcher.long = Some(Box::new(Grams::new(patterns)));
+            }
         }
         matcher.reads_text = !matcher.exact.is_empty()
             || !matcher.prefix.is_empty()
             || !matcher.suffix.is_empty()
-            || !matches!(matcher.contains, Contains::Nothing);
+            || !matcher.contains_effects.is_empty();
         matcher
     }
 }
@@ -171,26 +174,18 @@ impl FieldMatcher {
                 effects.iter().for_each(|e| hit(*e));
             }
         };
-        match &self.contains {
-            Contains::Nothing => {}
-            Contains::Fast(automaton) => every_match(automaton.as_ref(), folded, &mut found),
-            Contains::Compact(automaton) => every_match(automaton.as_ref(), folded, &mut found),
+        if let Some(grams) = &self.long {
+            grams.scan(folded.as_bytes(), &mut found);
+        }
+        if let Some(automaton) = &self.short {
+            every_match(automaton, folded, &mut |p| found(self.first_short + p));
         }
     }
 }
 
-/// Substring automata of one field.
-#[derive(Debug, Default)]
-enum Contains {
-    #[default]
-    Nothing,
-    Fast(Box<dfa::DFA>),
-    Compact(Box<nfa::contiguous::NFA>),
-}
-
 /// Calls `found` with every pattern at every place, overlapping ones included: one step per byte.
 #[inline]
-fn every_match<A: Automaton>(automaton: &A, text: &str, found: &mut impl FnMut(usize)) {
+fn every_match(automaton: &dfa::DFA, text: &str, found: &mut impl FnMut(usize)) {
     // Fails only for automata built without unanchored search, which is the default.
     let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
     for byte in text.bytes() {

@@ -14,6 +14,7 @@
 //! What it never does: I/O, clocks, randomness; backtracking expressions.
 
 mod field;
+mod grams;
 mod group;
 mod keyword;
 mod lazy;

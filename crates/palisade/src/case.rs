@@ -1,0 +1,335 @@
+//! The case: what a run leaves behind for others to check, and the analyst's word on it.
+//!
+//! Evidence is read anew on every run, also what the case has already: new rules may find
+//! more in it. The store keeps each finding once.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow, bail};
+use palisade_model::{Finding, Problem, ProblemCode, SourceId, Verdict, VerdictKind, terminal};
+use palisade_pipeline::{EvidenceFile, LoadedRules, Progress, Sources};
+use palisade_store::{
+    Case, CitedSource, Filter, Outcome, RunInfo, RunWriter, SourceRecord, SourceState, verify,
+};
+use sha2::Digest as _;
+
+use crate::args::{CaseFindings, CaseFormat, CaseVerify, VerdictAdd, VerdictList, VerdictUndo};
+use crate::errors::{Exit, note};
+use crate::output::{count, plural};
+use crate::times::{Clock, moment, now};
+
+/// Findings held until they are written together.
+const MAX_HELD: usize = 20_000;
+
+/// Problems of one file held; more are counted in the output and not kept.
+const MAX_PROBLEMS: usize = 10_000;
+
+/// The organisation's file in a case directory.
+const CONFIG: &str = "palisade.toml";
+
+/// The `palisade.toml` of a case, if it has one.
+pub fn config(dir: &Path) -> Option<PathBuf> {
+    Some(dir.join(CONFIG)).filter(|p| p.is_file())
+}
+
+/// A file that decides what is found.
+pub struct Input {
+    kind: &'static str,
+    path: String,
+    sha256: String,
+    bytes: u64,
+}
+
+/// Digests of rules, lists and configuration, for the custody chain: one per path the user
+/// named, so that thousands of rules are one entry.
+pub fn inputs(
+    rules: &[PathBuf],
+    loaded: &LoadedRules,
+    lists: &[PathBuf],
+    config: Option<&Path>,
+) -> Vec<Input> {
+    let mut out = Vec::new();
+    let mut add_rules = |path: String, of: &dyn Fn(&str) -> bool| {
+        let mut hash = sha2::Sha256::new();
+        let mut bytes = 0;
+        for (name, sha256, size) in loaded.files.iter().filter(|(name, _, _)| of(name)) {
+            hash.update(name.as_bytes());
+            hash.update([0]);
+            hash.update(sha256);
+            bytes += size;
+        }
+        if bytes > 0 {
+            out.push(Input { kind: "rules", path, sha256: hex(&hash.finalize()), bytes });
+        }
+    };
+    for path in rules {
+        add_rules(path.display().to_string(), &|name| Path::new(name).starts_with(path));
+    }
+    add_rules("palisade:rules".into(), &|name| name.starts_with("palisade:"));
+    for (kind, path) in lists.iter().map(|p| ("list", p.as_path())).chain(config.map(|p| ("config", p))) {
+        if let Ok(content) = std::fs::read(path) {
+            let sha256 = hex(&sha2::Sha256::digest(&content));
+            out.push(Input { kind, path: path.display().to_string(), sha256, bytes: content.len() as u64 });
+        }
+    }
+    out
+}
+
+/// Who runs this, where, with what.
+pub fn run_info(inputs: &[Input]) -> RunInfo {
+    let digest = |kind: &str| {
+        let mut hash = sha2::Sha256::new();
+        inputs.iter().filter(|i| i.kind == kind).for_each(|i| hash.update(i.sha256.as_bytes()));
+        hex(&hash.finalize())
+    };
+    let arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    RunInfo {
+        started: now(),
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        command_line: arguments.join(" "),
+        operator: analyst(None),
+        machine: machine(),
+        rules_digest: digest("rules"),
+        config_digest: digest("config"),
+    }
+}
+
+fn machine() -> String {
+    let named =
+        ["COMPUTERNAME", "HOSTNAME"].iter().find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
+    named
+        .or_else(|| std::fs::read_to_string("/etc/hostname").ok().map(|t| t.trim().to_owned()))
+        .filter(|n| !n.is_empty())
+        .unwrap_or_else(|| "unknown".into())
+}
+
+/// The analyst's name: as given, or the account's.
+fn analyst(given: Option<&str>) -> String {
+    let account = || ["USER", "USERNAME", "LOGNAME"].iter().find_map(|n| std::env::var(n).ok());
+    given.map(str::to_owned).or_else(account).filter(|n| !n.is_empty()).unwrap_or_else(|| "unknown".into())
+}
+
+/// Writes a run into a case, file by file.
+pub struct Keeper<'c> {
+    run: RunWriter<'c>,
+    findings: Vec<Finding>,
+    problems: Vec<Problem>,
+    events: u64,
+    events_before: u64,
+}
+
+impl<'c> Keeper<'c> {
+    /// Begins a run in an open case.
+    pub fn new(case: &'c mut Case, inputs: &[Input]) -> Result<Keeper<'c>> {
+        let mut run = case.begin_run(&run_info(inputs))?;
+        for i in inputs {
+            run.input(i.kind, &i.path, &i.sha256, i.bytes)?;
+        }
+        Ok(Keeper { run, findings: Vec::new(), problems: Vec::new(), events: 0, events_before: 0 })
+    }
+
+    /// Takes in a finding.
+    pub fn finding(&mut self, finding: &Finding, sources: &Sources) -> Result<()> {
+        self.findings.push(finding.clone());
+        if self.findings.len() < MAX_HELD {
+            return Ok(());
+        }
+        // The file is kept as partly read; its end makes it complete.
+        let cited = finding.citations.first().and_then(|c| sources.get(c.source));
+        match cited {
+            Some(source) => self.put(&source.file.clone(), SourceState::Partial, sources),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in a problem.
+    pub fn problem(&mut self, problem: &Problem) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(problem.clone());
+        }
+    }
+
+    /// Notes how many events there were.
+    pub fn progress(&mut self, progress: Progress) {
+        self.events = progress.events;
+    }
+
+    /// Keeps a file that has been read.
+    pub fn file_end(&mut self, file: &EvidenceFile, sources: &Sources) -> Result<()> {
+        let broken =
+            |p: &Problem| matches!(p.code, ProblemCode::Io | ProblemCode::Internal | ProblemCode::Changed);
+        let state =
+            if self.problems.iter().any(broken) { SourceState::Partial } else { SourceState::Complete };
+        self.put(file, state, sources)?;
+        self.problems.clear();
+        self.events_before = self.events;
+        Ok(())
+    }
+
+    fn put(&mut self, file: &EvidenceFile, state: SourceState, sources: &Sources) -> Result<()> {
+        let path = file.path.display().to_string();
+        let Some(sha256) = file.sha256_hex() else {
+            note(&format!("{path} could not be hashed and is not kept in the case"));
+            self.findings.clear();
+            return Ok(());
+        };
+        let records = self.events.saturating_sub(self.events_before);
+        let record = SourceRecord { sha256, bytes: file.bytes, path: path.clone(), state, records };
+        let resolve = |id: SourceId| {
+            let source = sources.get(id)?;
+            Some(CitedSource { sha256: source.file.sha256_hex()?, origin: source.origin.clone() })
+        };
+        self.problems.retain(|p| p.origin.top() == path);
+        let problems = if state == SourceState::Complete { self.problems.as_slice() } else { &[] };
+        self.run.source(&record, &self.findings, problems, &[], &resolve)?;
+        self.findings.clear();
+        Ok(())
+    }
+
+    /// Ends the run.
+    pub fn finish(mut self) -> Result<()> {
+        Ok(self.run.finish_run(now())?)
+    }
+}
+
+/// `palisade case verify DIR`.
+pub fn check(args: &CaseVerify) -> Result<Exit> {
+    let report = verify(&args.dir, &args.evidence)?;
+    let mut out = io::stdout().lock();
+    for check in &report.checks {
+        let mark = match check.outcome {
+            Outcome::Ok => "ok     ",
+            Outcome::Missing => "missing",
+            Outcome::Failed => "FAILED ",
+        };
+        writeln!(out, "{mark}  {}", terminal(&check.what))?;
+    }
+    if let Some(head) = &report.custody_head {
+        writeln!(out, "custody chain ends with {head}; note it elsewhere, and a later cut shows")?;
+    }
+    Ok(if report.ok() { Exit::Clean } else { Exit::Bad })
+}
+
+/// `palisade case findings DIR`.
+pub fn findings(args: &CaseFindings) -> Result<Exit> {
+    let mut case = Case::open_read_only(&args.dir)?;
+    let filter = Filter {
+        min_severity: args.min_level.unwrap_or_default(),
+        rule: args.rule.clone(),
+        limit: args.limit,
+    };
+    let found = case.findings(&filter)?;
+    let verdicts = case.verdicts()?;
+    let now = now();
+    let word = |id: &str, rule: &str| {
+        let holds = verdicts.iter().rev().filter(|(_, v)| v.holds(now));
+        let about = |v: &Verdict| v.subject.iter().any(|s| s == id || s == rule);
+        holds.map(|(_, v)| v).find(|v| about(v)).map(|v| v.kind.name())
+    };
+    let clock = Clock::default();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for f in &found {
+        match args.format {
+            CaseFormat::Ndjson => {
+                let mut line = serde_json::to_value(f)?;
+                line["verdict"] = word(&f.id, &f.rule_id).into();
+                writeln!(out, "{line}")?;
+            }
+            CaseFormat::Table => {
+                let time = f.time.map_or_else(|| "no time".into(), |t| clock.short(t));
+                let verdict = word(&f.id, &f.rule_id).map(|w| format!("  [{w}]")).unwrap_or_default();
+                writeln!(
+                    out,
+                    "{}  {time:<19}  {:<13}  {}  {}{verdict}",
+                    f.id,
+                    f.severity,
+                    terminal(f.host.as_deref().unwrap_or("-")),
+                    terminal(&f.title)
+                )?;
+            }
+        }
+    }
+    if args.format == CaseFormat::Table {
+        let counts = case.counts()?;
+        writeln!(
+            out,
+            "{} shown of {} in {}, {}",
+            count(found.len() as u64),
+            plural(counts.findings, "finding"),
+            plural(counts.sources, "evidence file"),
+            plural(counts.runs, "run")
+        )?;
+    }
+    out.flush()?;
+    Ok(Exit::Clean)
+}
+
+/// `palisade case verdict add DIR SUBJECT… --kind K --reason WHY`.
+pub fn verdict_add(args: &VerdictAdd) -> Result<Exit> {
+    let kind = VerdictKind::parse(&args.kind.replace('-', "_")).ok_or_else(|| {
+        anyhow!(
+            "unknown verdict \"{}\"; use false_positive, confirmed, comment, pin, cut or exclude",
+            args.kind
+        )
+    })?;
+    let two = matches!(kind, VerdictKind::Pin | VerdictKind::Cut);
+    if two != (args.subjects.len() == 2) {
+        bail!(
+            "a verdict {} is about {}",
+            kind.name(),
+            if two { "two findings" } else { "one finding or rule" }
+        );
+    }
+    let verdict = Verdict {
+        subject: args.subjects.clone(),
+        kind,
+        analyst: analyst(args.analyst.as_deref()),
+        time: now(),
+        reason: args.reason.clone(),
+        expires: args.expires.as_deref().map(|t| moment("--expires", t, None)).transpose()?,
+        undone: None,
+    };
+    let id = Case::open(&args.dir)?.verdict_add(&verdict)?;
+    writeln!(io::stdout(), "verdict {id}: {} by {}", kind.name(), terminal(&verdict.analyst))?;
+    Ok(Exit::Clean)
+}
+
+/// `palisade case verdict undo DIR ID`.
+pub fn verdict_undo(args: &VerdictUndo) -> Result<Exit> {
+    Case::open(&args.dir)?.verdict_undo(args.id, now())?;
+    writeln!(io::stdout(), "verdict {} undone", args.id)?;
+    Ok(Exit::Clean)
+}
+
+/// `palisade case verdict list DIR`.
+pub fn verdict_list(args: &VerdictList) -> Result<Exit> {
+    let clock = Clock::default();
+    let now = now();
+    let mut out = io::stdout().lock();
+    for (id, v) in Case::open_read_only(&args.dir)?.verdicts()? {
+        let state = match (v.undone, v.holds(now)) {
+            (Some(at), _) => format!("  (undone {})", clock.short(at)),
+            (None, false) => "  (expired)".into(),
+            (None, true) => String::new(),
+        };
+        writeln!(
+            out,
+            "{id:>4}  {}  {:<14}  {}  by {}: {}{state}",
+            clock.short(v.time),
+            v.kind.name(),
+            terminal(&v.subject.join(" ")),
+            terminal(&v.analyst),
+            terminal(&v.reason)
+        )?;
+    }
+    Ok(Exit::Clean)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
+        let _ = write!(s, "{b:02x}");
+        s
+    })
+}

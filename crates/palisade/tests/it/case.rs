@@ -1,0 +1,54 @@
+//! A case: kept, verified, judged.
+
+use serde_json::Value;
+
+use crate::{arg, expect, log};
+
+#[test]
+fn kept_and_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let evidence = arg(&log(dir.path()));
+    let case = arg(&dir.path().join("case"));
+    let run = || expect(0, &["investigate", &evidence, "--case", &case, "--format", "ndjson", "--quiet"]).out;
+    let found = |args: &[&str]| {
+        let out = expect(0, &[&["case", "findings", &case, "--format", "ndjson"], args].concat()).out;
+        out.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()).collect::<Vec<_>>()
+    };
+    run();
+    let first = found(&[]);
+    assert_eq!(first.len(), 3);
+    run();
+    assert_eq!(found(&[]), first, "the same evidence twice changed the case");
+    let run = expect(0, &["case", "verify", &case]);
+    assert!(!run.out.contains("FAILED") && run.out.contains("custody chain ends with"), "{}", run.out);
+
+    let id = first[0]["id"].as_str().unwrap();
+    let add = [
+        "case",
+        "verdict",
+        "add",
+        &case,
+        id,
+        "--kind",
+        "false_positive",
+        "--reason",
+        "backup",
+        "--analyst",
+        "Ada",
+    ];
+    let run = expect(0, &add);
+    assert_eq!(run.out, "verdict 1: false_positive by Ada\n");
+    assert_eq!(found(&[])[0]["verdict"], "false_positive");
+    assert!(expect(0, &["case", "verdict", "list", &case]).out.contains("by Ada: backup"));
+    expect(0, &["case", "verdict", "undo", &case, "1"]);
+    assert_eq!(found(&[])[0]["verdict"], Value::Null);
+    let run = expect(2, &["case", "verdict", "add", &case, id, "--kind", "maybe", "--reason", "x"]);
+    assert!(run.err.starts_with("error: unknown verdict \"maybe\"; use "), "{}", run.err);
+
+    // Evidence that changed afterwards is told.
+    std::fs::write(dir.path().join("evidence/log.ndjson"), "{}\n").unwrap();
+    let run = expect(1, &["case", "verify", &case]);
+    assert!(run.out.contains("FAILED"), "{}", run.out);
+    let run = expect(2, &["case", "verify", &arg(&dir.path().join("none"))]);
+    assert!(run.err.contains("is not a case"), "{}", run.err);
+}

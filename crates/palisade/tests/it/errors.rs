@@ -1,0 +1,104 @@
+//! Each error is one sentence that says what, to what, why, and what to do; and exits with 2.
+
+use crate::{arg, expect, file, log};
+
+/// Runs with arguments and compares standard error, `$D` standing for the test's folder.
+fn check(dir: &std::path::Path, args: &[&str], error: &str) {
+    let run = expect(2, args);
+    assert_eq!(run.err.replace(&arg(dir), "$D").trim_end(), error);
+}
+
+#[test]
+fn inputs() {
+    let dir = tempfile::tempdir().unwrap();
+    let d = dir.path();
+    let evidence = arg(&log(d));
+    let at = |name: &str| arg(&d.join(name));
+    let case = |args: &[&str], error: &str| check(d, &[&["investigate", "--quiet"], args].concat(), error);
+
+    case(&[&at("nothing")], "error: cannot read $D/nothing: no such file or directory; check the spelling");
+    std::fs::create_dir(d.join("empty")).unwrap();
+    case(&[&at("empty")], "error: nothing to investigate in $D/empty: the folder is empty");
+    let text = file(d, "notes.txt", "dear diary\n");
+    case(
+        &[&text],
+        "error: nothing in $D/notes.txt is evidence that Palisade can read (1 file looked at); it reads EVTX and JSON logs, also compressed or in zip and tar",
+    );
+    case(
+        &[&evidence, "--rules", &at("none")],
+        "error: cannot read rules from $D/none: no such file or directory",
+    );
+    case(
+        &[&evidence, "--rules", &at("empty")],
+        "error: no rules in $D/empty: it holds no .yml or .yaml file; name a folder of Sigma rules",
+    );
+    case(
+        &[&evidence, "--since", "yesterday"],
+        "error: cannot read \"yesterday\" as the time for --since; write 2026-11-23T04:05:06Z, 2026-11-23, or 7d for seven days before now",
+    );
+    case(
+        &[&evidence, "--since", "2026-11-02", "--until", "2026-11-01"],
+        "error: --since 2026-11-02T00:00:00.000000Z is not before --until 2026-11-01T00:00:00.000000Z, so nothing could be found; exchange them",
+    );
+    case(
+        &[&evidence, "--assume-timezone", "Europe/Kyv"],
+        "error: unknown time zone \"Europe/Kyv\" for --assume-timezone; did you mean \"Europe/Kyiv\"? IANA names and offsets such as +02:00 are understood",
+    );
+    case(
+        &[&evidence, "--indicators", &at("list")],
+        "error: cannot read indicators from $D/list: no such file or directory",
+    );
+    case(
+        &[&evidence, "--output", &at("no/where")],
+        "error: cannot write to $D/no/where: no such file or directory",
+    );
+    let same = at("evidence/log.ndjson");
+    case(
+        &[&same, "--output", &same],
+        "error: cannot write to $D/evidence/log.ndjson: it is the evidence; choose another file",
+    );
+    case(
+        &[&evidence, "--jobs", "0"],
+        "error: --jobs 0 leaves nobody to do the work; give 1 or more, or leave it out",
+    );
+    let config = file(d, "palisade.toml", "name = \"x\"\nnetwork = []\n");
+    let run = expect(2, &["investigate", &evidence, "--config", &config]);
+    assert!(run.err.contains("line 2: unknown field `network`"), "{}", run.err);
+}
+
+#[test]
+fn arguments() {
+    let run = expect(2, &["investigate"]);
+    assert!(run.err.contains("<PATH>"), "{}", run.err);
+    let run = expect(2, &["investigate", "x", "--format", "xml"]);
+    assert!(run.err.contains("possible values: table, ndjson, json, csv, html"), "{}", run.err);
+    let run = expect(2, &["investigate", "x", "--min-level", "bad"]);
+    assert!(run.err.contains("use informational, low, medium, high or critical"), "{}", run.err);
+    let dir = tempfile::tempdir().unwrap();
+    check(
+        dir.path(),
+        &["rules", "check", &arg(&dir.path().join("x"))],
+        "error: cannot read rules from $D/x: no such file or directory",
+    );
+}
+
+/// Nobody reads the output: no error, no noise.
+#[cfg(unix)]
+#[test]
+fn broken_pipe() {
+    use std::process::{Command, Stdio};
+    let dir = tempfile::tempdir().unwrap();
+    let evidence = log(dir.path());
+    let line = std::fs::read_to_string(evidence.join("log.ndjson")).unwrap();
+    std::fs::write(evidence.join("log.ndjson"), line.repeat(2_000)).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_palisade"))
+        .args(["investigate", &arg(&evidence), "--format", "ndjson"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let done = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(done.stderr).unwrap(), "");
+    assert_eq!(done.status.code(), Some(0));
+}
