@@ -1,6 +1,6 @@
 //! Everything that is closed before evidence is opened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use palisade_host::json::{DialectError, DialectSet, Dialects};
@@ -85,8 +85,8 @@ impl Knowledge {
     }
 }
 
-fn read(path: &PathBuf) -> Result<String, KnowledgeError> {
-    read_text(path).map_err(|reason| KnowledgeError::Read { path: path.clone(), reason })
+fn read(path: &Path) -> Result<String, KnowledgeError> {
+    read_text(path).map_err(|reason| KnowledgeError::Read { path: path.to_owned(), reason })
 }
 
 /// Dialect files are told by their name: `dialects.toml`, `own-dialects.toml`.

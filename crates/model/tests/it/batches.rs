@@ -314,7 +314,8 @@ fn derived_fields() {
     ] {
         let name = format!("v.{field}");
         for hot in [true, false] {
-            let house = house(DERIVED, "s", 1, if hot { &[name.as_str()] } else { &[] });
+            let wanted = [name.as_str()];
+            let house = house(DERIVED, "s", 1, if hot { &wanted } else { &[] });
             let mut b = RowBuilder::new(SourceId(0), &house.catalogue, &house.projection, Buffers::default());
             b.begin();
             cells.iter().for_each(|(n, c)| push(&mut b, house.fields.id(n).unwrap(), c));

@@ -322,7 +322,11 @@ const POST: Example = Example {
     host: None,
     // As the record has it; what shows it neutralises it.
     telling: &["Patriot\u{202e}7891", "Вибори скасовано! 🗳 https://Вибори.example.com"],
-    observables: &[r"account:example.social\patriot_1987", "domain:xn--90absb3am.example.com"],
+    observables: &[
+        r"account:example.social\patriot_1987",
+        "domain:xn--90absb3am.example.com",
+        "host:localhost",
+    ],
     rule: ("post", "links", &["Вибори.example.com", "localhost"]),
 };
 
