@@ -112,7 +112,7 @@ pub struct Investigate {
     /// No progress and no remarks on standard error
     #[arg(long, short, help_heading = "Output")]
     pub quiet: bool,
-    /// Keeps findings, evidence hashes and custody in this folder; the same evidence again changes nothing
+    /// Keeps findings, evidence hashes and custody in this folder; evidence it has is read again only for other rules
     #[arg(long, value_name = "DIR", conflicts_with = "no_hash", help_heading = "Running")]
     pub case: Option<PathBuf>,
     /// What Palisade should know of the organisation; a palisade.toml is only read if named here or in the case

@@ -1,29 +1,20 @@
 //! The case: what a run leaves behind for others to check, and the analyst's word on it.
 //!
-//! Evidence is read anew on every run, also what the case has already: new rules may find
-//! more in it. The store keeps each finding once.
+//! The pipeline keeps runs; here are who ran them with what, and the commands on a case.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
-use palisade_model::{Finding, Problem, ProblemCode, SourceId, Verdict, VerdictKind, terminal};
-use palisade_pipeline::{EvidenceFile, LoadedRules, Progress, Sources};
-use palisade_store::{
-    Case, CitedSource, Filter, Outcome, RunInfo, RunWriter, SourceRecord, SourceState, verify,
-};
+use palisade_model::{Verdict, VerdictKind, terminal};
+use palisade_pipeline::{Input, LoadedRules};
+use palisade_store::{Case, Filter, Outcome, RunInfo, verify};
 use sha2::Digest as _;
 
 use crate::args::{CaseFindings, CaseFormat, CaseVerify, VerdictAdd, VerdictList, VerdictUndo};
-use crate::errors::{Exit, note};
+use crate::errors::Exit;
 use crate::output::{count, plural};
 use crate::times::{Clock, moment, now};
-
-/// Findings held until they are written together.
-const MAX_HELD: usize = 20_000;
-
-/// Problems of one file held; more are counted in the output and not kept.
-const MAX_PROBLEMS: usize = 10_000;
 
 /// The organisation's file in a case directory.
 const CONFIG: &str = "palisade.toml";
@@ -31,14 +22,6 @@ const CONFIG: &str = "palisade.toml";
 /// The `palisade.toml` of a case, if it has one.
 pub fn config(dir: &Path) -> Option<PathBuf> {
     Some(dir.join(CONFIG)).filter(|p| p.is_file())
-}
-
-/// A file that decides what is found.
-pub struct Input {
-    kind: &'static str,
-    path: String,
-    sha256: String,
-    bytes: u64,
 }
 
 /// Digests of rules, lists and configuration, for the custody chain: one per path the user
@@ -77,6 +60,7 @@ pub fn inputs(
 }
 
 /// Who runs this, where, with what.
+/// Enters the custody chain with the run.
 pub fn run_info(inputs: &[Input]) -> RunInfo {
     let digest = |kind: &str| {
         let mut hash = sha2::Sha256::new();
@@ -108,89 +92,6 @@ fn machine() -> String {
 fn analyst(given: Option<&str>) -> String {
     let account = || ["USER", "USERNAME", "LOGNAME"].iter().find_map(|n| std::env::var(n).ok());
     given.map(str::to_owned).or_else(account).filter(|n| !n.is_empty()).unwrap_or_else(|| "unknown".into())
-}
-
-/// Writes a run into a case, file by file.
-pub struct Keeper<'c> {
-    run: RunWriter<'c>,
-    findings: Vec<Finding>,
-    problems: Vec<Problem>,
-    events: u64,
-    events_before: u64,
-}
-
-impl<'c> Keeper<'c> {
-    /// Begins a run in an open case.
-    pub fn new(case: &'c mut Case, inputs: &[Input]) -> Result<Keeper<'c>> {
-        let mut run = case.begin_run(&run_info(inputs))?;
-        for i in inputs {
-            run.input(i.kind, &i.path, &i.sha256, i.bytes)?;
-        }
-        Ok(Keeper { run, findings: Vec::new(), problems: Vec::new(), events: 0, events_before: 0 })
-    }
-
-    /// Takes in a finding.
-    pub fn finding(&mut self, finding: &Finding, sources: &Sources) -> Result<()> {
-        self.findings.push(finding.clone());
-        if self.findings.len() < MAX_HELD {
-            return Ok(());
-        }
-        // The file is kept as partly read; its end makes it complete.
-        let cited = finding.citations.first().and_then(|c| sources.get(c.source));
-        match cited {
-            Some(source) => self.put(&source.file.clone(), SourceState::Partial, sources),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes in a problem.
-    pub fn problem(&mut self, problem: &Problem) {
-        if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(problem.clone());
-        }
-    }
-
-    /// Notes how many events there were.
-    pub fn progress(&mut self, progress: Progress) {
-        self.events = progress.events;
-    }
-
-    /// Keeps a file that has been read.
-    pub fn file_end(&mut self, file: &EvidenceFile, sources: &Sources) -> Result<()> {
-        let broken =
-            |p: &Problem| matches!(p.code, ProblemCode::Io | ProblemCode::Internal | ProblemCode::Changed);
-        let state =
-            if self.problems.iter().any(broken) { SourceState::Partial } else { SourceState::Complete };
-        self.put(file, state, sources)?;
-        self.problems.clear();
-        self.events_before = self.events;
-        Ok(())
-    }
-
-    fn put(&mut self, file: &EvidenceFile, state: SourceState, sources: &Sources) -> Result<()> {
-        let path = file.path.display().to_string();
-        let Some(sha256) = file.sha256_hex() else {
-            note(&format!("{path} could not be hashed and is not kept in the case"));
-            self.findings.clear();
-            return Ok(());
-        };
-        let records = self.events.saturating_sub(self.events_before);
-        let record = SourceRecord { sha256, bytes: file.bytes, path: path.clone(), state, records };
-        let resolve = |id: SourceId| {
-            let source = sources.get(id)?;
-            Some(CitedSource { sha256: source.file.sha256_hex()?, origin: source.origin.clone() })
-        };
-        self.problems.retain(|p| p.origin.top() == path);
-        let problems = if state == SourceState::Complete { self.problems.as_slice() } else { &[] };
-        self.run.source(&record, &self.findings, problems, &[], &resolve)?;
-        self.findings.clear();
-        Ok(())
-    }
-
-    /// Ends the run.
-    pub fn finish(mut self) -> Result<()> {
-        Ok(self.run.finish_run(now())?)
-    }
 }
 
 /// `palisade case verify DIR`.

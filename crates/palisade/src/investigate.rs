@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use palisade_model::{Finding, Problem};
-use palisade_pipeline::{Error, EvidenceFile, Observer, Progress, Settings, Sources, Summary, investigate};
+use palisade_pipeline::{Error, Keep, Observer, Progress, Settings, Sources, Summary, investigate};
 
 use palisade_store::Case;
 
 use crate::args::{Format, Investigate};
-use crate::case::{self, Keeper};
+use crate::case;
 use crate::errors::{Exit, note, reason};
 use crate::inputs;
 use crate::output::{self, Form, Sink, Style};
@@ -53,7 +53,10 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let knowledge = inputs::knowledge(&mut loaded, indicators, &args.rules)?;
     drop(loaded);
     let mut opened = args.case.as_deref().map(Case::open_or_create).transpose()?;
-    let keeper = opened.as_mut().map(|c| Keeper::new(c, &custody)).transpose()?;
+    let keep = opened.as_mut().map(|case| {
+        let info = case::run_info(&custody);
+        Keep { case, info, inputs: custody }
+    });
     let style = Style {
         clock: Clock::new(shown, args.display_timezone.clone()),
         colour: args.output.is_none() && output::colour_wanted(),
@@ -66,11 +69,9 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let streams = matches!(args.format, Format::Ndjson | Format::Json | Format::Csv);
     let bar =
         Bar::new(!(args.quiet || streams && args.output.is_none() && output::terminal_width().is_some()));
-    let mut screen = Screen { form: output::form(args.format, style), sink, bar, keeper, failure: None };
-    let summary = drive(&settings, &knowledge, &problems, failed, &mut screen)?;
-    let Screen { sink, keeper, .. } = screen;
-    sink.close()?;
-    keeper.map_or(Ok(()), Keeper::finish)?;
+    let mut screen = Screen { form: output::form(args.format, style), sink, bar };
+    let summary = drive(&settings, &knowledge, keep, &problems, failed, &mut screen)?;
+    screen.sink.close()?;
     if summary.sources == 0 && summary.files_known == 0 {
         bail!("{}", nothing_read(&args.paths, &summary));
     }
@@ -88,18 +89,18 @@ pub fn run(args: &Investigate) -> Result<Exit> {
 pub fn drive(
     settings: &Settings,
     knowledge: &palisade_pipeline::Knowledge,
+    keep: Option<Keep<'_>>,
     problems: &[Problem],
     rules_failed: u64,
-    screen: &mut Screen<'_>,
+    screen: &mut Screen,
 ) -> Result<Summary> {
     let told = problems.iter().try_for_each(|p| screen.problem(p));
-    let ran = told.map_err(Error::Output).and_then(|()| investigate(settings, knowledge, None, screen));
+    let ran = told.map_err(Error::Output).and_then(|()| investigate(settings, knowledge, keep, screen));
     screen.bar.clear();
     let mut summary = match ran {
         Ok(summary) => summary,
         Err(error) => {
-            let ours = screen.failure.take().or_else(|| screen.sink.failure());
-            return Err(ours.unwrap_or_else(|| anyhow!("{error}")));
+            return Err(screen.sink.failure().unwrap_or_else(|| anyhow!("{error}")));
         }
     };
     summary.rules_failed = rules_failed;
@@ -113,57 +114,29 @@ pub fn drive(
     Ok(summary)
 }
 
-/// Where results of a run go: a form, a place to write, a bar, a case.
-pub struct Screen<'c> {
+/// Where results of a run go: a form, a place to write, a bar.
+pub struct Screen {
     /// The form.
     pub form: Box<dyn Form>,
     /// The place.
     pub sink: Sink,
     /// The bar.
     pub bar: Bar,
-    /// The case.
-    pub keeper: Option<Keeper<'c>>,
-    /// Why the case could not be written.
-    pub failure: Option<anyhow::Error>,
 }
 
-impl Screen<'_> {
-    /// Runs a step on the case, if there is one; a failure is remembered and told as text.
-    fn keep(&mut self, step: impl FnOnce(&mut Keeper<'_>) -> Result<()>) -> Result<(), String> {
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        step(keeper).map_err(|error| {
-            let text = error.to_string();
-            self.failure = Some(error);
-            text
-        })
-    }
-}
-
-impl Observer for Screen<'_> {
+impl Observer for Screen {
     fn finding(&mut self, finding: &Finding, sources: &Sources) -> Result<(), String> {
         let Screen { form, sink, .. } = self;
-        sink.step(|out| form.finding(finding, sources, out))?;
-        self.keep(|keeper| keeper.finding(finding, sources))
+        sink.step(|out| form.finding(finding, sources, out))
     }
 
     fn problem(&mut self, problem: &Problem) -> Result<(), String> {
         let Screen { form, sink, .. } = self;
-        sink.step(|out| form.problem(problem, out))?;
-        self.keep(|keeper| {
-            keeper.problem(problem);
-            Ok(())
-        })
-    }
-
-    fn file_end(&mut self, file: &EvidenceFile, sources: &Sources) -> Result<(), String> {
-        self.keep(|keeper| keeper.file_end(file, sources))
+        sink.step(|out| form.problem(problem, out))
     }
 
     fn progress(&mut self, progress: Progress) {
         self.bar.show(progress);
-        if let Some(keeper) = &mut self.keeper {
-            keeper.progress(progress);
-        }
     }
 }
 

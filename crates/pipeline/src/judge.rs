@@ -27,7 +27,10 @@ pub(crate) fn finding(
     let mut args: Vec<(String, String)> = Vec::new();
     let mut bytes_left = 4 * MAX_VALUE;
     for field in telling.iter().chain(&shape.telling) {
+        // A derived field's own name says by which view (`registry_4657.TargetObject`); people know the rest.
         let name = fields.name(*field);
+        let derived = shape.derive.iter().any(|d| d.field == *field);
+        let name = name.split_once('.').filter(|_| derived).map_or(name, |(_, rest)| rest);
         if shape.secret.contains(field) || args.iter().any(|(n, _)| n == name) {
             continue;
         }

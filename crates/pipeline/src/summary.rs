@@ -35,7 +35,7 @@ pub struct Summary {
     pub problems: BTreeMap<ProblemCode, u64>,
     /// Kinds of records seen.
     pub seen: Vec<Seen>,
-    /// Log sources that loaded rules need and no evidence had.
+    /// Log sources that loaded rules need and no evidence had. Empty when known evidence was left out.
     pub blind: Vec<Blind>,
     /// Events of kinds nobody recognises.
     pub unrecognised_events: u64,
@@ -90,6 +90,10 @@ impl Summary {
             });
         }
         self.seen.sort_by(|a, b| b.events.cmp(&a.events).then_with(|| a.shape.cmp(&b.shape)));
+        // Evidence that the case holds already was not read again, so this run cannot say what all of it lacks.
+        if self.files_known > 0 {
+            return;
+        }
         let mut needed: BTreeMap<Logsource, u64> = BTreeMap::new();
         for rule in knowledge.engine.rules() {
             let source = Logsource {

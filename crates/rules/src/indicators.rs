@@ -165,7 +165,8 @@ fn pattern(text: &str, kind: Option<&str>) -> Option<Pattern> {
             _ => None,
         };
         if let Some(wanted) = wanted {
-            return exact(wanted);
+            let host = || if wanted == ObservableKind::Domain { exact(ObservableKind::Host) } else { None };
+            return exact(wanted).or_else(host);
         }
     }
     if let Some((ip, len)) = text.split_once('/')
@@ -186,6 +187,8 @@ fn pattern(text: &str, kind: Option<&str>) -> Option<Pattern> {
         .or_else(|| if text.contains('@') { exact(ObservableKind::Email) } else { None })
         .or_else(|| exact(ObservableKind::Domain))
         .or_else(|| exact(ObservableKind::Path))
+        // A name under no public suffix (dc01.corp.local) is a machine.
+        .or_else(|| if text.contains('.') { exact(ObservableKind::Host) } else { None })
 }
 
 /// The value behind a defanged one.
@@ -325,7 +328,7 @@ mod tests {
 
     #[test]
     fn lists() {
-        let text = "# c\nhxxps://evil[.]example[.]com/a\n10.0.0.0/8\n203.0.113.5 # c2\nd41d8cd98f00b204e9800998ecf8427e\nEVIL.example.org\nC:\\Temp\\x.exe\n???\n";
+        let text = "# c\nhxxps://evil[.]example[.]com/a\n10.0.0.0/8\n203.0.113.5 # c2\nd41d8cd98f00b204e9800998ecf8427e\nEVIL.example.org\nC:\\Temp\\x.exe\n???\nDC01.corp.internal\n";
         let (list, errors) = parse_list("l", text);
         let got: Vec<String> = list.iter().map(|i| i.pattern.to_string()).collect();
         assert_eq!(
@@ -336,7 +339,8 @@ mod tests {
                 "203.0.113.5",
                 "d41d8cd98f00b204e9800998ecf8427e",
                 "evil.example.org",
-                "c:\\temp\\x.exe"
+                "c:\\temp\\x.exe",
+                "dc01.corp.internal"
             ]
         );
         assert_eq!(list[2].note, "c2");

@@ -98,6 +98,9 @@ impl Page<'_> {
                 let on = if named > 0 { format!(" on {}", plural(named, "host")) } else { String::new() };
                 format!("{}{on}, {} of them {severity}", plural(s.findings, "finding"), count(*n))
             }
+            None if s.files_known > 0 && s.files == 0 => {
+                "Nothing new: the case holds all of this evidence".into()
+            }
             None => "No findings".into(),
         };
         write!(out, "<header><p class=\"dim small\">Palisade investigation of {}</p>", {

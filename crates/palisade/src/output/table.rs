@@ -127,7 +127,10 @@ impl Page<'_> {
             .rev()
             .map(|(severity, n)| self.severity(*severity, &format!("{} {severity}", count(*n))))
             .collect();
-        let found = if s.findings == 0 {
+        let found = if s.findings == 0 && s.files_known > 0 && s.files == 0 {
+            "Nothing new: the case holds all of this evidence; `palisade case findings DIR` shows what it says."
+                .to_owned()
+        } else if s.findings == 0 {
             "No findings. Below is what could not be seen.".to_owned()
         } else {
             format!("{}: {}", plural(s.findings, "finding"), chips.join(", "))
