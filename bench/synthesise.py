@@ -10,13 +10,13 @@ then fulfil what a NOT forbids; wildcards are filled with random text, letters c
 case. No event is known to match or not: two engines run over the same file and
 `compare.py` shows where they disagree:
 
-    synthesise.py --rules $R --out mordor/synthetic.json
-    palisade investigate ... --output ours.ndjson mordor/synthetic.json
-    palisade-bench rsigma --rules $R --out theirs.csv -- mordor/synthetic.json
+    synthesise.py --rules $R --out synthetic.json
+    palisade investigate ... --output ours.ndjson synthetic.json
+    palisade-bench rsigma --rules $R --out theirs.csv -- synthetic.json
     compare.py ours.ndjson theirs.csv --rules $R
 
-(`compare.py` knows files by their folder, hence the name `mordor/`.) The same seed
-gives the same events. Packages: requirements.txt.
+(`compare.py` knows the file by its name.) The same seed gives the same events.
+Packages: requirements.txt.
 """
 
 import argparse
