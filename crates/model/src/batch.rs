@@ -142,7 +142,7 @@ impl RowBatch {
     fn slice(&self, cell: Cell) -> &str {
         // Ranges are made by the builder on character boundaries; an empty string
         // stands for a range that is not, so that no evidence can cause a panic.
-        self.arena.get(cell.start as usize..(cell.start + cell.len) as usize).unwrap_or("")
+        self.arena.get(cell.start as usize..cell.start as usize + cell.len as usize).unwrap_or("")
     }
 
     fn value(&self, cell: Cell) -> Value<'_> {
@@ -323,8 +323,8 @@ impl<'c> RowBuilder<'c> {
 
     fn push(&mut self, field: FieldId, kind: CellKind, range: Range<usize>) {
         // Readers keep an arena far below 4 GiB: a record's length meets a limit first.
-        let (Ok(start), Ok(len)) = (u32::try_from(range.start), u32::try_from(range.end - range.start))
-        else {
+        let len = range.end.saturating_sub(range.start);
+        let (Ok(start), Ok(len)) = (u32::try_from(range.start), u32::try_from(len)) else {
             return;
         };
         self.batch.cells.push(Cell { field, kind, start, len });
@@ -391,6 +391,8 @@ impl<'c> RowBuilder<'c> {
         let cells = (self.first_cell as u32, self.batch.cells.len() as u32);
         let raw = (raw.start as u32, raw.end as u32);
         self.batch.rows.push(Row { header, cells, raw, escaped });
+        // From here on nothing is begun: giving up must not reach into a finished row.
+        self.begin();
     }
 
     /// Computes the fields that the shape derives from others (`SubjectDomainName` and

@@ -94,6 +94,8 @@ impl Observable {
         let t = text.trim();
         let placeholder = t.is_empty() || t == "-" || t.len() > MAX_BYTES;
         let value = if placeholder { None } else { canonical(kind, t) };
+        // Lower case may be longer than what it comes from.
+        let value = value.filter(|v| v.len() <= MAX_BYTES);
         value.map(|v| Observable { kind, value: v.into() }).ok_or(ObservableError(kind))
     }
 
@@ -159,17 +161,17 @@ fn canonical(kind: ObservableKind, t: &str) -> Option<String> {
             t.contains(['\\', '/']).then(|| if windows { t.to_lowercase() } else { t.to_owned() })
         }
         ObservableKind::FileName => {
-            let name = t.rsplit(['\\', '/']).next()?;
-            (!name.is_empty()).then(|| name.to_lowercase())
+            let name = t.rsplit(['\\', '/']).next()?.trim();
+            says_something(name).then(|| name.to_lowercase())
         }
         ObservableKind::Host => {
             let t = t.trim_start_matches('\\').trim_end_matches('.');
-            let bad = |c: char| c.is_whitespace() || c.is_control() || c == '\\' || c == '/';
-            (!t.is_empty() && !t.contains(bad)).then(|| t.to_lowercase())
+            let bad = |c: char| c.is_whitespace() || c == '\\' || c == '/';
+            (says_something(t) && !t.contains(bad)).then(|| t.to_lowercase())
         }
         ObservableKind::Account => {
-            let t = t.trim_end_matches('\\').trim_start_matches('\\');
-            (!t.is_empty() && !t.contains(char::is_control)).then(|| t.to_lowercase())
+            let t = t.trim_matches(|c: char| c == '\\' || c.is_whitespace());
+            says_something(t).then(|| t.to_lowercase())
         }
         ObservableKind::Sid => {
             let up = t.to_ascii_uppercase();
@@ -187,6 +189,11 @@ fn canonical(kind: ObservableKind, t: &str) -> Option<String> {
             hex(digits, 40).map(|d| format!("0x{d}"))
         }
     }
+}
+
+/// Neither empty, nor the dash that logs write for "none", nor with control characters in it.
+fn says_something(t: &str) -> bool {
+    !t.is_empty() && t != "-" && !t.contains(char::is_control)
 }
 
 fn is_mapped_loopback(v6: Ipv6Addr) -> bool {
@@ -239,6 +246,8 @@ fn url(t: &str) -> Option<String> {
     let host = match bare.parse::<IpAddr>() {
         Ok(IpAddr::V6(a)) => format!("[{a}]"),
         Ok(IpAddr::V4(a)) => a.to_string(),
+        // What is neither an address nor a port after it has no colons and no brackets.
+        Err(_) if host.contains([':', '[', ']']) => return None,
         Err(_) => domain(host).or_else(|| canonical(ObservableKind::Host, host))?,
     };
     let default = matches!((scheme.as_str(), port), ("http", "80") | ("https", "443") | ("ftp", "21"));

@@ -223,6 +223,8 @@ pub enum Extract {
     Arn,
     /// A Sysmon process GUID.
     ProcessGuid,
+    /// An address on a chain.
+    CryptoAddress,
 }
 
 impl Extract {
@@ -257,6 +259,7 @@ impl Extract {
             Extract::Sid => ObservableKind::Sid,
             Extract::Arn => ObservableKind::Arn,
             Extract::ProcessGuid => ObservableKind::ProcessGuid,
+            Extract::CryptoAddress => ObservableKind::CryptoAddress,
         };
         out.extend(Observable::parse(kind, text).ok());
     }

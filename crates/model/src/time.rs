@@ -4,8 +4,10 @@ use std::fmt;
 
 /// A moment in UTC, in microseconds since 1970-01-01T00:00:00Z.
 ///
-/// The range covers every FILETIME and every four-digit year. Leap seconds are
-/// not represented: second 60 is read as second 59.
+/// Every constructor stays within [`Time::MIN`] and [`Time::MAX`], the years 0000 to 9999 that
+/// RFC 3339 can write: what is shown can be read back, and text order is time order. Evidence
+/// that names a later moment (a FILETIME reaches the year 60056) has no readable time.
+/// Leap seconds are not represented: second 60 is read as second 59.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Time(pub i64);
 
@@ -24,16 +26,26 @@ pub enum TimeError {
 const FILETIME_TO_UNIX_US: i64 = 11_644_473_600_000_000;
 
 impl Time {
-    /// From a Windows FILETIME: 100 ns units since 1601-01-01 UTC (MS-DTYP 2.3.3).
-    /// The last digit (100 ns) is dropped.
-    pub fn from_filetime(ft: u64) -> Time {
-        // u64::MAX / 10 fits an i64 with room for the subtraction.
-        Time((ft / 10) as i64 - FILETIME_TO_UNIX_US)
+    /// `0000-01-01T00:00:00.000000Z`.
+    pub const MIN: Time = Time(-62_167_219_200_000_000);
+    /// `9999-12-31T23:59:59.999999Z`.
+    pub const MAX: Time = Time(253_402_300_799_999_999);
+
+    /// From microseconds since 1970 UTC, if the year has four digits.
+    pub fn from_unix_micros(us: i64) -> Option<Time> {
+        Some(Time(us)).filter(|t| (Time::MIN..=Time::MAX).contains(t))
     }
 
-    /// From whole seconds since 1970 UTC. Saturates.
+    /// From a Windows FILETIME: 100 ns units since 1601-01-01 UTC (MS-DTYP 2.3.3).
+    /// The last digit (100 ns) is dropped; `None` after the year 9999.
+    pub fn from_filetime(ft: u64) -> Option<Time> {
+        // u64::MAX / 10 fits an i64 with room for the subtraction.
+        Time::from_unix_micros((ft / 10) as i64 - FILETIME_TO_UNIX_US)
+    }
+
+    /// From whole seconds since 1970 UTC. Saturates at [`Time::MIN`] and [`Time::MAX`].
     pub fn from_unix_seconds(s: i64) -> Time {
-        Time(s.saturating_mul(1_000_000))
+        Time(s.saturating_mul(1_000_000)).clamp(Time::MIN, Time::MAX)
     }
 
     /// Reads an RFC 3339 time, or the same with a blank for `T`.
@@ -74,7 +86,7 @@ impl Time {
                 }
             }
         }
-        if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 {
+        if !(1..=12).contains(&month) || day < 1 || hour > 23 || minute > 59 {
             return Err(TimeError::Form);
         }
         let mut rest = &b[at..];
@@ -100,8 +112,13 @@ impl Time {
             _ => return Err(TimeError::Form),
         };
         let days = days_from_civil(year, month, day);
+        // February 30th is the start of March to the formula, and no date to anybody else.
+        if civil_from_days(days) != (year, month, day) {
+            return Err(TimeError::Form);
+        }
         let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second - offset_minutes.unwrap_or(0) * 60;
-        Ok((Time(seconds * 1_000_000 + micros), offset_minutes.is_some()))
+        let time = Time::from_unix_micros(seconds * 1_000_000 + micros).ok_or(TimeError::Form)?;
+        Ok((time, offset_minutes.is_some()))
     }
 
     /// Reads a time that must name its zone.
@@ -123,7 +140,7 @@ impl Time {
     }
 }
 
-/// RFC 3339 with six fraction digits and `Z`: `2026-11-23T04:05:06.000007Z`.
+/// RFC 3339 with six fraction digits and `Z`: `2026-11-23T04:05:06.000007Z`; always 27 characters.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (y, mo, d, h, mi, s, us) = self.civil();

@@ -110,7 +110,9 @@ fn collect(path: &Path, pairs: &mut Vec<EvidencePair>, events: &mut Vec<EventTes
         };
         let mut names: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
         names.sort();
-        names.iter().for_each(|p| collect(p, pairs, events, report));
+        // A link to a folder may lead back up; what it leads to is tested where it is.
+        let links_to_folder = |p: &PathBuf| p.is_symlink() && p.is_dir();
+        names.iter().filter(|p| !links_to_folder(p)).for_each(|p| collect(p, pairs, events, report));
         return;
     }
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");

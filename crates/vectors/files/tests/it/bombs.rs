@@ -1,3 +1,5 @@
+//! Archives that unpack to more than anybody wants.
+
 use palisade_model::{Limits, ProblemCode};
 use zip::CompressionMethod::{Deflated, Stored};
 

@@ -1,3 +1,5 @@
+//! gzip and Zstandard: members, frames, names, damage.
+
 use std::io::Write;
 
 use palisade_model::ProblemCode::{DamagedHeader, DamagedPart, Limit, Truncated};

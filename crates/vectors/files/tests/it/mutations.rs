@@ -1,3 +1,5 @@
+//! Seeded damage to containers, and what is no container at all.
+
 use palisade_files::{fuzz, sniff};
 
 use crate::{As, Case, gz, noise, tarball, zipped, zst};

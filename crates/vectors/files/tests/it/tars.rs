@@ -1,3 +1,5 @@
+//! tar: ustar, pax and GNU members, damage, sizes that lie.
+
 use palisade_model::ProblemCode::{DamagedHeader, DamagedPart, Limit, Truncated};
 
 use crate::{As, Case, WAYS, check, gz, noise, tarball, zipped, zst};

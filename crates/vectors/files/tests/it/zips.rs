@@ -1,3 +1,5 @@
+//! ZIP: directories and their absence, encryption, names, damage.
+
 use std::io::{Cursor, Write};
 
 use palisade_model::ProblemCode::{DamagedHeader, DamagedPart, Encrypted, Truncated, Unrecognised};

@@ -415,8 +415,9 @@ impl Rows {
                 _ => {}
             }
         }
-        let filetime = time.filter(|t| *t != 0).or(Some(place.filetime)).filter(|t| *t != 0);
-        (self.shape(raw, event_id, catalogue), filetime.map(Time::from_filetime))
+        // Zero means "not set"; the record header's own time stands in for what is not set or absurd.
+        let moment = |ft: u64| if ft == 0 { None } else { Time::from_filetime(ft) };
+        (self.shape(raw, event_id, catalogue), time.and_then(moment).or_else(|| moment(place.filetime)))
     }
 
     fn shape(&mut self, raw: &[u8], event_id: u32, catalogue: &Catalogue) -> ShapeId {

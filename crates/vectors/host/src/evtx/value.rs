@@ -275,9 +275,11 @@ fn sid(out: &mut Vec<u8>, b: &[u8]) {
     }
 }
 
-/// `2019-03-18T11:06:29.9115792Z`, all seven digits of a FILETIME.
+/// `2019-03-18T11:06:29.9115792Z`, all seven digits of a FILETIME; after the year 9999, where no
+/// such text exists, the number itself.
 pub(super) fn filetime(out: &mut Vec<u8>, ft: u64) {
-    let (y, mo, d, h, mi, s, us) = Time::from_filetime(ft).civil();
+    let Some(time) = Time::from_filetime(ft) else { return decimal(out, ft) };
+    let (y, mo, d, h, mi, s, us) = time.civil();
     date(out, y, mo, d, h, mi, s);
     out.push(b'.');
     padded(out, us as u64 * 10 + ft % 10, 7);

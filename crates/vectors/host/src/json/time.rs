@@ -82,7 +82,7 @@ fn slashed(text: &str, local: bool) -> Moment {
         }
         let day = jiff::civil::Date::new(year, month, dom).ok()?;
         let clock = Clock::new(hour, minute, second.parse().ok()?, nanos).ok()?;
-        Some(micros_as_utc(day.to_datetime(clock)))
+        micros_as_utc(day.to_datetime(clock))
     };
     match read() {
         Some(t) if local => Moment::Local(t),
@@ -91,9 +91,9 @@ fn slashed(text: &str, local: bool) -> Moment {
     }
 }
 
-fn micros_as_utc(at: DateTime) -> Time {
+fn micros_as_utc(at: DateTime) -> Option<Time> {
     let epoch = date(1970, 1, 1).at(0, 0, 0, 0);
-    Time(i64::try_from(at.duration_since(epoch).as_micros()).unwrap_or(i64::MAX))
+    Time::from_unix_micros(i64::try_from(at.duration_since(epoch).as_micros()).ok()?)
 }
 
 /// A local time in its zone. A time that a clock change skips or repeats is read
@@ -111,5 +111,5 @@ pub(super) fn in_zone(local: Time, zone: &TimeZone) -> Option<Time> {
     )
     .ok()?;
     let stamp = zone.to_ambiguous_timestamp(civil).compatible().ok()?;
-    Some(Time(stamp.as_microsecond()))
+    Time::from_unix_micros(stamp.as_microsecond())
 }

@@ -313,7 +313,7 @@ fn the_envelope_comes_from_the_record_header_and_the_text_holds_every_value() {
     let body = |c: &mut Chunk| c.leaf("EventData", |c| c.data("Unwanted", |c| c.value(0)));
     let row = event(body, &[string("still here")], &["EventID"]);
     assert_eq!((row.header.record, row.header.offset), (9, 512));
-    assert_eq!(row.header.time, Some(Time::from_filetime(132_000_000_000_000_000)));
+    assert_eq!(row.header.time, Time::from_filetime(132_000_000_000_000_000));
     assert_eq!(
         row.text,
         "Unwanted: still here\nProvider_Name: Palisade-Test\nEventID: 1102\nChannel: Security\n"

@@ -1,0 +1,223 @@
+//! The smaller words: matches, verdicts, markings, budgets, coverage, memory given as a value.
+
+use std::collections::BTreeMap;
+
+use palisade_model::*;
+
+#[test]
+fn matches_come_in_order_of_time_source_and_record() {
+    let m = |time: Option<i64>, source: u32, record: u64| Match {
+        rule: 0,
+        time: time.map(Time),
+        group: vec![Some("WS-17".to_owned()), None],
+        citation: Citation { source: SourceId(source), record, offset: 9 - record },
+    };
+    let want = [
+        m(None, 0, 3),
+        m(None, 2, 1),
+        m(Some(-5), 9, 9),
+        m(Some(7), 0, 2),
+        m(Some(7), 1, 1),
+        m(Some(7), 1, 2),
+    ];
+    // However they arrive.
+    for turn in 0..want.len() {
+        let mut got = want.to_vec();
+        got.rotate_left(turn);
+        got.reverse();
+        got.sort_by_key(Match::order);
+        assert_eq!(got, want);
+    }
+}
+
+#[test]
+fn a_verdict_holds_from_its_time_until_it_expires_or_is_undone() {
+    let verdict = |expires: Option<i64>, undone: Option<i64>| Verdict {
+        subject: vec!["374708fff7719dd5979ec875d56cd228".to_owned()],
+        kind: VerdictKind::FalsePositive,
+        analyst: "olena".to_owned(),
+        time: Time(10),
+        reason: "our own backup".to_owned(),
+        expires: expires.map(Time),
+        undone: undone.map(Time),
+    };
+    for (expires, undone, at, want) in [
+        (None, None, 9, false),
+        (None, None, 10, true),
+        (None, None, i64::MAX, true),
+        (Some(20), None, 19, true),
+        (Some(20), None, 20, false),
+        (None, Some(15), 14, true),
+        (None, Some(15), 15, false),
+        (Some(20), Some(30), 25, false),
+    ] {
+        assert_eq!(verdict(expires, undone).holds(Time(at)), want, "{expires:?} {undone:?} {at}");
+    }
+    let kept = verdict(Some(20), None);
+    let json = serde_json::to_string(&kept).unwrap();
+    assert_eq!(serde_json::from_str::<Verdict>(&json).unwrap(), kept);
+}
+
+#[test]
+fn names_in_commands_are_names_in_json() {
+    use VerdictKind::*;
+    for kind in [FalsePositive, Confirmed, Comment, Pin, Cut, Exclude] {
+        assert_eq!(VerdictKind::parse(kind.name()), Some(kind));
+        assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.name()));
+    }
+    assert_eq!(VerdictKind::parse("nonsense"), None);
+    for severity in Severity::ALL {
+        assert_eq!(Severity::parse(&format!(" {} ", severity.name().to_uppercase())), Some(severity));
+        assert_eq!(serde_json::to_string(&severity).unwrap(), format!("\"{severity}\""));
+    }
+    assert!(Severity::ALL.is_sorted());
+    use Tlp::*;
+    for tlp in [Clear, Green, Amber, AmberStrict, Red] {
+        assert_eq!(serde_json::to_string(&tlp).unwrap(), format!("\"{tlp}\""));
+    }
+    assert!([Clear, Green, Amber, AmberStrict, Red].is_sorted());
+    assert_eq!(Tlp::default(), Red, "what is not marked is not public");
+    use Vector::*;
+    for vector in [Host, Network, Mail, Files, Money, Influence] {
+        assert_eq!(serde_json::to_string(&vector).unwrap(), format!("\"{}\"", vector.name()));
+    }
+}
+
+#[test]
+fn every_problem_has_one_name() {
+    use ProblemCode::*;
+    let all = [
+        Io,
+        Unrecognised,
+        DamagedHeader,
+        DamagedPart,
+        DamagedRecord,
+        Truncated,
+        Encoding,
+        Syntax,
+        Limit,
+        Encrypted,
+        Rule,
+        NoZone,
+        Changed,
+        Internal,
+    ];
+    for code in all {
+        assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{}\"", code.name()));
+    }
+    let origin = Origin::file("a.tar").member("b.zip").member("c.evtx");
+    let mut problem = Problem::new(DamagedPart, &origin, 512, "the chunk's checksum is wrong");
+    assert_eq!(problem.to_string(), "a.tar!b.zip!c.evtx at byte 512: the chunk's checksum is wrong");
+    problem.count = 3;
+    problem.offset = None;
+    assert_eq!(problem.to_string(), "a.tar!b.zip!c.evtx: the chunk's checksum is wrong (3 times)");
+}
+
+#[test]
+fn a_name_from_evidence_is_bounded_and_stays_a_name() {
+    let long = Origin::file("a.zip").member(&"Ї".repeat(4_000));
+    assert_eq!(long.name().len(), 4_096);
+    let odd = Origin::file("a.zip").member("../../etc/passwd");
+    assert_eq!((odd.top(), odd.name()), ("a.zip", "../../etc/passwd"));
+}
+
+#[test]
+fn one_budget_for_all_nestings() {
+    let limits = Limits { bytes: 100, objects: 3, depth: 2, ratio: 10, in_memory: 50 };
+    let mut budget = Budget::new(limits, 10);
+    assert_eq!(budget.enter(), Ok(()));
+    assert_eq!(budget.enter(), Ok(()));
+    assert_eq!(budget.enter(), Err(Limit::Depth(2)));
+    budget.leave();
+    assert_eq!(budget.enter(), Ok(()));
+
+    // Whoever holds a handle charges the same account.
+    let meter = budget.meter();
+    assert_eq!(meter.bytes(60), Ok(()));
+    assert_eq!(budget.bytes(40), Ok(()));
+    assert_eq!(meter.clone().bytes(1), Err(Limit::Bytes(100)));
+    assert_eq!(budget.bytes(u64::MAX), Err(Limit::Bytes(100)), "no overflow");
+
+    for _ in 0..3 {
+        assert_eq!(budget.object(), Ok(()));
+    }
+    assert_eq!(budget.object(), Err(Limit::Objects(3)));
+    assert_eq!(budget.in_memory(50), Ok(()));
+    assert_eq!(budget.in_memory(51), Err(Limit::Memory(50)));
+}
+
+#[test]
+fn a_ratio_says_nothing_of_small_things() {
+    let limits = Limits { ratio: 10, ..Limits::default() };
+    let small = Budget::new(limits, 1).meter();
+    assert_eq!(small.bytes(Limits::RATIO_FROM), Ok(()));
+    assert_eq!(small.bytes(1), Err(Limit::Ratio(10)));
+    let honest = Budget::new(limits, Limits::RATIO_FROM).meter();
+    assert_eq!(honest.bytes(10 * Limits::RATIO_FROM), Ok(()));
+    assert_eq!(honest.bytes(1), Err(Limit::Ratio(10)));
+}
+
+#[test]
+fn coverage_adds_up_in_any_order() {
+    let piece = |shape: u16, times: &[Option<i64>]| {
+        let mut coverage = Coverage::default();
+        for time in times {
+            coverage.shapes.entry(ShapeId(shape)).or_default().add(time.map(Time));
+        }
+        coverage
+    };
+    let pieces = [piece(1, &[Some(5), None]), piece(1, &[Some(-2)]), piece(2, &[None]), piece(1, &[])];
+    let mut sums = Vec::new();
+    for turn in 0..pieces.len() {
+        let mut sum = Coverage::default();
+        let order = pieces[turn..].iter().chain(&pieces[..turn]);
+        order.for_each(|p| sum.merge(p));
+        sums.push(sum);
+    }
+    assert!(sums.iter().all(|s| *s == sums[0]));
+    assert_eq!(sums[0].events(), 4);
+    let span = sums[0].shapes[&ShapeId(1)];
+    assert_eq!((span.events, span.first, span.last), (3, Some(Time(-2)), Some(Time(5))));
+}
+
+/// A detector that remembers: first sight of an address on a host. It knows the traits alone.
+fn first_seen(state: &mut dyn State, prevalence: &dyn Prevalence, host: &str, o: &Observable) -> bool {
+    let key = format!("{host}\0{o}").into_bytes();
+    let known = state.get(&key).is_some();
+    state.put(&key, b"1");
+    !known && prevalence.hosts(o) < 2
+}
+
+struct Counted(BTreeMap<Observable, (u64, u64)>);
+
+impl Prevalence for Counted {
+    fn events(&self, observable: &Observable) -> u64 {
+        self.0.get(observable).map_or(0, |c| c.0)
+    }
+    fn hosts(&self, observable: &Observable) -> u64 {
+        self.0.get(observable).map_or(0, |c| c.1)
+    }
+}
+
+#[test]
+fn a_pure_room_remembers_through_what_it_is_given() {
+    let rare = Observable::parse(ObservableKind::Ip, "203.0.113.9").unwrap();
+    let common = Observable::parse(ObservableKind::Ip, "::ffff:198.51.100.1").unwrap();
+    let prevalence = Counted(BTreeMap::from([(common.clone(), (10_000, 300)), (rare.clone(), (1, 1))]));
+    assert_eq!(Prevalence::events(&prevalence, &common), 10_000);
+    let mut state: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let state: &mut dyn State = &mut state;
+    assert!(first_seen(state, &prevalence, "a", &rare));
+    assert!(!first_seen(state, &prevalence, "a", &rare));
+    assert!(!first_seen(state, &prevalence, "a", &common));
+    assert!(first_seen(state, &prevalence, "b", &rare));
+
+    let mut keys = Vec::new();
+    state.scan(b"a", &mut |key, _| {
+        keys.push(String::from_utf8_lossy(key).into_owned());
+        keys.len() < 2
+    });
+    assert_eq!(keys, ["a\0ip:198.51.100.1", "a\0ip:203.0.113.9"], "in order, and no further than asked");
+    state.remove(b"a\0ip:203.0.113.9");
+    assert!(first_seen(state, &prevalence, "a", &rare));
+}
