@@ -223,7 +223,8 @@ fn damaged_evidence_harms_nothing_beside_it() {
         write(&whole.path().join(format!("{i}-{name}")), bytes);
     }
     let (alone, _) = run(&settings(whole.path()));
-    assert!(alone.problems.is_empty(), "{:#?}", alone.problems);
+    // Real logs hold traces of what they have overwritten.
+    assert!(alone.codes().iter().all(|c| *c == ProblemCode::DamagedRecord), "{:#?}", alone.problems);
     assert!(alone.findings.len() > 100, "{}", alone.findings.len());
 
     let mixed = tempfile::tempdir().unwrap();
