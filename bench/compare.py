@@ -9,7 +9,7 @@ OURS and THEIRS are each one of
   * CSV `rule,file,record[,...]` of a peer, plain or .zst (`expected.csv.zst`).
 The kind is told by content. Paths are normalised to the names used by the
 published oracle: `regression/<id>/x.evtx`, `evtx-attack-samples/<member>`,
-`evtx-odd/<member>`, `mordor/.../x.json.zst`, whether a file was read from its
+`evtx-odd/<member>`, `mordor/.../x.json.zst` (and `synthetic/events.json`), whether a file was read from its
 archive or unpacked. A record is the record-header number (EVTX) or the 1-based
 line (NDJSON).
 
@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tomllib
 
-ANCHORS = ("regression", "evtx-attack-samples", "evtx-odd", "mordor")
+ANCHORS = ("regression", "evtx-attack-samples", "evtx-odd", "mordor", "synthetic")
 
 
 def normalise(source):
@@ -40,6 +40,8 @@ def normalise(source):
         if not found:
             continue
         rest = source[found.end():]
+        if anchor == "synthetic":
+            return "synthetic/events.json"
         if anchor == "mordor":
             # A member of a .zst is the file itself.
             path = rest.split("!")[0].lstrip("/")

@@ -3,7 +3,8 @@
 
     pysigma_sqlite.py --rules DIR... --out matches.csv [--cache FILE] -- EVIDENCE...
 
-EVIDENCE: folders, `.evtx`, and `.tar.zst` of `.evtx` (the `zstd` command unpacks).
+EVIDENCE: folders, `.evtx`, `.tar.zst` of `.evtx` (the `zstd` command unpacks), and
+`.json` with one flat event a line (`synthesise.py`).
 Rules of `product: windows` are converted by pySigma with the sysmon and the
 windows-logsource pipelines (and once more with windows-audit for 4688 and 4657),
 then run one by one. Output: CSV `rule,file,record`, sorted, as `compare.py` reads.
@@ -113,7 +114,7 @@ def files(roots):
         if os.path.isdir(root):
             paths = sorted(os.path.join(base, n) for base, _, names in os.walk(root) for n in names)
         for path in paths:
-            if path.endswith(".evtx"):
+            if path.endswith((".evtx", ".json")):
                 with open(path, "rb") as file:
                     yield path, file.read()
             elif path.endswith(".tar.zst"):
@@ -124,8 +125,23 @@ def files(roots):
                             yield f"{path}!{member.name}", archive.extractfile(member).read()
 
 
+def flat_line(line):
+    flat = {re.sub(r"\s+", "", key): text(value) for key, value in json.loads(line).items()}
+    flat.setdefault("Provider_Name", flat.get("SourceName"))
+    flat.setdefault("Computer", flat.get("Hostname"))
+    flat[OUTER_CHANNEL], flat[OUTER_EVENT] = flat.get("Channel"), flat.get("EventID")
+    return flat
+
+
 def records(roots):
     for name, data in files(roots):
+        if name.endswith(".json"):
+            # SigmaHQ's renderings beside the .evtx are pretty-printed: not for this reader.
+            if data.split(b"\n", 1)[0].rstrip().endswith(b"}"):
+                for number, line in enumerate(data.split(b"\n"), 1):
+                    if line.strip():
+                        yield name, number, flat_line(line)
+            continue
         try:
             parser = PyEvtxParser(io.BytesIO(data)).records_json()
             while True:

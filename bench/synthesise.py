@@ -10,13 +10,13 @@ then fulfil what a NOT forbids; wildcards are filled with random text, letters c
 case. No event is known to match or not: two engines run over the same file and
 `compare.py` shows where they disagree:
 
-    synthesise.py --rules $R --out mordor/synthetic.json
-    palisade investigate ... --output ours.ndjson mordor/synthetic.json
-    palisade-bench rsigma --rules $R --out theirs.csv -- mordor/synthetic.json
+    synthesise.py --rules $R --out synthetic.json
+    palisade investigate ... --output ours.ndjson synthetic.json
+    palisade-bench rsigma --rules $R --out theirs.csv -- synthetic.json
     compare.py ours.ndjson theirs.csv --rules $R
 
-(`compare.py` knows files by their folder, hence the name `mordor/`.) The same seed
-gives the same events. Packages: requirements.txt.
+(`compare.py` knows the file by its name.) The same seed gives the same events.
+Packages: requirements.txt.
 """
 
 import argparse
@@ -57,6 +57,8 @@ FILLERS = ["", "", "x", " a b ", "C:\\Dir\\", "\\", "/", "-", "É", "ß", "0", "
 class Maker:
     def __init__(self, seed):
         self.random = random.Random(seed)
+        # (event, field) -> whether its text's start and end are fixed already
+        self.closed = {}
 
     def fill(self, single=False):
         return self.random.choice("aZ9\\é") if single else self.random.choice(FILLERS)
@@ -72,6 +74,21 @@ class Maker:
                 parts.append(self.fill(single=True))
         return "".join(parts)
 
+    def join(self, event, field, value):
+        """Several demands on one field (`contains|all`, startswith and endswith) make one text."""
+        text, before = self.string(value), event.get(field)
+        open_start = bool(value.s) and value.s[0] is SpecialChars.WILDCARD_MULTI
+        open_end = bool(value.s) and value.s[-1] is SpecialChars.WILDCARD_MULTI
+        ends = self.closed.setdefault((id(event), field), [False, False])
+        if not isinstance(before, str):
+            event[field], ends[:] = text, [not open_start, not open_end]
+        elif open_start and not ends[1]:
+            event[field], ends[1] = before + text, not open_end
+        elif open_end and not ends[0]:
+            event[field], ends[0] = text + before, not open_start
+        elif not (open_start or open_end):
+            event[field], ends[:] = text, [True, True]
+
     def recase(self, text):
         return self.random.choice([text, text, text.upper(), text.lower(), text.swapcase()])
 
@@ -86,7 +103,7 @@ class Maker:
 
     def value(self, event, field, value):
         if isinstance(value, SigmaString):
-            event[field] = self.string(value)
+            self.join(event, field, value)
         elif isinstance(value, SigmaBool):
             event[field] = self.random.choice([value.boolean, str(value.boolean).lower()])
         elif isinstance(value, SigmaNumber):
@@ -165,6 +182,7 @@ def main():
                     rules += 1
                     for _ in range(args.per_rule):
                         event = {}
+                        maker.closed.clear()
                         maker.fulfil(event, maker.random.choice(trees))
                         event.setdefault("Channel", "Application")
                         event.setdefault("EventID", 1)

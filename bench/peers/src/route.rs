@@ -79,9 +79,9 @@ fn services(channel: &str) -> Vec<&'static str> {
         "microsoft-windows-certificateservicesclient-lifecycle-system/operational" => {
             "certificateservicesclient-lifecycle-system"
         }
-        "microsoft-servicebus-client/operational" | "microsoft-servicebus-client/admin" => {
-            "microsoft-servicebus-client"
-        }
+        "microsoft-servicebus-client"
+        | "microsoft-servicebus-client/operational"
+        | "microsoft-servicebus-client/admin" => "microsoft-servicebus-client",
         _ => return Vec::new(),
     };
     match one {

@@ -165,7 +165,8 @@ fn pattern(text: &str, kind: Option<&str>) -> Option<Pattern> {
             _ => None,
         };
         if let Some(wanted) = wanted {
-            let host = || if wanted == ObservableKind::Domain { exact(ObservableKind::Host) } else { None };
+            let named = wanted == ObservableKind::Domain && text.contains('.');
+            let host = || if named { exact(ObservableKind::Host) } else { None };
             return exact(wanted).or_else(host);
         }
     }
