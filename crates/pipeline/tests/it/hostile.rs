@@ -403,7 +403,7 @@ fn odd_things_in_a_folder() {
     write(&root.join("good/e.json"), &ndjson(&events()));
     write(&root.join("empty"), b"");
     write(&root.join("blank.json"), b" \n\n\t\n");
-    write(&root.join("noise"), &(0..9_000u32).map(|n| (n * 7_919 >> 3) as u8).collect::<Vec<_>>());
+    write(&root.join("noise"), &(0..9_000u32).map(|n| (n * 7_919 / 8) as u8).collect::<Vec<_>>());
     std::fs::create_dir_all(root.join("nothing/in/here")).unwrap();
     let mut wanted = vec![
         ("empty", ProblemCode::Unrecognised),
@@ -424,7 +424,7 @@ fn odd_things_in_a_folder() {
         );
         let locked = root.join("locked.evtx");
         write(&locked, b"ElfFile\0");
-        std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).unwrap();
         // The superuser reads it all the same.
         if std::fs::File::open(&locked).is_err() {
             wanted.push(("locked.evtx", ProblemCode::Io));
