@@ -246,8 +246,8 @@ fn url(t: &str) -> Option<String> {
     let host = match bare.parse::<IpAddr>() {
         Ok(IpAddr::V6(a)) => format!("[{a}]"),
         Ok(IpAddr::V4(a)) => a.to_string(),
-        // What is neither an address nor a port after it has no colons and no brackets.
-        Err(_) if host.contains([':', '[', ']']) => return None,
+        // What is neither an address nor a port after it has no colons, brackets or backslashes.
+        Err(_) if host.contains([':', '[', ']', '\\']) => return None,
         Err(_) => domain(host).or_else(|| canonical(ObservableKind::Host, host))?,
     };
     let default = matches!((scheme.as_str(), port), ("http", "80") | ("https", "443") | ("ftp", "21"));

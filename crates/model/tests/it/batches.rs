@@ -73,7 +73,7 @@ fn push(b: &mut RowBuilder<'_>, field: FieldId, cell: &Cell) {
 fn random_cell(random: &mut Random) -> Cell {
     let text = random.text(&PARTS, 12);
     match random.below(8) {
-        0 => Cell::Number(random.next().to_string()),
+        0 => Cell::Number(random.number().to_string()),
         1 => Cell::Bool(random.below(2) == 0),
         2 => Cell::Null,
         3 => Cell::Blank,
@@ -84,7 +84,13 @@ fn random_cell(random: &mut Random) -> Cell {
 }
 
 fn header(house: &House, record: u64) -> RowHeader {
-    RowHeader { shape: house.shape, time: None, record, offset: record * 3, recovered: record % 7 == 0 }
+    RowHeader {
+        shape: house.shape,
+        time: None,
+        record,
+        offset: record * 3,
+        recovered: record.is_multiple_of(7),
+    }
 }
 
 /// Rows built and given up in any order, in buffers used before: every finished row is whole.

@@ -90,7 +90,7 @@ fn what_is_shown_can_be_read_back_and_sorts_as_text() {
     let mut random = Random(1);
     let span = Time::MAX.0.abs_diff(Time::MIN.0);
     let mut times: Vec<Time> =
-        (0..20_000).map(|_| Time(Time::MIN.0 + (random.next() % (span + 1)) as i64)).collect();
+        (0..20_000).map(|_| Time(Time::MIN.0 + (random.number() % (span + 1)) as i64)).collect();
     times.sort();
     let texts: Vec<String> = times.iter().map(Time::to_string).collect();
     for (time, text) in times.iter().zip(&texts) {
@@ -107,7 +107,7 @@ fn another_calendar_agrees() {
     // Somewhat less than a day at each end: the other calendar stops there.
     let (from, to) = (Time::MIN.0, Time::MAX.0 - 86_400_000_000 * 2);
     for _ in 0..20_000 {
-        let time = Time(from + (random.next() % to.abs_diff(from)) as i64);
+        let time = Time(from + (random.number() % to.abs_diff(from)) as i64);
         let other = jiff::Timestamp::from_microsecond(time.0).unwrap();
         assert_eq!(time.to_string(), format!("{other:.6}"), "{}", time.0);
     }

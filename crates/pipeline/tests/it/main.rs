@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod architecture;
+mod cases;
 mod conformance;
+mod hostile;
 mod knowledge;
 
 use std::path::{Path, PathBuf};
