@@ -21,6 +21,7 @@ mod rules;
 mod run;
 mod summary;
 mod test_pairs;
+mod tokens;
 mod walk;
 
 pub use evidence::{EvidenceFile, Source, Sources};

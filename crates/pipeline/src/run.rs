@@ -11,8 +11,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
 use jiff::tz::TimeZone;
@@ -29,6 +29,7 @@ use crate::keep::{FileNotes, Keep, Keeper};
 use crate::knowledge::Knowledge;
 use crate::organisation::Organisation;
 use crate::summary::Summary;
+use crate::tokens::{CloseOnPanic, Tokens};
 use crate::walk::{self, Admit, Item, Walker};
 
 /// Pieces in flight per worker: one being read, one waiting, two being put in order.
@@ -295,7 +296,7 @@ impl Run<'_> {
                 };
                 order.bytes = self.bytes_read.load(Ordering::Relaxed);
                 order.take(outcome);
-                if order.failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                flow(order.failed.is_none())
             },
         };
         for (path, size) in files {
@@ -307,20 +308,23 @@ impl Run<'_> {
 
     fn threaded(&self, files: &[(PathBuf, u64)], order: &mut Order<'_>) -> Result<(), Error> {
         let jobs = self.settings.jobs;
-        let stop = AtomicBool::new(false);
         let tokens = Tokens::new(jobs * PIECES_PER_JOB);
         let (work_in, work_out) = mpsc::sync_channel::<(u64, Reading, host::Piece)>(jobs);
-        let work_out = Mutex::new(work_out);
+        // Owned by the workers alone: when they are gone, sending to them fails instead of waiting.
+        let work_out = Arc::new(Mutex::new(work_out));
         let (done_in, done_out) = mpsc::channel::<(u64, Outcome)>();
         let (hash_in, hash_out) = mpsc::channel::<Arc<EvidenceFile>>();
         std::thread::scope(|scope| {
+            let tokens = &tokens;
+            let _guard = CloseOnPanic(tokens);
             let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
             spawn("hash")
                 .spawn_scoped(scope, move || hash_out.iter().for_each(|file| file.set_hash(hash_file(&file))))
                 .map_err(Error::Threads)?;
             for _ in 0..jobs {
-                let (work_out, done_in) = (&work_out, done_in.clone());
+                let (work_out, done_in) = (work_out.clone(), done_in.clone());
                 let worker = move || {
+                    let _guard = CloseOnPanic(tokens);
                     let mut scratch = Scratch::default();
                     loop {
                         let next = work_out.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -333,8 +337,9 @@ impl Run<'_> {
                 };
                 spawn("read").spawn_scoped(scope, worker).map_err(Error::Threads)?;
             }
-            let (tokens, stop) = (&tokens, &stop);
+            drop(work_out);
             let walker = move || {
+                let _guard = CloseOnPanic(tokens);
                 let mut seq = 0u64;
                 let mut sources = 0u32;
                 let mut reading: Option<Reading> = None;
@@ -346,29 +351,25 @@ impl Run<'_> {
                         let outcome = match item {
                             Item::Piece(piece) => {
                                 let Some(reading) = &reading else { return ControlFlow::Continue(()) };
-                                tokens.take();
-                                let sent = work_in.send((seq, reading.clone(), piece)).is_ok();
+                                let sent =
+                                    tokens.take() && work_in.send((seq, reading.clone(), piece)).is_ok();
                                 seq += 1;
-                                let go_on = sent && !stop.load(Ordering::Relaxed);
-                                return if go_on {
-                                    ControlFlow::Continue(())
-                                } else {
-                                    ControlFlow::Break(())
-                                };
+                                return flow(sent);
                             }
                             Item::Source(source) => {
                                 reading = Some(self.reading(sources, &source));
                                 sources += 1;
                                 Outcome::Source(source)
                             }
-                            Item::File(file) => Outcome::File(file),
+                            // A hundred thousand tiny files must not pile up either.
+                            Item::File(file) if tokens.take() => Outcome::File(file),
+                            Item::File(_) => return ControlFlow::Break(()),
                             Item::Problem(problem) => Outcome::Problem(problem),
                             Item::FileEnd(file) => Outcome::FileEnd(file),
                         };
-                        let sent = done_in.send((seq, outcome)).is_ok();
+                        let sent = done_in.send((seq, outcome)).is_ok() && !tokens.is_closed();
                         seq += 1;
-                        let go_on = sent && !stop.load(Ordering::Relaxed);
-                        if go_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                        flow(sent)
                     },
                 };
                 for (path, size) in files {
@@ -384,15 +385,15 @@ impl Run<'_> {
                 pending.insert(seq, outcome);
                 while let Some(outcome) = pending.remove(&next) {
                     next += 1;
-                    let piece = matches!(outcome, Outcome::Read(_));
+                    let counted = matches!(outcome, Outcome::Read(_) | Outcome::File(_));
                     order.bytes = self.bytes_read.load(Ordering::Relaxed);
                     order.take(outcome);
-                    if piece {
+                    if counted {
                         tokens.give();
                     }
                 }
                 if order.failed.is_some() {
-                    stop.store(true, Ordering::Relaxed);
+                    tokens.close();
                 }
             }
             Ok(())
@@ -479,6 +480,11 @@ impl Run<'_> {
             out.extend(tail.into_iter().map(|(_, f)| f));
         }
     }
+}
+
+/// Whether the walker goes on.
+fn flow(go_on: bool) -> ControlFlow<()> {
+    if go_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
 
 /// What one thread keeps between pieces.
@@ -650,31 +656,6 @@ impl<'o> Order<'o> {
             self.notes.problem(problem);
         }
         self.observer.problem(problem).map_err(Error::Output)
-    }
-}
-
-/// How many pieces may be between the walker and the ordered end.
-struct Tokens {
-    free: Mutex<usize>,
-    freed: Condvar,
-}
-
-impl Tokens {
-    fn new(n: usize) -> Tokens {
-        Tokens { free: Mutex::new(n), freed: Condvar::new() }
-    }
-
-    fn take(&self) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        while *free == 0 {
-            free = self.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
-        }
-        *free -= 1;
-    }
-
-    fn give(&self) {
-        *self.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.freed.notify_one();
     }
 }
 

@@ -54,9 +54,10 @@ struct AtomRun {
 #[derive(Default, Debug)]
 pub(super) struct State {
     epoch: u32,
-    value_epoch: u32,
+    /// Counts values; wide enough never to wrap.
+    value_epoch: u64,
     holds: Vec<u32>,
-    tried: Vec<u32>,
+    tried: Vec<u64>,
     known: Vec<(u32, bool)>,
     seen: Vec<u32>,
     woken: Vec<u32>,
@@ -73,7 +74,7 @@ const KEEP_FOLDED_BYTES: usize = 1 << 20;
 impl State {
     fn start(&mut self, group: &Group) {
         let (atoms, slots, rules) = (group.atoms.len(), group.slots.len(), group.rules.len());
-        if self.epoch == u32::MAX || self.value_epoch > u32::MAX - (1 << 20) {
+        if self.epoch == u32::MAX {
             *self = State::default();
         }
         self.epoch += 1;

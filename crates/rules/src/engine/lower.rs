@@ -44,7 +44,8 @@ pub(super) enum Node {
 #[derive(Default)]
 pub(super) struct Atoms {
     pub(super) kinds: Vec<AtomKind>,
-    base: HashMap<(Place, Test), AtomId, foldhash::fast::FixedState>,
+    /// The other field of a comparison is part of the question: views may resolve one name differently.
+    base: HashMap<(Place, Test, Option<FieldId>), AtomId, foldhash::fast::FixedState>,
     any_of: HashMap<Vec<AtomId>, AtomId, foldhash::fast::FixedState>,
 }
 
@@ -100,7 +101,7 @@ impl Atoms {
             _ => None,
         };
         let kinds = &mut self.kinds;
-        let id = *self.base.entry((place, atom.test.clone())).or_insert_with(|| {
+        let id = *self.base.entry((place, atom.test.clone(), other)).or_insert_with(|| {
             kinds.push(AtomKind::Base { place, test: atom.test.clone(), other });
             (kinds.len() - 1) as AtomId
         });
