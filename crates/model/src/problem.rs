@@ -20,6 +20,8 @@ pub enum ProblemCode {
     DamagedPart,
     /// A record is damaged and was left out.
     DamagedRecord,
+    /// A record left in space that its log had given up cannot be read any more: no loss of the log.
+    Slack,
     /// The file ends early.
     Truncated,
     /// Text is not in its encoding; bad bytes were replaced.
@@ -49,6 +51,7 @@ impl ProblemCode {
             ProblemCode::DamagedHeader => "damaged_header",
             ProblemCode::DamagedPart => "damaged_part",
             ProblemCode::DamagedRecord => "damaged_record",
+            ProblemCode::Slack => "slack",
             ProblemCode::Truncated => "truncated",
             ProblemCode::Encoding => "encoding",
             ProblemCode::Syntax => "syntax",

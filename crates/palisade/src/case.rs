@@ -61,10 +61,14 @@ pub fn inputs(
 
 /// Who runs this, where, with what.
 /// Enters the custody chain with the run.
-pub fn run_info(inputs: &[Input]) -> RunInfo {
-    let digest = |kind: &str| {
+///
+/// `settings` are the options that decide what is found: evidence read with others is read again.
+pub fn run_info(inputs: &[Input], settings: &str) -> RunInfo {
+    let digest = |rules: bool, more: &str| {
         let mut hash = sha2::Sha256::new();
-        inputs.iter().filter(|i| i.kind == kind).for_each(|i| hash.update(i.sha256.as_bytes()));
+        let chosen = inputs.iter().filter(|i| (i.kind == "rules") == rules);
+        chosen.for_each(|i| hash.update(i.sha256.as_bytes()));
+        hash.update(more);
         hex(&hash.finalize())
     };
     let arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
@@ -74,8 +78,8 @@ pub fn run_info(inputs: &[Input]) -> RunInfo {
         command_line: arguments.join(" "),
         operator: analyst(None),
         machine: machine(),
-        rules_digest: digest("rules"),
-        config_digest: digest("config"),
+        rules_digest: digest(true, env!("CARGO_PKG_VERSION")),
+        config_digest: digest(false, settings),
     }
 }
 
@@ -91,7 +95,19 @@ fn machine() -> String {
 /// The analyst's name: as given, or the account's.
 fn analyst(given: Option<&str>) -> String {
     let account = || ["USER", "USERNAME", "LOGNAME"].iter().find_map(|n| std::env::var(n).ok());
-    given.map(str::to_owned).or_else(account).filter(|n| !n.is_empty()).unwrap_or_else(|| "unknown".into())
+    given.map(str::to_owned).or_else(account).filter(|n| !n.is_empty()).unwrap_or_else(account_number)
+}
+
+/// Where the environment names nobody, the number of the account that runs this process.
+#[cfg(unix)]
+fn account_number() -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").map_or_else(|_| "unknown".into(), |m| format!("uid {}", m.uid()))
+}
+
+#[cfg(not(unix))]
+fn account_number() -> String {
+    "unknown".into()
 }
 
 /// `palisade case verify DIR`.
@@ -191,7 +207,13 @@ pub fn verdict_add(args: &VerdictAdd) -> Result<Exit> {
         expires: args.expires.as_deref().map(|t| moment("--expires", t, None)).transpose()?,
         undone: None,
     };
-    let id = Case::open(&args.dir)?.verdict_add(&verdict)?;
+    let mut case = Case::open(&args.dir)?;
+    let known = case.findings(&Filter::default())?;
+    if let Some(typo) = args.subjects.iter().find(|s| !known.iter().any(|f| f.id == **s || f.rule_id == **s))
+    {
+        bail!("the case has no finding and no rule \"{typo}\"; `palisade case findings DIR` lists them");
+    }
+    let id = case.verdict_add(&verdict)?;
     writeln!(io::stdout(), "verdict {id}: {} by {}", kind.name(), terminal(&verdict.analyst))?;
     Ok(Exit::Clean)
 }

@@ -174,12 +174,13 @@ pub fn indicators(paths: &[PathBuf]) -> Result<(Vec<Indicator>, Vec<Problem>)> {
 pub fn rule_problems(loaded: &LoadedRules) -> Vec<Problem> {
     let of_error = |e: &RuleError| {
         let origin = Origin::file(e.file.to_string());
-        let title = e.rule_title.as_deref().map(|t| format!("rule \"{t}\" not loaded: ")).unwrap_or_default();
+        let what = if e.severity == sigma::Severity::Error { "not loaded" } else { "noted" };
+        let title = e.rule_title.as_deref().map(|t| format!("rule \"{t}\" {what}: ")).unwrap_or_default();
         let help = e.help.as_deref().map(|h| format!(" ({h})")).unwrap_or_default();
         let message = format!("{title}line {}: {}{help}", e.span.line, e.message);
         Problem::new(ProblemCode::Rule, &origin, e.span.start as u64, message)
     };
-    let errors = loaded.errors.iter().filter(|e| e.severity == sigma::Severity::Error).map(of_error);
+    let errors = loaded.errors.iter().map(of_error);
     let unreadable = loaded.unreadable.iter().map(|(path, why)| {
         let origin = Origin::file(path.display().to_string());
         Problem::new(ProblemCode::Rule, &origin, None, format!("cannot read the rule file: {why}"))

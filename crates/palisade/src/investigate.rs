@@ -49,12 +49,16 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let (indicators, mut problems) = inputs::indicators(&args.indicators)?;
     problems.extend(inputs::rule_problems(&loaded));
     let failed = loaded.failed() as u64;
-    let custody = case::inputs(&args.rules.rules, &loaded, &args.indicators, config);
+    let r = &args.rules;
+    let lists = [&args.indicators, &r.mapping, &r.placeholders, &r.fields].into_iter().flatten();
+    let lists: Vec<PathBuf> = lists.cloned().collect();
+    let custody = case::inputs(&r.rules, &loaded, &lists, config);
     let knowledge = inputs::knowledge(&mut loaded, indicators, &args.rules)?;
     drop(loaded);
     let mut opened = args.case.as_deref().map(Case::open_or_create).transpose()?;
     let keep = opened.as_mut().map(|case| {
-        let info = case::run_info(&custody);
+        let (since, until, zone) = (&settings.since, &settings.until, &args.assume_timezone);
+        let info = case::run_info(&custody, &format!("{since:?} {until:?} {zone:?} {:?}", r.min_level));
         Keep { case, info, inputs: custody }
     });
     let style = Style {
@@ -81,8 +85,14 @@ pub fn run(args: &Investigate) -> Result<Exit> {
             output::plural(failed, "rule")
         ));
     }
-    let reached = |level| summary.by_severity.iter().any(|(s, n)| *s >= level && *n > 0);
-    Ok(if args.fail_on.is_some_and(reached) { Exit::Bad } else { Exit::Clean })
+    let Some(level) = args.fail_on else { return Ok(Exit::Clean) };
+    let mut reached = summary.by_severity.iter().any(|(s, n)| *s >= level && *n > 0);
+    // What was known and not read again still counts.
+    if let Some(case) = opened.as_mut().filter(|_| summary.files_known > 0) {
+        let filter = palisade_store::Filter { min_severity: level, limit: Some(1), ..Default::default() };
+        reached |= !case.findings(&filter)?.is_empty();
+    }
+    Ok(if reached { Exit::Bad } else { Exit::Clean })
 }
 
 /// Runs the pipeline into a form, problems of rules and lists first.

@@ -11,6 +11,9 @@ use crate::packed;
 /// Largest rule file read, in bytes. Longer files are no rules.
 const MAX_RULE_FILE: u64 = 8 << 20;
 
+/// In front of the names of shipped rule files.
+const SHIPPED: &str = "palisade:";
+
 /// Where rules come from.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSources {
@@ -70,7 +73,7 @@ pub fn load_rules(sources: &RuleSources, jobs: usize) -> LoadedRules {
         }
     }
     if sources.shipped {
-        let shipped = packed::below("rules/", ".yml").map(|(n, t)| (format!("palisade:{n}"), t.to_owned()));
+        let shipped = packed::below("rules/", ".yml").map(|(n, t)| (format!("{SHIPPED}{n}"), t.to_owned()));
         texts.extend(shipped);
     }
     let mut documents: Vec<Document> = Vec::new();
@@ -84,7 +87,7 @@ pub fn load_rules(sources: &RuleSources, jobs: usize) -> LoadedRules {
         out.files.push((name.clone(), sha2::Sha256::digest(text.as_bytes()).into(), text.len() as u64));
     }
     let (set, errors) = RuleSet::assemble(documents);
-    out.errors.extend(errors);
+    out.errors.extend(errors.into_iter().map(replaced));
     out.rules = set.rules;
     for path in &sources.mappings {
         let name = path.display().to_string();
@@ -114,6 +117,15 @@ pub fn load_rules(sources: &RuleSources, jobs: usize) -> LoadedRules {
     let faulty: BTreeSet<&str> = out.errors.iter().map(|e| e.file.as_ref()).collect();
     out.texts = texts.into_iter().filter(|(name, _)| faulty.contains(name.as_str())).collect();
     out
+}
+
+/// An own rule with the id of a shipped one takes its place, on purpose: worth saying, no error.
+fn replaced(mut error: RuleError) -> RuleError {
+    if error.file.starts_with(SHIPPED) && error.message.contains("is already taken by") {
+        error.severity = sigma::Severity::Notice;
+        error.help = Some("the rule given takes the place of the shipped one".into());
+    }
+    error
 }
 
 type Parsed = (Vec<Document>, Vec<RuleError>);

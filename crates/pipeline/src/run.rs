@@ -8,7 +8,7 @@
 //! Every item the walker emits has a sequence number and leaves in that order. A token
 //! per piece keeps a slow piece from letting the others run ahead without bound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,8 +18,8 @@ use std::time::Instant;
 use jiff::tz::TimeZone;
 use palisade_host as host;
 use palisade_model::{
-    Batch, Confidence, Coverage, Finding, Limits, Origin, Problem, ProblemCode, RowBatch, RuleInfo, Severity,
-    ShapeId, SourceId, Time,
+    Batch, Confidence, Coverage, Finding, FindingId, Limits, Origin, Problem, ProblemCode, RowBatch,
+    RuleInfo, Severity, ShapeId, SourceId, Time,
 };
 use palisade_rules::engine;
 
@@ -36,6 +36,9 @@ const PIECES_PER_JOB: usize = 4;
 
 /// Problems of one code told one by one per evidence file; further ones are told as one with a count.
 const PROBLEMS_ALIKE: u64 = 100;
+
+/// Findings of one log remembered, to leave out carved copies of them.
+const TOLD_IDS: usize = 1 << 20;
 
 /// Files below this size are hashed by the walker; larger ones by a thread of their own.
 const HASH_INLINE_BYTES: u64 = 4 << 20;
@@ -513,6 +516,8 @@ struct Order<'o> {
     /// The file being read.
     file: Option<Arc<EvidenceFile>>,
     notes: FileNotes,
+    /// Findings of the log being read.
+    told: HashSet<FindingId>,
     /// Problems of the file by code, to keep one bad file from drowning the rest.
     alike: BTreeMap<ProblemCode, (u64, Option<Problem>)>,
     sources: Sources,
@@ -536,6 +541,7 @@ impl<'o> Order<'o> {
             knowledge,
             file: None,
             notes: FileNotes::default(),
+            told: HashSet::new(),
             alike: BTreeMap::new(),
             sources: Sources::default(),
             summary: Summary::default(),
@@ -564,6 +570,7 @@ impl<'o> Order<'o> {
             }
             Outcome::Source(source) => {
                 self.summary.sources += 1;
+                self.told.clear();
                 self.sources.push(source);
             }
             Outcome::Problem(problem) => self.problem(problem)?,
@@ -573,6 +580,13 @@ impl<'o> Order<'o> {
                 self.summary.log_bytes += piece.bytes;
                 self.summary.events += piece.coverage.events();
                 for finding in &piece.findings {
+                    // Space given up often holds copies of records that the log still has.
+                    if finding.recovered && self.told.contains(&finding.id) {
+                        continue;
+                    }
+                    if self.told.len() < TOLD_IDS {
+                        self.told.insert(finding.id);
+                    }
                     self.summary.findings += 1;
                     *self.summary.by_severity.entry(finding.rule.level).or_default() += 1;
                     self.observer.finding(finding, &self.sources).map_err(Error::Output)?;

@@ -136,11 +136,15 @@ fn add(
         Some(pattern) => out.push(Indicator { pattern, note: note.into(), list: list.into(), line }),
         None => errors.push(IndicatorError {
             line,
-            message: format!(
-                "\"{}\" is no hash, address, network, domain, URL, mail address or path{}",
-                value.chars().take(80).collect::<String>(),
-                kind.map_or(String::new(), |k| format!(" of type {k}")),
-            ),
+            message: {
+                let value: String = value.chars().take(80).collect();
+                match kind {
+                    Some(kind) => format!("\"{value}\" is not a valid {kind}"),
+                    None => {
+                        format!("\"{value}\" is no hash, address, network, domain, URL, mail address or path")
+                    }
+                }
+            },
         }),
     }
 }

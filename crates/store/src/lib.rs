@@ -97,7 +97,7 @@ pub enum Error {
     #[error("finding {0} cites no evidence; it was not added")]
     NoCitation(String),
     /// No such verdict.
-    #[error("the case has no verdict {0}; `palisade case verdicts` lists them")]
+    #[error("the case has no verdict {0}; `palisade case verdict list` lists them")]
     NoVerdict(i64),
     /// A file of the case could not be read or written.
     #[error("{what} {path} failed: {why}", path = .path.display())]

@@ -223,8 +223,8 @@ fn damaged_evidence_harms_nothing_beside_it() {
         write(&whole.path().join(format!("{i}-{name}")), bytes);
     }
     let (alone, _) = run(&settings(whole.path()));
-    // Real logs hold traces of what they have overwritten.
-    assert!(alone.codes().iter().all(|c| *c == ProblemCode::DamagedRecord), "{:#?}", alone.problems);
+    // Real logs hold traces of what they have overwritten; nothing of theirs is lost.
+    assert!(alone.codes().iter().all(|c| *c == ProblemCode::Slack), "{:#?}", alone.problems);
     assert!(alone.findings.len() > 100, "{}", alone.findings.len());
 
     let mixed = tempfile::tempdir().unwrap();

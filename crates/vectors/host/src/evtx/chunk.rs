@@ -148,7 +148,7 @@ impl Reader<'_, '_> {
                 "a record nests or repeats beyond the limits; it was read up to there",
             ),
             Outcome::Nothing if recovered => self.trouble.add(
-                code,
+                ProblemCode::Slack,
                 here,
                 "a record left in unused space refers to overwritten data and cannot be read",
             ),

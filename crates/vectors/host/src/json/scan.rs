@@ -326,10 +326,13 @@ impl<'t> Scan<'t> {
             self.array(node, depth + 1)?
         };
         if used && raw {
-            let end = self.at as u32;
+            let end = self.at;
+            let inside = self.text.get(start + 1..end.saturating_sub(1)).unwrap_or(&[]);
+            // Sigma knows no empty list: a field without values is null.
+            let nothing = !object && inside.trim_ascii().is_empty();
             if let Some(e) = self.found.entries.get_mut(first) {
-                e.kind = Kind::Raw;
-                e.end = end;
+                e.kind = if nothing { Kind::Null } else { Kind::Raw };
+                e.end = end as u32;
             }
         }
         Ok(())
