@@ -92,6 +92,7 @@ fn every_problem_has_one_name() {
         DamagedHeader,
         DamagedPart,
         DamagedRecord,
+        Slack,
         Truncated,
         Encoding,
         Syntax,

@@ -394,7 +394,7 @@ fn verdicts() {
     case.verdict_undo(id, Time(10)).unwrap();
     assert_eq!(case.verdicts().unwrap(), [(id, Verdict { undone: Some(Time(9)), ..v })]);
     let e = case.verdict_undo(77, Time(9)).unwrap_err();
-    assert_eq!(e.to_string(), "the case has no verdict 77; `palisade case verdicts` lists them");
+    assert_eq!(e.to_string(), "the case has no verdict 77; `palisade case verdict list` lists them");
 }
 
 #[test]
