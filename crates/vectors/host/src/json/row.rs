@@ -582,6 +582,7 @@ impl Reader<'_, '_, '_, '_> {
                 match e.kind {
                     Kind::Text => builder.escaped_cell(FieldId::NONE, range, false),
                     Kind::Plain => builder.range_cell(FieldId::NONE, range),
+                    Kind::Number => builder.number_cell(FieldId::NONE, range),
                     _ => {}
                 }
             }

@@ -43,7 +43,7 @@ pub(super) enum Kind {
 /// A value that may be wanted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    /// Its position in the trie; [`DEAD`]: a text kept for keyword search only.
+    /// Its position in the trie; [`DEAD`]: kept for keyword search only.
     pub node: NodeId,
     pub start: u32,
     pub end: u32,
@@ -161,7 +161,7 @@ pub(super) struct Scan<'t> {
     pub trie: &'t Trie,
     pub text: &'t [u8],
     pub at: usize,
-    /// Keep every text, for keyword search.
+    /// Keep every text and number, for keyword search.
     pub all_text: bool,
     pub keys: &'t mut KeyCache,
     pub found: &'t mut Found,
@@ -216,7 +216,7 @@ impl<'t> Scan<'t> {
             b'-' | b'0'..=b'9' => {
                 let start = self.at;
                 self.number()?;
-                if node != DEAD {
+                if self.all_text || node != DEAD {
                     self.push(node, Kind::Number, start, self.at);
                 }
                 Ok(())

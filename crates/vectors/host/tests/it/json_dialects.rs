@@ -322,6 +322,18 @@ fn keyword_search_sees_every_text() {
     let (batches, _) = house.read(br#"{"a":"x\\y","deep":[{"er":"Mimi\u006batz"}],"n":1}"#);
     let mut seen = Vec::new();
     batches[0].scan_text(0, &mut |t| seen.push(t.to_owned()));
-    assert_eq!(seen, ["x\\y", "Mimikatz"]);
+    assert_eq!(seen, ["x\\y", "Mimikatz", "1"]);
     assert!(batches[0].text(0).escaped);
+}
+
+#[test]
+fn keyword_search_sees_the_same_whatever_else_is_wanted() {
+    use palisade_model::Batch;
+    for wanted in [&["other"][..], &["N"], &["N", "list", "deep.N"]] {
+        let (batches, _) =
+            House::new(wanted, true).read(br#"{"N":987654,"list":[1,"two"],"deep":{"N":-2.5e3}}"#);
+        let mut seen = Vec::new();
+        batches[0].scan_text(0, &mut |t| seen.push(t.to_owned()));
+        assert_eq!(seen, ["987654", "1", "two", "-2.5e3"], "{wanted:?}");
+    }
 }
