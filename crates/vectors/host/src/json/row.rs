@@ -237,13 +237,6 @@ impl Reader<'_, '_, '_, '_> {
             self.syntax(Fault { at: fault.at + self.base, what: fault.what });
             return None;
         }
-        if scratch.found.deep {
-            self.problem(
-                ProblemCode::Limit,
-                range.start,
-                "a record is nested deeper than 64 levels; what lies deeper was not read",
-            );
-        }
         let seen = self.scratch.found.seen;
         let tag = match self.scratch.last {
             Some((signs, tag)) if signs == seen => tag,
@@ -261,7 +254,8 @@ impl Reader<'_, '_, '_, '_> {
                 .found
                 .entries
                 .iter()
-                .filter(|e| e.kind == Kind::Raw && self.uses(e, tag).any(|w| w == What::Records))
+                .filter(|e| e.kind == Kind::Raw)
+                .filter(|e| self.uses(e, tag).any(|w| w == What::Records))
                 .map(|e| e.start as usize + self.base..e.end as usize + self.base)
                 .filter(|r| self.slice(r.clone()).starts_with('['))
                 .collect();
@@ -273,8 +267,21 @@ impl Reader<'_, '_, '_, '_> {
         }
         self.builder.begin();
         self.row(tag, dialect, from..next - self.base, record);
+        self.losses(range.start);
         self.flush(next);
         Some(next)
+    }
+
+    /// Tells what of the record at `at` was not read.
+    fn losses(&mut self, at: usize) {
+        let found = &mut self.scratch.found;
+        if std::mem::take(&mut found.deep) {
+            let what = "a record is nested deeper than 64 levels; what lies deeper was not read";
+            self.problems.add(ProblemCode::Limit, self.offset + at as u64, what);
+        }
+        for (code, what) in found.trouble.drain(..) {
+            self.problems.add(code, self.offset + at as u64, what);
+        }
     }
 
     /// Hands a full batch over; what is still to be read moves to the next one's arena.

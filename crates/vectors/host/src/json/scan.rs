@@ -10,6 +10,7 @@
 //! run of bytes instead of searching for the key's end and hashing it.
 
 use memchr::memchr;
+use palisade_model::ProblemCode;
 
 use super::dialect::Signs;
 use super::trie::{DEAD, NO_BIT, NodeId, Trie, hash};
@@ -66,6 +67,8 @@ pub(super) struct Found {
     pub seen: Signs,
     /// Something was nested deeper than [`MAX_DEPTH`].
     pub deep: bool,
+    /// What texts inside the record did not give, and why.
+    pub trouble: Vec<(ProblemCode, &'static str)>,
 }
 
 impl Found {
@@ -74,6 +77,7 @@ impl Found {
         self.entries.clear();
         self.seen = Signs::default();
         self.deep = false;
+        self.trouble.clear();
     }
 }
 
