@@ -238,7 +238,7 @@ impl Reader<'_, '_, '_, '_> {
             return None;
         }
         let seen = self.scratch.found.seen;
-        let tag = match self.scratch.last {
+        let mut tag = match self.scratch.last {
             Some((signs, tag)) if signs == seen => tag,
             _ => {
                 let tag = self.dialects.recognise(&seen);
@@ -254,17 +254,24 @@ impl Reader<'_, '_, '_, '_> {
                 .found
                 .entries
                 .iter()
-                .filter(|e| e.kind == Kind::Raw)
+                // An empty list counts as null, and still is a list.
+                .filter(|e| matches!(e.kind, Kind::Raw | Kind::Null))
                 .filter(|e| self.uses(e, tag).any(|w| w == What::Records))
                 .map(|e| e.start as usize + self.base..e.end as usize + self.base)
                 .filter(|r| self.slice(r.clone()).starts_with('['))
                 .collect();
-            // The array's text is used, so the scan has checked it.
-            for array in wrapped {
-                self.elements(array, record, level + 1);
+            if !wrapped.is_empty() {
+                self.losses(range.start);
+                // The array's text is used, so the scan has checked it.
+                for array in wrapped {
+                    self.elements(array, record, level + 1);
+                }
+                return Some(next);
             }
-            return Some(next);
+            // What stands under that name is no list of records: a record like any other.
+            tag = dialects.dialects.len().saturating_sub(1) as u8;
         }
+        let Some(dialect) = dialects.dialects.get(usize::from(tag)) else { return Some(next) };
         self.builder.begin();
         self.row(tag, dialect, from..next - self.base, record);
         self.losses(range.start);

@@ -218,6 +218,30 @@ fn unrecognised_records_are_still_events() {
 }
 
 #[test]
+fn a_wrapper_without_a_list_is_a_record() {
+    House::new(&["a", "Records.a", "Records"], false).check(
+        "{\"Records\":{\"a\":1}}\n{\"Records\":7,\"a\":2}\n{\"Records\":[1,\"x\"],\"a\":3}\n{\"Records\":null,\"a\":4}\n{\"Records\":[],\"a\":5}\n{\"Records\":[{\"a\":6}]}\n",
+        r#"
+        1@0 unrecognised -
+          Records = Text("{\"a\":1}")
+          Records.a = Number("1")
+        2@20 unrecognised -
+          Records = Number("7")
+          a = Number("2")
+        3@40 unrecognised -
+          Records = Number("1")
+          Records = Text("x")
+          a = Number("3")
+        4@66 unrecognised -
+          Records = Null
+          a = Number("4")
+        6@122 unrecognised -
+          a = Number("6")
+        "#,
+    );
+}
+
+#[test]
 fn local_time_needs_a_zone() {
     let line = r#"{"Channel":"Security","EventID":1,"SourceName":"s","EventTime":"2020-06-09 22:50:54"}"#;
     let mut house = House::new(&["EventID"], false);
