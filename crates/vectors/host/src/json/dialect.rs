@@ -118,7 +118,7 @@ pub(super) struct Dialect {
     pub product: Option<String>,
     pub stream_const: Option<String>,
     pub stream_prefix: String,
-    /// Windows records: bare GUIDs get braces.
+    /// Windows records: rules find a GUID with braces and without.
     pub windows: bool,
     /// Holds text that must be looked into.
     pub embeds: bool,

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 use palisade_model::{
     Buffers, Catalogue, FieldId, MAX_ROWS, ProblemCode, Projection, RowBuilder, RowHeader, ShapeId, SourceId,
     StreamId, Time, unescape_json,
 };
 
+use super::cells::{cell, event_id_cell, hashes, other_spelling};
 use super::dialect::{Dialect, Dialects, Signs};
 use super::embed::{self, System};
 use super::problems::Problems;
@@ -565,6 +566,7 @@ impl Reader<'_, '_, '_, '_> {
         let (kept, hot) = (projection.kept(shape), projection.hot(shape));
         let names = &self.dialects.names;
         let text_wanted = projection.text(shape);
+        let derived = &self.context.catalogue.shape_of(shape).derive;
         let Scratch { found, candidates, ranks, stamp, .. } = &mut *self.scratch;
         let builder = &mut self.builder;
         let mut next = 0;
@@ -572,6 +574,7 @@ impl Reader<'_, '_, '_, '_> {
             let mut used = false;
             // Several hot fields may read one escaped value: unescape it once.
             let mut plain: Option<Range<usize>> = None;
+            let (mut guid, mut spelled) = (None, false);
             while let Some(c) = candidates.get(next).copied().filter(|c| c.entry as usize == i) {
                 next += 1;
                 let best = ranks.get(c.field.index()).copied().unwrap_or((0, 0));
@@ -582,11 +585,20 @@ impl Reader<'_, '_, '_, '_> {
                 let is_hot = hot.contains(c.field);
                 if names.event_id == Some(c.field)
                     && dialect.windows
-                    && event_id_cell(builder, c, e, event_id)
+                    && event_id_cell(builder, c.field, c.rank == MOUNTED, e, event_id)
                 {
                     continue;
                 }
-                cell(builder, c.field, e, is_hot, dialect.windows, &mut plain);
+                cell(builder, c.field, e, is_hot, &mut plain);
+                if is_hot && dialect.windows {
+                    guid = guid.or_else(|| other_spelling(builder, e));
+                    // A field made of this one must not have it twice.
+                    let whole = derived.iter().any(|d| d.inputs.contains(&c.field));
+                    if let Some(other) = guid.clone().filter(|_| !whole) {
+                        builder.range_cell(c.field, other);
+                        spelled = true;
+                    }
+                }
                 if names.hashes.contains(&Some(c.field)) {
                     hashes(builder, names, e, &plain, |f| kept.contains(f));
                 }
@@ -598,6 +610,13 @@ impl Reader<'_, '_, '_, '_> {
                     Kind::Plain => builder.range_cell(FieldId::NONE, range),
                     Kind::Number => builder.number_cell(FieldId::NONE, range),
                     _ => {}
+                }
+            }
+            // Keywords see what they see whichever fields other rules read.
+            if text_wanted && !spelled && dialect.windows {
+                let other = guid.or_else(|| other_spelling(builder, e));
+                if let Some(other) = other {
+                    builder.range_cell(FieldId::NONE, other);
                 }
             }
         }
@@ -612,110 +631,7 @@ impl Reader<'_, '_, '_, '_> {
         });
         if !known && self.context.projection.kept(shape).contains(field) {
             let hot = self.context.projection.hot(shape).contains(field);
-            cell(&mut self.builder, field, &e, hot, false, &mut None);
-        }
-    }
-}
-
-/// The event number's low 16 bits, if it has others; whether a cell was made.
-fn event_id_cell(builder: &mut RowBuilder<'_>, c: Candidate, e: &Entry, event_id: u32) -> bool {
-    let text = builder.arena().get(e.start as usize..e.end as usize).unwrap_or("");
-    let number = text.trim().parse::<i64>().unwrap_or(0);
-    if c.rank == MOUNTED
-        || matches!(e.kind, Kind::Raw)
-        || number <= 0xFFFF
-        || number & 0xFFFF != i64::from(event_id)
-    {
-        return false;
-    }
-    let start = builder.arena().len();
-    let digits = event_id.to_string();
-    builder.arena_mut().push_str(&digits);
-    builder.number_cell(c.field, start..start + digits.len());
-    true
-}
-
-fn cell(
-    builder: &mut RowBuilder<'_>,
-    field: FieldId,
-    e: &Entry,
-    hot: bool,
-    windows: bool,
-    plain: &mut Option<Range<usize>>,
-) {
-    let range = e.start as usize..e.end as usize;
-    match e.kind {
-        Kind::Text => {
-            if let Some(done) = plain {
-                return builder.range_cell(field, done.clone());
-            }
-            let bytes = builder.arena().as_bytes().get(range.clone()).unwrap_or(&[]);
-            if windows && is_bare_guid(bytes) {
-                let arena = builder.arena_mut();
-                let start = arena.len();
-                arena.push('{');
-                arena.extend_from_within(range);
-                arena.push('}');
-                let braced = start..arena.len();
-                *plain = Some(braced.clone());
-                return builder.range_cell(field, braced);
-            }
-            if memchr(b'\\', bytes).is_none() {
-                *plain = Some(range.clone());
-                return builder.range_cell(field, range);
-            }
-            let start = builder.arena().len();
-            builder.escaped_cell(field, range, hot);
-            if hot {
-                *plain = Some(start..builder.arena().len());
-            }
-        }
-        Kind::Plain | Kind::Raw => builder.range_cell(field, range),
-        Kind::Number => builder.number_cell(field, range),
-        Kind::True => builder.bool_cell(field, true),
-        Kind::False => builder.bool_cell(field, false),
-        Kind::Null => builder.null_cell(field),
-        Kind::Blank => builder.blank_cell(field),
-        Kind::Void => {}
-    }
-}
-
-/// `0cce9210-69ae-11d9-bed3-505054503030`: exporters drop the braces that Windows and
-/// the rules write.
-fn is_bare_guid(b: &[u8]) -> bool {
-    b.len() == 36
-        && b.iter().enumerate().all(|(i, c)| match i {
-            8 | 13 | 18 | 23 => *c == b'-',
-            _ => c.is_ascii_hexdigit(),
-        })
-}
-
-/// Sysmon's `SHA1=…,MD5=…,IMPHASH=…` also as fields of their own.
-fn hashes(
-    builder: &mut RowBuilder<'_>,
-    names: &super::dialect::Names,
-    e: &Entry,
-    plain: &Option<Range<usize>>,
-    kept: impl Fn(FieldId) -> bool,
-) {
-    let range = plain.clone().unwrap_or(e.start as usize..e.end as usize);
-    let mut at = range.start;
-    for _ in 0..8 {
-        let Some(rest) = builder.arena().get(at..range.end) else { return };
-        let len = memchr(b',', rest.as_bytes()).unwrap_or(rest.len());
-        let part = &rest[..len];
-        if let Some(eq) = memrchr(b'=', part.as_bytes()) {
-            let name = part[..eq].trim();
-            let known = names.parts.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-            for field in known.into_iter().flat_map(|(_, f)| f.iter().flatten()) {
-                if kept(*field) {
-                    builder.range_cell(*field, at + eq + 1..at + len);
-                }
-            }
-        }
-        at += len + 1;
-        if at >= range.end {
-            return;
+            cell(&mut self.builder, field, &e, hot, &mut None);
         }
     }
 }

@@ -61,7 +61,7 @@ fn winlogbeat() {
 #[test]
 fn evtx_dump() {
     // The cleared log is what rules mean by Channel; the record's own channel routes.
-    // Attributes and `#text` are XML turned to JSON; a GUID gets its braces back.
+    // Attributes and `#text` are XML turned to JSON; a GUID comes with braces and without.
     windows().check(
         r##"{"Event":{"#attributes":{"xmlns":"u"},"System":{"Provider":{"#attributes":{"Name":"Eventlog"}},"EventID":{"#attributes":{"Qualifiers":16384},"#text":1073741928},"TimeCreated":{"#attributes":{"SystemTime":"2019-03-19T00:02:04.3Z"}},"Channel":"System","Computer":"ws"},"UserData":{"LogFileCleared":{"Channel":"Security","Threat Name":"0cce9210-69ae-11d9-bed3-505054503030"}},"EventData":{"Data":{"#text":["one","two"]}}}}"##,
         r#"
@@ -70,11 +70,43 @@ fn evtx_dump() {
           EventID = Number("104")
           Computer = Text("ws")
           Channel = Text("Security")
+          ThreatName = Text("0cce9210-69ae-11d9-bed3-505054503030")
           ThreatName = Text("{0cce9210-69ae-11d9-bed3-505054503030}")
           Data = Text("one")
           Data = Text("two")
         "#,
     );
+}
+
+#[test]
+fn a_guid_is_found_with_braces_and_without() {
+    let (bare, braced) = ("0cce9210-69ae-11d9-bed3-505054503030", "{0cce9210-69ae-11d9-bed3-505054503030}");
+    let house = windows();
+    for (native, other) in [(bare, braced), (braced, bare)] {
+        // The way the record writes it comes first, and is what people are shown.
+        let record = format!(
+            r#"{{"Channel":"Security","EventID":1,"Computer":"c","Image":"{native}","Not":"{native}"}}"#
+        );
+        house.check(
+            &record,
+            &format!(
+                "1@0 windows/security -\nChannel = Text(\"Security\")\nEventID = Number(\"1\")\nComputer = Text(\"c\")\n\
+                 Image = Text({native:?})\nImage = Text({other:?})"
+            ),
+        );
+        // Elsewhere a GUID is a text like others.
+        house.check(
+            &format!(r#"{{"Image":"{native}"}}"#),
+            &format!("1@0 unrecognised -\nImage = Text({native:?})"),
+        );
+        for wanted in [&[][..], &["Image"], &["Image", "Not"]] {
+            use palisade_model::Batch;
+            let (batches, _) = House::new(wanted, true).read(record.as_bytes());
+            let mut seen = Vec::new();
+            batches[0].scan_text(0, &mut |t| seen.push(t.to_owned()));
+            assert_eq!(seen, ["Security", "1", "c", native, other, native, other], "{wanted:?}");
+        }
+    }
 }
 
 #[test]
