@@ -16,6 +16,9 @@ pub const MAX_DIALECTS: usize = 200;
 /// Most distinct paths by which dialects are recognised.
 pub const MAX_SIGNS: u16 = 256;
 
+/// Most numbered keys read as unnamed `Data`. Events of real providers have up to about 30.
+const MAX_UNNAMED: u8 = 64;
+
 /// Why a dialect file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DialectError {
@@ -105,6 +108,9 @@ struct DialectToml {
     strip_prefix: String,
     #[serde(default)]
     strip_spaces: bool,
+    /// What a number follows in the names of the event's unnamed `Data`.
+    #[serde(default)]
+    unnamed: String,
 }
 
 /// Which presence bits a line showed.
@@ -192,6 +198,7 @@ impl DialectSet {
             dialects: closed,
             names: Names {
                 event_id: fields.id("EventID"),
+                data: fields.id("Data"),
                 hashes: [fields.id("Hashes"), fields.id("Hash")],
                 parts: ["MD5", "SHA1", "SHA256", "IMPHASH"].map(|part| {
                     let spellings = match part {
@@ -267,12 +274,19 @@ fn merge(
     let require = signs(b, &d.require)?;
     let any = signs(b, &d.any)?;
 
+    let unnamed = (!d.unnamed.is_empty() && fields.id("Data").is_some()).then_some(d.unnamed.as_str());
     let mut mounted = vec![ROOT];
     for path in d.mount.iter().chain(&d.json).chain(&d.xml).chain(&d.audit) {
         for node in b.path(ROOT, path) {
             if !mounted.contains(&node) {
                 mounted.push(node);
                 mount(b, fields, tag, node);
+                for n in (1..=MAX_UNNAMED).filter(|_| d.mount.contains(path)) {
+                    if let Some(name) = unnamed {
+                        let node = b.step(node, &format!("{name}{n}"));
+                        b.add(node, tag, What::Unnamed(n));
+                    }
+                }
             }
         }
         if !path.ends_with('*') {
@@ -280,12 +294,22 @@ fn merge(
                 let node = b.step(ROOT, &format!("{path}.{name}"));
                 b.add(node, tag, What::Mounted(id));
             }
+            for n in (1..=MAX_UNNAMED).filter(|_| d.mount.contains(path)) {
+                if let Some(name) = unnamed {
+                    let node = b.step(ROOT, &format!("{path}.{name}{n}"));
+                    b.add(node, tag, What::Unnamed(n));
+                }
+            }
         }
     }
     if !d.strip_prefix.is_empty() {
         for (id, name) in names(fields) {
             let node = b.step(ROOT, &format!("{}{name}", d.strip_prefix));
             b.add(node, tag, What::Mounted(id));
+        }
+        for (n, name) in (1..=MAX_UNNAMED).flat_map(|n| unnamed.map(|name| (n, name))) {
+            let node = b.step(ROOT, &format!("{}{name}{n}", d.strip_prefix));
+            b.add(node, tag, What::Unnamed(n));
         }
     }
     for (paths, what) in
@@ -378,6 +402,8 @@ fn mount(b: &mut Builder, fields: &Fields, tag: u8, base: NodeId) {
 pub(super) struct Names {
     /// The event number, of which the low 16 bits count.
     pub event_id: Option<FieldId>,
+    /// What the event's unnamed values are called.
+    pub data: Option<FieldId>,
     /// `SHA1=…,MD5=…`
     pub hashes: [Option<FieldId>; 2],
     /// Its parts, by the fields that rules read them from.

@@ -453,6 +453,10 @@ impl Reader<'_, '_, '_, '_> {
                     let (field, rank) = match u.what {
                         What::Renamed(f) => (f, RENAMED),
                         What::Mounted(f) => (f, MOUNTED),
+                        What::Unnamed(_) => match self.dialects.names.data {
+                            Some(f) => (f, MOUNTED),
+                            None => continue,
+                        },
                         What::Fallback(f) => (f, FALLBACK),
                         What::Native(f) => (f, NATIVE),
                         What::Time { order, local } => {
@@ -486,6 +490,9 @@ impl Reader<'_, '_, '_, '_> {
         }
         let (shape, event_id) = self.route(dialect, &system, stream.map(|s| s.1), event.map(|e| e.1));
         let time = self.time(&system, place);
+        if dialect.windows {
+            self.joined_data(tag, shape);
+        }
         self.cells(dialect, shape, event_id);
         if let Some((_, e)) = host {
             self.host(shape, e);
@@ -557,6 +564,33 @@ impl Reader<'_, '_, '_, '_> {
                 None
             }
         }
+    }
+
+    /// The event's unnamed values as one text, a line each, before they come one by one:
+    /// rules say `Data|contains|all`.
+    fn joined_data(&mut self, tag: u8, shape: ShapeId) {
+        let Some(data) = self.dialects.names.data else { return };
+        let best = self.scratch.ranks.get(data.index()).copied().unwrap_or((0, 0));
+        if best.0 != self.scratch.stamp || !self.context.projection.kept(shape).contains(data) {
+            return;
+        }
+        let mut parts: Vec<(u8, Entry)> = Vec::new();
+        for c in self.scratch.candidates.iter().filter(|c| c.field == data && c.rank == best.1) {
+            let Some(e) = self.scratch.found.entries.get(c.entry as usize) else { continue };
+            let number =
+                self.uses(e, tag).find_map(|u| if let What::Unnamed(n) = u { Some(n) } else { None });
+            if !matches!(e.kind, Kind::Raw | Kind::Void) {
+                parts.push((number.unwrap_or(0), *e));
+            }
+        }
+        if parts.len() < 2 {
+            return;
+        }
+        // `param10` stands before `param2` in records whose keys are sorted.
+        parts.sort_by_key(|p| p.0);
+        let texts: Vec<_> = parts.iter().map(|p| self.text_of(&p.1)).collect();
+        let joined = texts.join("\n");
+        self.builder.text_cell(data, &joined);
     }
 
     /// The cells: every wanted value of every field from its best-ranked place, then

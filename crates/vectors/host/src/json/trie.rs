@@ -28,6 +28,8 @@ pub(super) enum What {
     Renamed(FieldId),
     /// A field under the record's mounted object.
     Mounted(FieldId),
+    /// One of the numbered keys under which an exporter puts the event's unnamed `Data`.
+    Unnamed(u8),
     /// A field that the dialect calls otherwise, unless the body has one of that name.
     Fallback(FieldId),
     /// A field under its own name.

@@ -66,6 +66,7 @@ fn evtx_dump() {
         r##"{"Event":{"#attributes":{"xmlns":"u"},"System":{"Provider":{"#attributes":{"Name":"Eventlog"}},"EventID":{"#attributes":{"Qualifiers":16384},"#text":1073741928},"TimeCreated":{"#attributes":{"SystemTime":"2019-03-19T00:02:04.3Z"}},"Channel":"System","Computer":"ws"},"UserData":{"LogFileCleared":{"Channel":"Security","Threat Name":"0cce9210-69ae-11d9-bed3-505054503030"}},"EventData":{"Data":{"#text":["one","two"]}}}}"##,
         r#"
         1@0 windows/system 2019-03-19T00:02:04.300000Z
+          Data = Text("one\ntwo")
           Provider_Name = Text("Eventlog")
           EventID = Number("104")
           Computer = Text("ws")
@@ -110,6 +111,45 @@ fn a_guid_is_found_with_braces_and_without() {
 }
 
 #[test]
+fn unnamed_data_comes_joined_and_one_by_one() {
+    let house = House::new(&["Data", "param2"], false);
+    let head = r#""@timestamp":"2021-01-02T03:04:05Z","computer_name":"dc","log_name":"System","event_id":1"#;
+    let want = r#"
+        1@0 windows/system 2021-01-02T03:04:05.000000Z
+          Data = Text("a\nb\n7")
+          Computer = Text("dc")
+          Data = Text("a")
+          Data = Number("7")
+          param2 = Text("b")
+          Data = Text("b")
+    "#;
+    // Numbered names count by their number, however the keys are sorted.
+    house.check(&format!(r#"{{{head},"event_data":{{"param1":"a","param10":7,"param2":"b"}}}}"#), want);
+    house.check(
+        r#"{"winlog.channel":"System","winlog.event_id":1,"winlog.event_data.param1":"a","winlog.event_data.param2":"b"}"#,
+        "1@0 windows/system -\nData = Text(\"a\\nb\")\nData = Text(\"a\")\nparam2 = Text(\"b\")\nData = Text(\"b\")",
+    );
+    house.check(
+        r#"{"winlog_channel":"System","winlog_event_id":1,"winlog_event_data_param1":"a","winlog_event_data_param2":"b"}"#,
+        "1@0 windows/system -\nData = Text(\"a\\nb\")\nData = Text(\"a\")\nparam2 = Text(\"b\")\nData = Text(\"b\")",
+    );
+    // Without the field in a rule, and in records of other systems, nothing is joined.
+    House::new(&["param2"], false).check(
+        &format!(r#"{{{head},"event_data":{{"param1":"a","param2":"b"}}}}"#),
+        "1@0 windows/system 2021-01-02T03:04:05.000000Z\nComputer = Text(\"dc\")\nparam2 = Text(\"b\")",
+    );
+    house.check(r#"{"Data":["a","b"]}"#, "1@0 unrecognised -\nData = Text(\"a\")\nData = Text(\"b\")");
+    house.check(
+        r#"{"Channel":"System","EventID":1,"Provider":"p","EventData":{"Data":["a","b"]}}"#,
+        "1@0 windows/system -\nData = Text(\"a\\nb\")\nData = Text(\"a\")\nData = Text(\"b\")",
+    );
+    house.check(
+        r#"{"Channel":"System","EventID":1,"Provider":"p","EventData":{"Data":"alone"}}"#,
+        "1@0 windows/system -\nData = Text(\"alone\")",
+    );
+}
+
+#[test]
 fn unknown_stream_of_a_known_product() {
     windows().check(
         r#"{"Channel":"Some/Channel","EventID":5,"Computer":"c","SystemTime":"2020-01-01 00:00:00"}"#,
@@ -137,6 +177,7 @@ fn sentinel_xml_and_list_in_text() {
           Data = Text("two")
           CommandLine = Blank
         2@253 windows/security 2021-07-01T22:00:00.500000Z
+          Data = Text("x\ny\\z")
           Provider_Name = Text("ADFS")
           Channel = Text("Security")
           EventID = Number("501")
