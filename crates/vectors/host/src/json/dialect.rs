@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use palisade_model::{FieldId, Fields};
 use serde::Deserialize;
 
+use super::row::MOUNTED;
 use super::trie::{ANY, Builder, NodeId, ROOT, Trie, What};
 
 /// Most dialects one run may know; the tag of a dialect is a byte.
@@ -64,6 +65,15 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
+impl OneOrMany {
+    fn all(&self) -> &[String] {
+        match self {
+            OneOrMany::One(s) => std::slice::from_ref(s),
+            OneOrMany::Many(s) => s,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DialectToml {
@@ -101,7 +111,7 @@ struct DialectToml {
     #[serde(default, rename = "record")]
     _record: Vec<String>,
     #[serde(default)]
-    rename: BTreeMap<String, String>,
+    rename: BTreeMap<String, OneOrMany>,
     #[serde(default)]
     fallback: BTreeMap<String, String>,
     #[serde(default)]
@@ -332,9 +342,10 @@ fn merge(
         for path in &d.named {
             add(path, What::Named);
         }
-        for (name, path) in &d.rename {
-            if let Some(id) = fields.id(name) {
-                add(path, What::Renamed(id));
+        for (name, paths) in &d.rename {
+            let Some(id) = fields.id(name) else { continue };
+            for (i, path) in paths.all().iter().enumerate() {
+                add(path, What::Renamed(id, (i as u8).min(MOUNTED - 1)));
             }
         }
         for (name, path) in &d.fallback {
@@ -352,12 +363,7 @@ fn merge(
             add(path, What::Host(i.min(255) as u8));
         }
     }
-    let streams = match &d.stream {
-        None => &[][..],
-        Some(OneOrMany::One(s)) => std::slice::from_ref(s),
-        Some(OneOrMany::Many(s)) => s,
-    };
-    for (i, path) in streams.iter().enumerate() {
+    for (i, path) in d.stream.iter().flat_map(OneOrMany::all).enumerate() {
         for node in b.path(ROOT, path) {
             b.add(node, tag, What::Stream(i.min(255) as u8));
         }

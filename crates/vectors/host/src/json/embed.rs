@@ -127,6 +127,9 @@ fn open(
 ) {
     let mut name: String = String::from(e.local_name().as_ref());
     *in_system |= name == "System";
+    // Classic providers have a second name, for want of the first.
+    let mut source_name = None;
+    let mut provider = false;
     for attribute in e.attributes().with_checks(false).flatten().take(16) {
         let key: &str = attribute.key.local_name().into_inner();
         let Ok(value) = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0) else { continue };
@@ -135,7 +138,11 @@ fn open(
                 name = value.into_owned();
                 break;
             }
-            ("Provider", "Name") => put(trie, base, "Provider_Name", &value, true, builder, found),
+            ("Provider", "Name") if !value.is_empty() => {
+                provider = true;
+                put(trie, base, "Provider_Name", &value, true, builder, found);
+            }
+            ("Provider", "EventSourceName") if !value.is_empty() => source_name = Some(value.into_owned()),
             ("TimeCreated", "SystemTime") => system.time = Some(value.into_owned()),
             ("Execution", "ProcessID") => {
                 put(trie, base, "Execution_ProcessID", &value, true, builder, found)
@@ -145,6 +152,9 @@ fn open(
             }
             _ => {}
         }
+    }
+    if let Some(value) = source_name.filter(|_| !provider) {
+        put(trie, base, "Provider_Name", &value, true, builder, found);
     }
     path.push(name);
 }

@@ -24,11 +24,11 @@ pub const MAX_WRAPPERS: usize = 4;
 /// Most stream names whose routing is remembered.
 const MAX_STREAMS: usize = 1_024;
 
-/// Which place of a field counts, if a record has several.
-const RENAMED: u8 = 0;
-const MOUNTED: u8 = 1;
-const FALLBACK: u8 = 2;
-const NATIVE: u8 = 3;
+/// Which place of a field counts, if a record has several: those below are the paths of
+/// `rename` in their order.
+pub(super) const MOUNTED: u8 = 32;
+const FALLBACK: u8 = 33;
+const NATIVE: u8 = 34;
 
 /// Most values of one record that are tried as its time.
 const MAX_TIMES: usize = 64;
@@ -451,7 +451,7 @@ impl Reader<'_, '_, '_, '_> {
                         plain && held.is_none_or(|(best, _)| order < best)
                     };
                     let (field, rank) = match u.what {
-                        What::Renamed(f) => (f, RENAMED),
+                        What::Renamed(f, order) => (f, order),
                         What::Mounted(f) => (f, MOUNTED),
                         What::Unnamed(_) => match self.dialects.names.data {
                             Some(f) => (f, MOUNTED),

@@ -150,6 +150,39 @@ fn unnamed_data_comes_joined_and_one_by_one() {
 }
 
 #[test]
+fn the_provider_is_known_however_xml_became_json() {
+    let house = House::new(&["Provider_Name"], false);
+    for (provider, name) in [
+        (r##""Provider":{"#attributes":{"EventSourceName":"old","Name":"p"}}"##, "p"),
+        (r#""Provider_attributes":{"Name":"p","EventSourceName":"old"}"#, "p"),
+        (r#""Provider":{"Name":"p","EventSourceName":"old"}"#, "p"),
+        (r#""Provider":{"@EventSourceName":"old","@Name":"p"}"#, "p"),
+        (r##""Provider":{"#attributes":{"EventSourceName":"old"}}"##, "old"),
+        (r#""Provider_attributes":{"EventSourceName":"old"}"#, "old"),
+        (r#""Provider":{"EventSourceName":"old"}"#, "old"),
+        (r#""Provider":{"@EventSourceName":"old"}"#, "old"),
+    ] {
+        // What the event's own data calls so does not matter.
+        let event = format!(
+            r#"{{"Event":{{"EventData":{{"Provider_Name":"no"}},"System":{{"Channel":"System","EventID":1,{provider}}}}}}}"#
+        );
+        let want = |at: &str| format!("{at} windows/system -\nProvider_Name = Text({name:?})");
+        house.check(&event, &want("1@0"));
+        house.check(&format!(r#"{{"document":{{"data":{event}}}}}"#), &want("1@0"));
+    }
+    for (provider, name) in [
+        (r#"Name=\"p\" EventSourceName=\"old\""#, "p"),
+        (r#"EventSourceName=\"old\" Name=\"p\""#, "p"),
+        (r#"EventSourceName=\"old\""#, "old"),
+    ] {
+        house.check(
+            &format!(r#"{{"Facility":"user","ProcessName":"x","SyslogMessage":"<Event><System><Provider {provider}/><Channel>System</Channel></System></Event>"}}"#),
+            &format!("1@0 windows/system -\nProvider_Name = Text({name:?})"),
+        );
+    }
+}
+
+#[test]
 fn unknown_stream_of_a_known_product() {
     windows().check(
         r#"{"Channel":"Some/Channel","EventID":5,"Computer":"c","SystemTime":"2020-01-01 00:00:00"}"#,
