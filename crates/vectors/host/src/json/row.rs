@@ -14,6 +14,7 @@ use super::dialect::{Dialect, Dialects, Signs};
 use super::embed::{self, System};
 use super::problems::Problems;
 use super::scan::{Entry, Fault, Found, KeyCache, Kind, Scan};
+use super::split::is_mark;
 use super::time::{Moment, in_zone, moment};
 use super::trie::{ANY, DEAD, ROOT, What};
 use crate::{Context, Sink};
@@ -142,6 +143,9 @@ impl Reader<'_, '_, '_, '_> {
         }
         let bytes = line.as_bytes();
         if !matches!(bytes[at - range.start], b'{' | b'[') {
+            if is_mark(bytes.trim_ascii()) {
+                return;
+            }
             // `<13>Nov 23 01:02:03 host app: {…}`: the record begins at the first brace.
             match memchr(b'{', bytes) {
                 Some(brace) if bytes[end - range.start - 1] == b'}' => at = range.start + brace,

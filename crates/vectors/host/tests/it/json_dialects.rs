@@ -416,6 +416,42 @@ fn pretty_documents_and_broken_ones() {
 }
 
 #[test]
+fn evtx_dump_puts_a_line_before_each_record() {
+    let house = House::new(&["EventID"], false);
+    let pretty = |id: u32| {
+        format!(
+            "{{\n  \"Event\": {{\n    \"System\": {{ \"Channel\": \"System\", \"EventID\": {id} }}\n  }}\n}}\n"
+        )
+    };
+    let dump = format!("Record 1\n{}Record 2\n{}Record 30\n{}", pretty(1), pretty(2), pretty(3));
+    house.check(
+        &dump,
+        r#"
+        1@9 windows/system -
+          EventID = Number("1")
+        2@91 windows/system -
+          EventID = Number("2")
+        3@174 windows/system -
+          EventID = Number("3")
+        "#,
+    );
+    assert!(house.render(dump.replace('\n', "\r\n").as_bytes()).matches("windows/system").count() == 3);
+    // The same without indentation: lines count.
+    house.check(
+        "Record 1\n{\"a\":1}\nRecord 2\n{\"EventID\":2}\n",
+        "2@9 unrecognised -\n4@26 unrecognised -\nEventID = Number(\"2\")",
+    );
+    // A record that breaks off takes nothing with it.
+    let broken =
+        format!("Record 1\n{{\n \"Event\": {{\n \"a\": 1\nRecord 2\n{}Record 3\n{}", pretty(2), pretty(3));
+    let got = house.render(broken.as_bytes());
+    assert_eq!(got.matches("windows/system").count(), 2, "{got}");
+    assert_eq!(got.matches("! syntax at ").count(), 1, "{got}");
+    // Other text in front of a document is no mark.
+    assert!(house.render(b"Record x\n{\"a\":1}\n").contains("! syntax at 0"));
+}
+
+#[test]
 fn encodings() {
     let house = House::new(&["a"], false);
     let want = "1@{} unrecognised -\n  a = Text(\"ü\")\n";
@@ -435,10 +471,31 @@ fn encodings() {
 #[test]
 fn sniffing() {
     let sniff = palisade_host::json::sniff;
-    for yes in ["{\"a\":1}", "  [\n {\"a\":1}]", "\u{FEFF}{ \"a\" : 1", "{}", "<13>Nov h: {\"a\":1}\n"] {
+    for yes in [
+        "{\"a\":1}",
+        "  [\n {\"a\":1}]",
+        "\u{FEFF}{ \"a\" : 1",
+        "{}",
+        "<13>Nov h: {\"a\":1}\n",
+        "Record 1\n{\n  \"a\": 1",
+        "Record 1\r\n{\"a\":1}",
+    ] {
         assert!(sniff(yes.as_bytes()), "{yes}");
     }
-    for no in ["", "[section]\nkey=1", "[1,2]", "{ key: 1 }", "{\"a\" 1", "text", "[\"a\"]", "<xml>{}"] {
+    for no in [
+        "",
+        "[section]\nkey=1",
+        "[1,2]",
+        "{ key: 1 }",
+        "{\"a\" 1",
+        "text",
+        "[\"a\"]",
+        "<xml>{}",
+        "Record 1\n<xml>",
+        "Record 1",
+        "Record {",
+        "Record 1 {\"a\":1}",
+    ] {
         assert!(!sniff(no.as_bytes()), "{no}");
     }
     let wide: Vec<u8> = "[{\"a\":1}]".encode_utf16().flat_map(u16::to_le_bytes).collect();
