@@ -150,6 +150,31 @@ fn unnamed_data_comes_joined_and_one_by_one() {
 }
 
 #[test]
+fn a_channel_and_a_number_are_enough() {
+    windows().check(
+        "{\"Channel\":\"System\",\"EventID\":7045,\"Image\":\"i\"}\n\
+         {\"EventID\":1,\"Channel\":\"Some/Other\",\"EventData\":{\"Image\":\"i\"},\"EventTime\":\"2020-01-01T00:00:00Z\"}\n\
+         {\"System\":{\"Channel\":\"Microsoft-Windows-Sysmon/Operational\",\"EventID\":1,\"Computer\":\"c\",\"TimeCreated\":{\"SystemTime\":\"2020-01-01T00:00:00Z\"},\"Provider\":{\"Name\":\"p\"}},\"EventData\":{\"Image\":\"i\"}}\n",
+        r#"
+        1@0 windows/system -
+          Channel = Text("System")
+          EventID = Number("7045")
+          Image = Text("i")
+        2@48 windows/other 2020-01-01T00:00:00.000000Z
+          EventID = Number("1")
+          Channel = Text("Some/Other")
+          Image = Text("i")
+        3@146 windows/sysmon/1 2020-01-01T00:00:00.000000Z
+          Channel = Text("Microsoft-Windows-Sysmon/Operational")
+          EventID = Number("1")
+          Computer = Text("c")
+          Provider_Name = Text("p")
+          Image = Text("i")
+        "#,
+    );
+}
+
+#[test]
 fn the_provider_is_known_however_xml_became_json() {
     let house = House::new(&["Provider_Name"], false);
     for (provider, name) in [
