@@ -65,8 +65,9 @@ pub(super) fn sniff(head: &[u8]) -> bool {
     match text {
         [b'[', rest @ ..] => {
             // An INI section or a list of plain values is not a log.
-            let rest = rest.trim_ascii_start();
-            matches!(rest.first(), Some(b'{')) && object(rest, false)
+            let rest = rest.trim_ascii();
+            // `[]`: a log of nothing, if nothing follows.
+            rest == b"]" || matches!(rest.first(), Some(b'{')) && object(rest, false)
         }
         [b'{', ..] => object(text, true),
         [b'<', rest @ ..] => {

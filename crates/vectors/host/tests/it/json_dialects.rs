@@ -477,6 +477,13 @@ fn evtx_dump_puts_a_line_before_each_record() {
 }
 
 #[test]
+fn a_list_of_nothing_holds_no_records_and_no_problem() {
+    for text in ["[]", "[ ]\n", "\n[\n \r\n]\n\n", "\u{FEFF}[]"] {
+        House::new(&["a"], true).check(text, "");
+    }
+}
+
+#[test]
 fn encodings() {
     let house = House::new(&["a"], false);
     let want = "1@{} unrecognised -\n  a = Text(\"ü\")\n";
@@ -501,6 +508,8 @@ fn sniffing() {
         "  [\n {\"a\":1}]",
         "\u{FEFF}{ \"a\" : 1",
         "{}",
+        "[]",
+        " [ \r\n] \n",
         "<13>Nov h: {\"a\":1}\n",
         "Record 1\n{\n  \"a\": 1",
         "Record 1\r\n{\"a\":1}",
@@ -511,6 +520,9 @@ fn sniffing() {
         "",
         "[section]\nkey=1",
         "[1,2]",
+        "[",
+        "[] x",
+        "[]\nkey=1",
         "{ key: 1 }",
         "{\"a\" 1",
         "text",
