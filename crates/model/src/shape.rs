@@ -155,7 +155,7 @@ pub enum DeriveOp {
     Join {
         /// Between two inputs.
         separator: String,
-        /// Leading text → replacement, compared without case.
+        /// Leading text → replacement, compared without case, longest first.
         prefixes: Vec<(String, String)>,
     },
     /// The text looked up in a table; a text that is not in it becomes `default`, or stays as it is.
@@ -625,7 +625,9 @@ impl Adder<'_> {
             } else if !d.table.is_empty() {
                 DeriveOp::Table { table: d.table.clone(), default: d.default.clone() }
             } else {
-                let prefixes = d.prefix_table.iter().map(|(a, b)| (a.clone(), b.clone())).collect();
+                let mut prefixes: Vec<(String, String)> = d.prefix_table.clone().into_iter().collect();
+                // The longest that fits counts, however the file orders them.
+                prefixes.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
                 DeriveOp::Join { separator: d.sep.clone(), prefixes }
             };
             shape.derive.push(Derive { field: self.id(&name)?, inputs: self.ids(&names)?, op });

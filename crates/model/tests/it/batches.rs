@@ -261,7 +261,7 @@ name = "v"
   [[view.derive]]
   field = "TargetObject"
   join = ["Object"]
-  prefix_table = { '\REGISTRY\MACHINE' = "HKLM", '\REGISTRY\USER' = "HKU" }
+  prefix_table = { '\REGISTRY\MACHINE' = "HKLM", '\REGISTRY\MACHINE\SYSTEM\ControlSet001' = 'HKLM\System\CurrentControlSet', '\REGISTRY\USER' = "HKU" }
   [[view.derive]]
   field = "Type"
   from = "Code"
@@ -296,6 +296,17 @@ fn derived_fields() {
             Some(r"Є\Ол"),
         ),
         (vec![("Object", text(r"\registry\machine\Run"))], "TargetObject", Some(r"HKLM\Run")),
+        // Of nested prefixes the longest counts.
+        (
+            vec![("Object", text(r"\REGISTRY\MACHINE\SYSTEM\ControlSet001\Services\x"))],
+            "TargetObject",
+            Some(r"HKLM\System\CurrentControlSet\Services\x"),
+        ),
+        (
+            vec![("Object", text(r"\REGISTRY\MACHINE\SYSTEM\Select"))],
+            "TargetObject",
+            Some(r"HKLM\SYSTEM\Select"),
+        ),
         (vec![("Object", text(r"\REGISTRY\USER\S-1"))], "TargetObject", Some(r"HKU\S-1")),
         // As long as the prefix in bytes, and cut in the middle of a character.
         (vec![("Object", text(r"\REGISTRY\MACHINї"))], "TargetObject", Some(r"\REGISTRY\MACHINї")),

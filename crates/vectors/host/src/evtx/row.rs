@@ -388,6 +388,7 @@ impl Rows {
         let mut time = None;
         self.channel.clear();
         let mut raw: &[u8] = &[];
+        let mut spelled = Vec::new();
         for item in self.items.iter().filter(|i| i.class == Class::System) {
             match (self.names.get(item.name).system, item.content) {
                 (names::CHANNEL, Content::Value { kind: ty::STRING, start, len }) => {
@@ -396,12 +397,26 @@ impl Rows {
                 (names::CHANNEL, Content::Text(start, len)) => {
                     self.channel.extend_from_slice(self.code.text(start, len));
                 }
-                (names::EVENT_ID, Content::Value { start, len, .. }) if len >= 2 => {
+                (names::CHANNEL, Content::Value { kind: ty::ANSI, start, len }) => {
+                    let bytes = chunk.get(start as usize..(start + len) as usize).unwrap_or(&[]);
+                    value::write(&mut self.channel, ty::ANSI, bytes);
+                }
+                // The low half of an integer of any width.
+                (
+                    names::EVENT_ID,
+                    Content::Value { kind: ty::I16..=ty::U64 | ty::HEX32 | ty::HEX64, start, len: 2.. },
+                ) => {
                     event_id = u32::from(u16_at(chunk, start as usize).unwrap_or(0));
                 }
+                // Rare writers spell the number as text.
+                (names::EVENT_ID, Content::Value { kind, start, len }) => {
+                    let bytes = chunk.get(start as usize..(start + len) as usize).unwrap_or(&[]);
+                    spelled.clear();
+                    value::write(&mut spelled, kind, bytes);
+                    event_id = number(&spelled);
+                }
                 (names::EVENT_ID, Content::Text(start, len)) => {
-                    let text = std::str::from_utf8(self.code.text(start, len)).unwrap_or("");
-                    event_id = text.trim().parse::<u32>().unwrap_or(0) & 0xffff;
+                    event_id = number(self.code.text(start, len));
                 }
                 (names::TIME_CREATED, Content::Value { kind: ty::FILETIME, start, .. }) => {
                     time = u64_at(chunk, start as usize);
@@ -654,6 +669,12 @@ struct Gather<'a> {
     /// The record is from slack: what it refers to must prove itself.
     strict: bool,
     context: Context<'a>,
+}
+
+/// The low 16 bits of an event number in decimal; 0 if it is none.
+fn number(text: &[u8]) -> u32 {
+    let text = std::str::from_utf8(text).unwrap_or("");
+    text.trim().parse::<i64>().map_or(0, |n| (n & 0xffff) as u32)
 }
 
 /// Appends a value inside other text; items of an array are set apart by commas.

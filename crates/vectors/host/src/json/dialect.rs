@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use palisade_model::{FieldId, Fields};
 use serde::Deserialize;
 
+use super::row::MOUNTED;
 use super::trie::{ANY, Builder, NodeId, ROOT, Trie, What};
 
 /// Most dialects one run may know; the tag of a dialect is a byte.
@@ -15,6 +16,9 @@ pub const MAX_DIALECTS: usize = 200;
 
 /// Most distinct paths by which dialects are recognised.
 pub const MAX_SIGNS: u16 = 256;
+
+/// Most numbered keys read as unnamed `Data`. Events of real providers have up to about 30.
+const MAX_UNNAMED: u8 = 64;
 
 /// Why a dialect file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +65,15 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
+impl OneOrMany {
+    fn all(&self) -> &[String] {
+        match self {
+            OneOrMany::One(s) => std::slice::from_ref(s),
+            OneOrMany::Many(s) => s,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DialectToml {
@@ -98,13 +111,16 @@ struct DialectToml {
     #[serde(default, rename = "record")]
     _record: Vec<String>,
     #[serde(default)]
-    rename: BTreeMap<String, String>,
+    rename: BTreeMap<String, OneOrMany>,
     #[serde(default)]
     fallback: BTreeMap<String, String>,
     #[serde(default)]
     strip_prefix: String,
     #[serde(default)]
     strip_spaces: bool,
+    /// What a number follows in the names of the event's unnamed `Data`.
+    #[serde(default)]
+    unnamed: String,
 }
 
 /// Which presence bits a line showed.
@@ -118,7 +134,7 @@ pub(super) struct Dialect {
     pub product: Option<String>,
     pub stream_const: Option<String>,
     pub stream_prefix: String,
-    /// Windows records: bare GUIDs get braces.
+    /// Windows records: rules find a GUID with braces and without.
     pub windows: bool,
     /// Holds text that must be looked into.
     pub embeds: bool,
@@ -192,6 +208,7 @@ impl DialectSet {
             dialects: closed,
             names: Names {
                 event_id: fields.id("EventID"),
+                data: fields.id("Data"),
                 hashes: [fields.id("Hashes"), fields.id("Hash")],
                 parts: ["MD5", "SHA1", "SHA256", "IMPHASH"].map(|part| {
                     let spellings = match part {
@@ -267,12 +284,19 @@ fn merge(
     let require = signs(b, &d.require)?;
     let any = signs(b, &d.any)?;
 
+    let unnamed = (!d.unnamed.is_empty() && fields.id("Data").is_some()).then_some(d.unnamed.as_str());
     let mut mounted = vec![ROOT];
     for path in d.mount.iter().chain(&d.json).chain(&d.xml).chain(&d.audit) {
         for node in b.path(ROOT, path) {
             if !mounted.contains(&node) {
                 mounted.push(node);
                 mount(b, fields, tag, node);
+                for n in (1..=MAX_UNNAMED).filter(|_| d.mount.contains(path)) {
+                    if let Some(name) = unnamed {
+                        let node = b.step(node, &format!("{name}{n}"));
+                        b.add(node, tag, What::Unnamed(n));
+                    }
+                }
             }
         }
         if !path.ends_with('*') {
@@ -280,12 +304,22 @@ fn merge(
                 let node = b.step(ROOT, &format!("{path}.{name}"));
                 b.add(node, tag, What::Mounted(id));
             }
+            for n in (1..=MAX_UNNAMED).filter(|_| d.mount.contains(path)) {
+                if let Some(name) = unnamed {
+                    let node = b.step(ROOT, &format!("{path}.{name}{n}"));
+                    b.add(node, tag, What::Unnamed(n));
+                }
+            }
         }
     }
     if !d.strip_prefix.is_empty() {
         for (id, name) in names(fields) {
             let node = b.step(ROOT, &format!("{}{name}", d.strip_prefix));
             b.add(node, tag, What::Mounted(id));
+        }
+        for (n, name) in (1..=MAX_UNNAMED).flat_map(|n| unnamed.map(|name| (n, name))) {
+            let node = b.step(ROOT, &format!("{}{name}{n}", d.strip_prefix));
+            b.add(node, tag, What::Unnamed(n));
         }
     }
     for (paths, what) in
@@ -308,9 +342,10 @@ fn merge(
         for path in &d.named {
             add(path, What::Named);
         }
-        for (name, path) in &d.rename {
-            if let Some(id) = fields.id(name) {
-                add(path, What::Renamed(id));
+        for (name, paths) in &d.rename {
+            let Some(id) = fields.id(name) else { continue };
+            for (i, path) in paths.all().iter().enumerate() {
+                add(path, What::Renamed(id, (i as u8).min(MOUNTED - 1)));
             }
         }
         for (name, path) in &d.fallback {
@@ -328,12 +363,7 @@ fn merge(
             add(path, What::Host(i.min(255) as u8));
         }
     }
-    let streams = match &d.stream {
-        None => &[][..],
-        Some(OneOrMany::One(s)) => std::slice::from_ref(s),
-        Some(OneOrMany::Many(s)) => s,
-    };
-    for (i, path) in streams.iter().enumerate() {
+    for (i, path) in d.stream.iter().flat_map(OneOrMany::all).enumerate() {
         for node in b.path(ROOT, path) {
             b.add(node, tag, What::Stream(i.min(255) as u8));
         }
@@ -378,6 +408,8 @@ fn mount(b: &mut Builder, fields: &Fields, tag: u8, base: NodeId) {
 pub(super) struct Names {
     /// The event number, of which the low 16 bits count.
     pub event_id: Option<FieldId>,
+    /// What the event's unnamed values are called.
+    pub data: Option<FieldId>,
     /// `SHA1=…,MD5=…`
     pub hashes: [Option<FieldId>; 2],
     /// Its parts, by the fields that rules read them from.

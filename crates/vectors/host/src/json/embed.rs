@@ -1,12 +1,13 @@
 //! Records inside the text of records: XML, JSON, a line of auditd, name-value lists.
 //!
 //! Whatever is found becomes entries like those of the scan, as if the text had been
-//! an object at its place. One level only: text in such text stays text.
+//! an object at its place. One level only: text in such text stays text. What cannot be
+//! read is noted in [`Found::trouble`]; what was read before it stays.
 
 use std::collections::HashSet;
 use std::ops::Range;
 
-use palisade_model::RowBuilder;
+use palisade_model::{ProblemCode, RowBuilder};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
@@ -18,6 +19,20 @@ const MAX_XML_DEPTH: usize = 16;
 
 /// Most values taken out of one embedded text.
 const MAX_VALUES: usize = 4_096;
+
+const BAD_XML: &str = "XML inside a record is damaged; what stands behind the damage was not read";
+const SHORT_XML: &str = "XML inside a record ends early; what follows was not read";
+const DEEP_XML: &str = "XML inside a record is nested deeper than 16 levels; the rest of it was not read";
+const MANY_XML: &str = "XML inside a record holds more than 4,096 values; the rest was not read";
+const BAD_JSON: &str = "JSON inside a record is damaged; what stands behind the damage was not read";
+const MANY_AUDIT: &str =
+    "a line of auditd inside a record holds more than 4,096 values; the rest was not read";
+const MANY_PAIRS: &str =
+    "a list of name-value pairs in a record holds more than 4,096 pairs; the rest was not read";
+
+/// What XML of events begins with. Damage is told of such text only: a message with a
+/// `<` in it is no damaged XML.
+const ROOTS: [&str; 4] = ["<Event", "<UserData", "<DataItem", "<Param"];
 
 /// What an embedded whole event says of itself. Routing believes it over the wrapper.
 #[derive(Default, Debug)]
@@ -78,10 +93,20 @@ pub(super) fn xml(
                 path.pop();
                 text.clear();
             }
-            Ok(Event::Eof) | Err(_) => return system,
+            end @ (Ok(Event::Eof) | Err(_)) => {
+                let meant = ROOTS.iter().any(|root| xml.contains(root));
+                if end.is_err() && meant {
+                    found.trouble.push((ProblemCode::Syntax, BAD_XML));
+                } else if !path.is_empty() && meant {
+                    found.trouble.push((ProblemCode::Syntax, SHORT_XML));
+                }
+                return system;
+            }
             Ok(_) => {}
         }
         if path.len() > MAX_XML_DEPTH || values > MAX_VALUES {
+            let what = if values > MAX_VALUES { MANY_XML } else { DEEP_XML };
+            found.trouble.push((ProblemCode::Limit, what));
             return system;
         }
     }
@@ -102,6 +127,9 @@ fn open(
 ) {
     let mut name: String = String::from(e.local_name().as_ref());
     *in_system |= name == "System";
+    // Classic providers have a second name, for want of the first.
+    let mut source_name = None;
+    let mut provider = false;
     for attribute in e.attributes().with_checks(false).flatten().take(16) {
         let key: &str = attribute.key.local_name().into_inner();
         let Ok(value) = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0) else { continue };
@@ -110,7 +138,11 @@ fn open(
                 name = value.into_owned();
                 break;
             }
-            ("Provider", "Name") => put(trie, base, "Provider_Name", &value, true, builder, found),
+            ("Provider", "Name") if !value.is_empty() => {
+                provider = true;
+                put(trie, base, "Provider_Name", &value, true, builder, found);
+            }
+            ("Provider", "EventSourceName") if !value.is_empty() => source_name = Some(value.into_owned()),
             ("TimeCreated", "SystemTime") => system.time = Some(value.into_owned()),
             ("Execution", "ProcessID") => {
                 put(trie, base, "Execution_ProcessID", &value, true, builder, found)
@@ -120,6 +152,9 @@ fn open(
             }
             _ => {}
         }
+    }
+    if let Some(value) = source_name.filter(|_| !provider) {
+        put(trie, base, "Provider_Name", &value, true, builder, found);
     }
     path.push(name);
 }
@@ -169,7 +204,7 @@ fn put(
 }
 
 /// Reads JSON that has been appended to the arena at `from`. An array of plain values
-/// becomes the field `Data`. Text that is not JSON stays what it is.
+/// becomes the field `Data`. Text that does not begin like JSON stays what it is.
 pub(super) fn json(
     trie: &Trie,
     base: NodeId,
@@ -178,18 +213,23 @@ pub(super) fn json(
     all_text: bool,
     keys: &mut KeyCache,
     found: &mut Found,
-) -> bool {
+) {
     let text = arena.as_bytes();
-    let first = text[from..].iter().find(|b| !b.is_ascii_whitespace());
-    if !matches!(first, Some(b'{' | b'[')) {
-        return false;
-    }
+    let mut head = text[from..].iter().filter(|b| !b.is_ascii_whitespace());
+    let (list, meant) = match (head.next(), head.next()) {
+        (Some(b'{'), _) => (false, true),
+        // `[12:30] started` is a message, `["a", 1]` a list.
+        (Some(b'['), second) => (true, matches!(second, Some(b'{' | b'[' | b']' | b'"'))),
+        _ => return,
+    };
     let before = found.entries.len();
-    let list = first == Some(&b'[');
     let mut scan = Scan::new(trie, text, from, all_text, keys, found);
     if scan.value(base, 1).is_err() {
-        found.entries.truncate(before);
-        return false;
+        if !meant {
+            found.entries.truncate(before);
+            return;
+        }
+        found.trouble.push((ProblemCode::Syntax, BAD_JSON));
     }
     if list {
         let data = trie.child(base, "Data");
@@ -205,7 +245,6 @@ pub(super) fn json(
             e.kind = Kind::Void;
         }
     }
-    true
 }
 
 /// Reads a line of auditd (`type=SYSCALL msg=audit(1.2:3): a=b c="d e"`). Values that
@@ -226,6 +265,7 @@ pub(super) fn audit(
     while let Some((key, tail)) = rest.split_once('=') {
         values += 1;
         if values > MAX_VALUES {
+            found.trouble.push((ProblemCode::Limit, MANY_AUDIT));
             break;
         }
         let key = key.rsplit([' ', '\u{1d}', '\'']).next().unwrap_or(key);
@@ -277,6 +317,9 @@ pub(super) fn named(
     let from = range.start;
     let Some(text) = arena.get(range) else { return };
     let Ok(list) = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(text) else { return };
+    if list.len() > MAX_VALUES {
+        found.trouble.push((ProblemCode::Limit, MANY_PAIRS));
+    }
     for pair in list.iter().take(MAX_VALUES) {
         let Ok(members) = serde_json::from_str::<
             std::collections::BTreeMap<std::borrow::Cow<'_, str>, &serde_json::value::RawValue>,

@@ -10,6 +10,7 @@
 //! What this module never does: build a document tree, copy a value without escapes,
 //! intern a key of the evidence, or guess a stream from values.
 
+mod cells;
 mod dialect;
 mod embed;
 mod problems;

@@ -3,16 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 use palisade_model::{
     Buffers, Catalogue, FieldId, MAX_ROWS, ProblemCode, Projection, RowBuilder, RowHeader, ShapeId, SourceId,
     StreamId, Time, unescape_json,
 };
 
+use super::cells::{cell, event_id_cell, hashes, other_spelling};
 use super::dialect::{Dialect, Dialects, Signs};
 use super::embed::{self, System};
 use super::problems::Problems;
 use super::scan::{Entry, Fault, Found, KeyCache, Kind, Scan};
+use super::split::is_mark;
 use super::time::{Moment, in_zone, moment};
 use super::trie::{ANY, DEAD, ROOT, What};
 use crate::{Context, Sink};
@@ -23,11 +25,11 @@ pub const MAX_WRAPPERS: usize = 4;
 /// Most stream names whose routing is remembered.
 const MAX_STREAMS: usize = 1_024;
 
-/// Which place of a field counts, if a record has several.
-const RENAMED: u8 = 0;
-const MOUNTED: u8 = 1;
-const FALLBACK: u8 = 2;
-const NATIVE: u8 = 3;
+/// Which place of a field counts, if a record has several: those below are the paths of
+/// `rename` in their order.
+pub(super) const MOUNTED: u8 = 32;
+const FALLBACK: u8 = 33;
+const NATIVE: u8 = 34;
 
 /// Most values of one record that are tried as its time.
 const MAX_TIMES: usize = 64;
@@ -141,6 +143,9 @@ impl Reader<'_, '_, '_, '_> {
         }
         let bytes = line.as_bytes();
         if !matches!(bytes[at - range.start], b'{' | b'[') {
+            if is_mark(bytes.trim_ascii()) {
+                return;
+            }
             // `<13>Nov 23 01:02:03 host app: {…}`: the record begins at the first brace.
             match memchr(b'{', bytes) {
                 Some(brace) if bytes[end - range.start - 1] == b'}' => at = range.start + brace,
@@ -237,15 +242,8 @@ impl Reader<'_, '_, '_, '_> {
             self.syntax(Fault { at: fault.at + self.base, what: fault.what });
             return None;
         }
-        if scratch.found.deep {
-            self.problem(
-                ProblemCode::Limit,
-                range.start,
-                "a record is nested deeper than 64 levels; what lies deeper was not read",
-            );
-        }
         let seen = self.scratch.found.seen;
-        let tag = match self.scratch.last {
+        let mut tag = match self.scratch.last {
             Some((signs, tag)) if signs == seen => tag,
             _ => {
                 let tag = self.dialects.recognise(&seen);
@@ -261,20 +259,41 @@ impl Reader<'_, '_, '_, '_> {
                 .found
                 .entries
                 .iter()
-                .filter(|e| e.kind == Kind::Raw && self.uses(e, tag).any(|w| w == What::Records))
+                // An empty list counts as null, and still is a list.
+                .filter(|e| matches!(e.kind, Kind::Raw | Kind::Null))
+                .filter(|e| self.uses(e, tag).any(|w| w == What::Records))
                 .map(|e| e.start as usize + self.base..e.end as usize + self.base)
                 .filter(|r| self.slice(r.clone()).starts_with('['))
                 .collect();
-            // The array's text is used, so the scan has checked it.
-            for array in wrapped {
-                self.elements(array, record, level + 1);
+            if !wrapped.is_empty() {
+                self.losses(range.start);
+                // The array's text is used, so the scan has checked it.
+                for array in wrapped {
+                    self.elements(array, record, level + 1);
+                }
+                return Some(next);
             }
-            return Some(next);
+            // What stands under that name is no list of records: a record like any other.
+            tag = dialects.dialects.len().saturating_sub(1) as u8;
         }
+        let Some(dialect) = dialects.dialects.get(usize::from(tag)) else { return Some(next) };
         self.builder.begin();
         self.row(tag, dialect, from..next - self.base, record);
+        self.losses(range.start);
         self.flush(next);
         Some(next)
+    }
+
+    /// Tells what of the record at `at` was not read.
+    fn losses(&mut self, at: usize) {
+        let found = &mut self.scratch.found;
+        if std::mem::take(&mut found.deep) {
+            let what = "a record is nested deeper than 64 levels; what lies deeper was not read";
+            self.problems.add(ProblemCode::Limit, self.offset + at as u64, what);
+        }
+        for (code, what) in found.trouble.drain(..) {
+            self.problems.add(code, self.offset + at as u64, what);
+        }
     }
 
     /// Hands a full batch over; what is still to be read moves to the next one's arena.
@@ -436,8 +455,12 @@ impl Reader<'_, '_, '_, '_> {
                         plain && held.is_none_or(|(best, _)| order < best)
                     };
                     let (field, rank) = match u.what {
-                        What::Renamed(f) => (f, RENAMED),
+                        What::Renamed(f, order) => (f, order),
                         What::Mounted(f) => (f, MOUNTED),
+                        What::Unnamed(_) => match self.dialects.names.data {
+                            Some(f) => (f, MOUNTED),
+                            None => continue,
+                        },
                         What::Fallback(f) => (f, FALLBACK),
                         What::Native(f) => (f, NATIVE),
                         What::Time { order, local } => {
@@ -471,6 +494,9 @@ impl Reader<'_, '_, '_, '_> {
         }
         let (shape, event_id) = self.route(dialect, &system, stream.map(|s| s.1), event.map(|e| e.1));
         let time = self.time(&system, place);
+        if dialect.windows {
+            self.joined_data(tag, shape);
+        }
         self.cells(dialect, shape, event_id);
         if let Some((_, e)) = host {
             self.host(shape, e);
@@ -544,6 +570,33 @@ impl Reader<'_, '_, '_, '_> {
         }
     }
 
+    /// The event's unnamed values as one text, a line each, before they come one by one:
+    /// rules say `Data|contains|all`.
+    fn joined_data(&mut self, tag: u8, shape: ShapeId) {
+        let Some(data) = self.dialects.names.data else { return };
+        let best = self.scratch.ranks.get(data.index()).copied().unwrap_or((0, 0));
+        if best.0 != self.scratch.stamp || !self.context.projection.kept(shape).contains(data) {
+            return;
+        }
+        let mut parts: Vec<(u8, Entry)> = Vec::new();
+        for c in self.scratch.candidates.iter().filter(|c| c.field == data && c.rank == best.1) {
+            let Some(e) = self.scratch.found.entries.get(c.entry as usize) else { continue };
+            let number =
+                self.uses(e, tag).find_map(|u| if let What::Unnamed(n) = u { Some(n) } else { None });
+            if !matches!(e.kind, Kind::Raw | Kind::Void) {
+                parts.push((number.unwrap_or(0), *e));
+            }
+        }
+        if parts.len() < 2 {
+            return;
+        }
+        // `param10` stands before `param2` in records whose keys are sorted.
+        parts.sort_by_key(|p| p.0);
+        let texts: Vec<_> = parts.iter().map(|p| self.text_of(&p.1)).collect();
+        let joined = texts.join("\n");
+        self.builder.text_cell(data, &joined);
+    }
+
     /// The cells: every wanted value of every field from its best-ranked place, then
     /// whatever else keyword rules search.
     fn cells(&mut self, dialect: &Dialect, shape: ShapeId, event_id: u32) {
@@ -551,6 +604,7 @@ impl Reader<'_, '_, '_, '_> {
         let (kept, hot) = (projection.kept(shape), projection.hot(shape));
         let names = &self.dialects.names;
         let text_wanted = projection.text(shape);
+        let derived = &self.context.catalogue.shape_of(shape).derive;
         let Scratch { found, candidates, ranks, stamp, .. } = &mut *self.scratch;
         let builder = &mut self.builder;
         let mut next = 0;
@@ -558,6 +612,7 @@ impl Reader<'_, '_, '_, '_> {
             let mut used = false;
             // Several hot fields may read one escaped value: unescape it once.
             let mut plain: Option<Range<usize>> = None;
+            let (mut guid, mut spelled) = (None, false);
             while let Some(c) = candidates.get(next).copied().filter(|c| c.entry as usize == i) {
                 next += 1;
                 let best = ranks.get(c.field.index()).copied().unwrap_or((0, 0));
@@ -568,11 +623,20 @@ impl Reader<'_, '_, '_, '_> {
                 let is_hot = hot.contains(c.field);
                 if names.event_id == Some(c.field)
                     && dialect.windows
-                    && event_id_cell(builder, c, e, event_id)
+                    && event_id_cell(builder, c.field, c.rank == MOUNTED, e, event_id)
                 {
                     continue;
                 }
-                cell(builder, c.field, e, is_hot, dialect.windows, &mut plain);
+                cell(builder, c.field, e, is_hot, &mut plain);
+                if is_hot && dialect.windows {
+                    guid = guid.or_else(|| other_spelling(builder, e));
+                    // A field made of this one must not have it twice.
+                    let whole = derived.iter().any(|d| d.inputs.contains(&c.field));
+                    if let Some(other) = guid.clone().filter(|_| !whole) {
+                        builder.range_cell(c.field, other);
+                        spelled = true;
+                    }
+                }
                 if names.hashes.contains(&Some(c.field)) {
                     hashes(builder, names, e, &plain, |f| kept.contains(f));
                 }
@@ -582,7 +646,15 @@ impl Reader<'_, '_, '_, '_> {
                 match e.kind {
                     Kind::Text => builder.escaped_cell(FieldId::NONE, range, false),
                     Kind::Plain => builder.range_cell(FieldId::NONE, range),
+                    Kind::Number => builder.number_cell(FieldId::NONE, range),
                     _ => {}
+                }
+            }
+            // Keywords see what they see whichever fields other rules read.
+            if text_wanted && !spelled && dialect.windows {
+                let other = guid.or_else(|| other_spelling(builder, e));
+                if let Some(other) = other {
+                    builder.range_cell(FieldId::NONE, other);
                 }
             }
         }
@@ -597,110 +669,7 @@ impl Reader<'_, '_, '_, '_> {
         });
         if !known && self.context.projection.kept(shape).contains(field) {
             let hot = self.context.projection.hot(shape).contains(field);
-            cell(&mut self.builder, field, &e, hot, false, &mut None);
-        }
-    }
-}
-
-/// The event number's low 16 bits, if it has others; whether a cell was made.
-fn event_id_cell(builder: &mut RowBuilder<'_>, c: Candidate, e: &Entry, event_id: u32) -> bool {
-    let text = builder.arena().get(e.start as usize..e.end as usize).unwrap_or("");
-    let number = text.trim().parse::<i64>().unwrap_or(0);
-    if c.rank == MOUNTED
-        || matches!(e.kind, Kind::Raw)
-        || number <= 0xFFFF
-        || number & 0xFFFF != i64::from(event_id)
-    {
-        return false;
-    }
-    let start = builder.arena().len();
-    let digits = event_id.to_string();
-    builder.arena_mut().push_str(&digits);
-    builder.number_cell(c.field, start..start + digits.len());
-    true
-}
-
-fn cell(
-    builder: &mut RowBuilder<'_>,
-    field: FieldId,
-    e: &Entry,
-    hot: bool,
-    windows: bool,
-    plain: &mut Option<Range<usize>>,
-) {
-    let range = e.start as usize..e.end as usize;
-    match e.kind {
-        Kind::Text => {
-            if let Some(done) = plain {
-                return builder.range_cell(field, done.clone());
-            }
-            let bytes = builder.arena().as_bytes().get(range.clone()).unwrap_or(&[]);
-            if windows && is_bare_guid(bytes) {
-                let arena = builder.arena_mut();
-                let start = arena.len();
-                arena.push('{');
-                arena.extend_from_within(range);
-                arena.push('}');
-                let braced = start..arena.len();
-                *plain = Some(braced.clone());
-                return builder.range_cell(field, braced);
-            }
-            if memchr(b'\\', bytes).is_none() {
-                *plain = Some(range.clone());
-                return builder.range_cell(field, range);
-            }
-            let start = builder.arena().len();
-            builder.escaped_cell(field, range, hot);
-            if hot {
-                *plain = Some(start..builder.arena().len());
-            }
-        }
-        Kind::Plain | Kind::Raw => builder.range_cell(field, range),
-        Kind::Number => builder.number_cell(field, range),
-        Kind::True => builder.bool_cell(field, true),
-        Kind::False => builder.bool_cell(field, false),
-        Kind::Null => builder.null_cell(field),
-        Kind::Blank => builder.blank_cell(field),
-        Kind::Void => {}
-    }
-}
-
-/// `0cce9210-69ae-11d9-bed3-505054503030`: exporters drop the braces that Windows and
-/// the rules write.
-fn is_bare_guid(b: &[u8]) -> bool {
-    b.len() == 36
-        && b.iter().enumerate().all(|(i, c)| match i {
-            8 | 13 | 18 | 23 => *c == b'-',
-            _ => c.is_ascii_hexdigit(),
-        })
-}
-
-/// Sysmon's `SHA1=…,MD5=…,IMPHASH=…` also as fields of their own.
-fn hashes(
-    builder: &mut RowBuilder<'_>,
-    names: &super::dialect::Names,
-    e: &Entry,
-    plain: &Option<Range<usize>>,
-    kept: impl Fn(FieldId) -> bool,
-) {
-    let range = plain.clone().unwrap_or(e.start as usize..e.end as usize);
-    let mut at = range.start;
-    for _ in 0..8 {
-        let Some(rest) = builder.arena().get(at..range.end) else { return };
-        let len = memchr(b',', rest.as_bytes()).unwrap_or(rest.len());
-        let part = &rest[..len];
-        if let Some(eq) = memrchr(b'=', part.as_bytes()) {
-            let name = part[..eq].trim();
-            let known = names.parts.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-            for field in known.into_iter().flat_map(|(_, f)| f.iter().flatten()) {
-                if kept(*field) {
-                    builder.range_cell(*field, at + eq + 1..at + len);
-                }
-            }
-        }
-        at += len + 1;
-        if at >= range.end {
-            return;
+            cell(&mut self.builder, field, &e, hot, &mut None);
         }
     }
 }

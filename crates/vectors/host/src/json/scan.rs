@@ -10,6 +10,7 @@
 //! run of bytes instead of searching for the key's end and hashing it.
 
 use memchr::memchr;
+use palisade_model::ProblemCode;
 
 use super::dialect::Signs;
 use super::trie::{DEAD, NO_BIT, NodeId, Trie, hash};
@@ -43,7 +44,7 @@ pub(super) enum Kind {
 /// A value that may be wanted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    /// Its position in the trie; [`DEAD`]: a text kept for keyword search only.
+    /// Its position in the trie; [`DEAD`]: kept for keyword search only.
     pub node: NodeId,
     pub start: u32,
     pub end: u32,
@@ -66,6 +67,8 @@ pub(super) struct Found {
     pub seen: Signs,
     /// Something was nested deeper than [`MAX_DEPTH`].
     pub deep: bool,
+    /// What texts inside the record did not give, and why.
+    pub trouble: Vec<(ProblemCode, &'static str)>,
 }
 
 impl Found {
@@ -74,6 +77,7 @@ impl Found {
         self.entries.clear();
         self.seen = Signs::default();
         self.deep = false;
+        self.trouble.clear();
     }
 }
 
@@ -161,7 +165,7 @@ pub(super) struct Scan<'t> {
     pub trie: &'t Trie,
     pub text: &'t [u8],
     pub at: usize,
-    /// Keep every text, for keyword search.
+    /// Keep every text and number, for keyword search.
     pub all_text: bool,
     pub keys: &'t mut KeyCache,
     pub found: &'t mut Found,
@@ -216,7 +220,7 @@ impl<'t> Scan<'t> {
             b'-' | b'0'..=b'9' => {
                 let start = self.at;
                 self.number()?;
-                if node != DEAD {
+                if self.all_text || node != DEAD {
                     self.push(node, Kind::Number, start, self.at);
                 }
                 Ok(())

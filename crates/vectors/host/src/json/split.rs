@@ -61,11 +61,13 @@ pub(super) fn sniff(head: &[u8]) -> bool {
         }
     };
     let text = text.trim_ascii_start();
+    let text = &text[mark(text)..];
     match text {
         [b'[', rest @ ..] => {
             // An INI section or a list of plain values is not a log.
-            let rest = rest.trim_ascii_start();
-            matches!(rest.first(), Some(b'{')) && object(rest, false)
+            let rest = rest.trim_ascii();
+            // `[]`: a log of nothing, if nothing follows.
+            rest == b"]" || matches!(rest.first(), Some(b'{')) && object(rest, false)
         }
         [b'{', ..] => object(text, true),
         [b'<', rest @ ..] => {
@@ -77,6 +79,24 @@ pub(super) fn sniff(head: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// How long the line `Record 12` is that evtx_dump puts before each of its documents, the
+/// blanks behind it included; 0: here is none.
+fn mark(text: &[u8]) -> usize {
+    let Some(rest) = text.strip_prefix(b"Record ") else { return 0 };
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let behind = &rest[digits..];
+    let line = behind.strip_prefix(b"\r").unwrap_or(behind);
+    if digits == 0 || line.first().is_some_and(|b| *b != b'\n') {
+        return 0;
+    }
+    text.len() - behind.trim_ascii_start().len()
+}
+
+/// Whether a line is nothing but such a mark.
+pub(super) fn is_mark(line: &[u8]) -> bool {
+    mark(line) == line.len()
 }
 
 /// Whether an object begins here; `strict`: with a quoted key and a colon.
@@ -240,7 +260,8 @@ impl Cutter<'_, '_, '_, '_> {
     /// Lines, if the first line is one whole document and others follow it, or is no
     /// document at all; structure otherwise.
     fn layout(&mut self) -> Layout {
-        let start = self.buf.len() - self.buf.trim_ascii_start().len();
+        let mut start = self.buf.len() - self.buf.trim_ascii_start().len();
+        start += mark(&self.buf[start..]);
         match self.buf.get(start) {
             Some(b'{') => {
                 let line = memchr(b'\n', &self.buf[start..]).map(|n| start + n);

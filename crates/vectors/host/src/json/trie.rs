@@ -24,10 +24,13 @@ pub(super) const ANY: u8 = u8::MAX;
 /// What a value at a position is good for, in records of one dialect (or of any).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum What {
-    /// A field that the dialect calls otherwise: a record's body cannot replace it.
-    Renamed(FieldId),
+    /// A field that the dialect calls otherwise: a record's body cannot replace it. Lower
+    /// numbers are tried first.
+    Renamed(FieldId, u8),
     /// A field under the record's mounted object.
     Mounted(FieldId),
+    /// One of the numbered keys under which an exporter puts the event's unnamed `Data`.
+    Unnamed(u8),
     /// A field that the dialect calls otherwise, unless the body has one of that name.
     Fallback(FieldId),
     /// A field under its own name.

@@ -373,6 +373,41 @@ fn the_systems_channel_and_number_choose_the_shape() {
 }
 
 #[test]
+fn the_number_and_the_channel_are_read_by_the_type_of_their_values() {
+    let routing = "product = \"windows\"\n[[stream]]\nnames = [\"Security\"]\nservices = [\"security\"]\n\
+                   [[stream.event]]\nids = [1102]\ncategories = [\"cleared\"]";
+    let setup = Setup::routed(routing, ["EventID"]);
+    for (kind, number) in [
+        (0x06, vec![0x4e, 4]),
+        (0x08, vec![0x4e, 4, 0, 0x80]),
+        (0x14, vec![0x4e, 4, 0, 0]),
+        (0x01, wide("1102")),
+        (0x01, wide(" 1102\0")),
+        (0x02, b"1102".to_vec()),
+        (0x02, b"2147484750".to_vec()),
+    ] {
+        for channel in [string("Security"), Val(0x02, b"Security".to_vec())] {
+            let mut chunk = Chunk::new();
+            let said = format!("{kind} {number:?} {}", channel.0);
+            chunk.template(
+                |c| {
+                    c.open("Event", false);
+                    c.start_closed();
+                    c.leaf("System", |c| {
+                        c.leaf("EventID", |c| c.value(0));
+                        c.leaf("Channel", |c| c.value(1));
+                    });
+                    c.close();
+                },
+                &[Val(kind, number.clone()), channel],
+            );
+            let (rows, _) = setup.read(&chunk.close_chunk());
+            assert_eq!(setup.catalogue.shape_of(rows[0].header.shape).categories, ["cleared"], "{said}");
+        }
+    }
+}
+
+#[test]
 fn keyword_rules_see_values_of_fields_nobody_asked_for() {
     use palisade_model::{Batch, Buffers, Origin, RowBatch, SourceId};
     let body = |c: &mut Chunk| c.leaf("EventData", |c| c.data("Whatever", |c| c.value(0)));

@@ -61,20 +61,150 @@ fn winlogbeat() {
 #[test]
 fn evtx_dump() {
     // The cleared log is what rules mean by Channel; the record's own channel routes.
-    // Attributes and `#text` are XML turned to JSON; a GUID gets its braces back.
+    // Attributes and `#text` are XML turned to JSON; a GUID comes with braces and without.
     windows().check(
         r##"{"Event":{"#attributes":{"xmlns":"u"},"System":{"Provider":{"#attributes":{"Name":"Eventlog"}},"EventID":{"#attributes":{"Qualifiers":16384},"#text":1073741928},"TimeCreated":{"#attributes":{"SystemTime":"2019-03-19T00:02:04.3Z"}},"Channel":"System","Computer":"ws"},"UserData":{"LogFileCleared":{"Channel":"Security","Threat Name":"0cce9210-69ae-11d9-bed3-505054503030"}},"EventData":{"Data":{"#text":["one","two"]}}}}"##,
         r#"
         1@0 windows/system 2019-03-19T00:02:04.300000Z
+          Data = Text("one\ntwo")
           Provider_Name = Text("Eventlog")
           EventID = Number("104")
           Computer = Text("ws")
           Channel = Text("Security")
+          ThreatName = Text("0cce9210-69ae-11d9-bed3-505054503030")
           ThreatName = Text("{0cce9210-69ae-11d9-bed3-505054503030}")
           Data = Text("one")
           Data = Text("two")
         "#,
     );
+}
+
+#[test]
+fn a_guid_is_found_with_braces_and_without() {
+    let (bare, braced) = ("0cce9210-69ae-11d9-bed3-505054503030", "{0cce9210-69ae-11d9-bed3-505054503030}");
+    let house = windows();
+    for (native, other) in [(bare, braced), (braced, bare)] {
+        // The way the record writes it comes first, and is what people are shown.
+        let record = format!(
+            r#"{{"Channel":"Security","EventID":1,"Computer":"c","Image":"{native}","Not":"{native}"}}"#
+        );
+        house.check(
+            &record,
+            &format!(
+                "1@0 windows/security -\nChannel = Text(\"Security\")\nEventID = Number(\"1\")\nComputer = Text(\"c\")\n\
+                 Image = Text({native:?})\nImage = Text({other:?})"
+            ),
+        );
+        // Elsewhere a GUID is a text like others.
+        house.check(
+            &format!(r#"{{"Image":"{native}"}}"#),
+            &format!("1@0 unrecognised -\nImage = Text({native:?})"),
+        );
+        for wanted in [&[][..], &["Image"], &["Image", "Not"]] {
+            use palisade_model::Batch;
+            let (batches, _) = House::new(wanted, true).read(record.as_bytes());
+            let mut seen = Vec::new();
+            batches[0].scan_text(0, &mut |t| seen.push(t.to_owned()));
+            assert_eq!(seen, ["Security", "1", "c", native, other, native, other], "{wanted:?}");
+        }
+    }
+}
+
+#[test]
+fn unnamed_data_comes_joined_and_one_by_one() {
+    let house = House::new(&["Data", "param2"], false);
+    let head = r#""@timestamp":"2021-01-02T03:04:05Z","computer_name":"dc","log_name":"System","event_id":1"#;
+    let want = r#"
+        1@0 windows/system 2021-01-02T03:04:05.000000Z
+          Data = Text("a\nb\n7")
+          Computer = Text("dc")
+          Data = Text("a")
+          Data = Number("7")
+          param2 = Text("b")
+          Data = Text("b")
+    "#;
+    // Numbered names count by their number, however the keys are sorted.
+    house.check(&format!(r#"{{{head},"event_data":{{"param1":"a","param10":7,"param2":"b"}}}}"#), want);
+    house.check(
+        r#"{"winlog.channel":"System","winlog.event_id":1,"winlog.event_data.param1":"a","winlog.event_data.param2":"b"}"#,
+        "1@0 windows/system -\nData = Text(\"a\\nb\")\nData = Text(\"a\")\nparam2 = Text(\"b\")\nData = Text(\"b\")",
+    );
+    house.check(
+        r#"{"winlog_channel":"System","winlog_event_id":1,"winlog_event_data_param1":"a","winlog_event_data_param2":"b"}"#,
+        "1@0 windows/system -\nData = Text(\"a\\nb\")\nData = Text(\"a\")\nparam2 = Text(\"b\")\nData = Text(\"b\")",
+    );
+    // Without the field in a rule, and in records of other systems, nothing is joined.
+    House::new(&["param2"], false).check(
+        &format!(r#"{{{head},"event_data":{{"param1":"a","param2":"b"}}}}"#),
+        "1@0 windows/system 2021-01-02T03:04:05.000000Z\nComputer = Text(\"dc\")\nparam2 = Text(\"b\")",
+    );
+    house.check(r#"{"Data":["a","b"]}"#, "1@0 unrecognised -\nData = Text(\"a\")\nData = Text(\"b\")");
+    house.check(
+        r#"{"Channel":"System","EventID":1,"Provider":"p","EventData":{"Data":["a","b"]}}"#,
+        "1@0 windows/system -\nData = Text(\"a\\nb\")\nData = Text(\"a\")\nData = Text(\"b\")",
+    );
+    house.check(
+        r#"{"Channel":"System","EventID":1,"Provider":"p","EventData":{"Data":"alone"}}"#,
+        "1@0 windows/system -\nData = Text(\"alone\")",
+    );
+}
+
+#[test]
+fn a_channel_and_a_number_are_enough() {
+    windows().check(
+        "{\"Channel\":\"System\",\"EventID\":7045,\"Image\":\"i\"}\n\
+         {\"EventID\":1,\"Channel\":\"Some/Other\",\"EventData\":{\"Image\":\"i\"},\"EventTime\":\"2020-01-01T00:00:00Z\"}\n\
+         {\"System\":{\"Channel\":\"Microsoft-Windows-Sysmon/Operational\",\"EventID\":1,\"Computer\":\"c\",\"TimeCreated\":{\"SystemTime\":\"2020-01-01T00:00:00Z\"},\"Provider\":{\"Name\":\"p\"}},\"EventData\":{\"Image\":\"i\"}}\n",
+        r#"
+        1@0 windows/system -
+          Channel = Text("System")
+          EventID = Number("7045")
+          Image = Text("i")
+        2@48 windows/other 2020-01-01T00:00:00.000000Z
+          EventID = Number("1")
+          Channel = Text("Some/Other")
+          Image = Text("i")
+        3@146 windows/sysmon/1 2020-01-01T00:00:00.000000Z
+          Channel = Text("Microsoft-Windows-Sysmon/Operational")
+          EventID = Number("1")
+          Computer = Text("c")
+          Provider_Name = Text("p")
+          Image = Text("i")
+        "#,
+    );
+}
+
+#[test]
+fn the_provider_is_known_however_xml_became_json() {
+    let house = House::new(&["Provider_Name"], false);
+    for (provider, name) in [
+        (r##""Provider":{"#attributes":{"EventSourceName":"old","Name":"p"}}"##, "p"),
+        (r#""Provider_attributes":{"Name":"p","EventSourceName":"old"}"#, "p"),
+        (r#""Provider":{"Name":"p","EventSourceName":"old"}"#, "p"),
+        (r#""Provider":{"@EventSourceName":"old","@Name":"p"}"#, "p"),
+        (r##""Provider":{"#attributes":{"EventSourceName":"old"}}"##, "old"),
+        (r#""Provider_attributes":{"EventSourceName":"old"}"#, "old"),
+        (r#""Provider":{"EventSourceName":"old"}"#, "old"),
+        (r#""Provider":{"@EventSourceName":"old"}"#, "old"),
+    ] {
+        // What the event's own data calls so does not matter.
+        let event = format!(
+            r#"{{"Event":{{"EventData":{{"Provider_Name":"no"}},"System":{{"Channel":"System","EventID":1,{provider}}}}}}}"#
+        );
+        let want = |at: &str| format!("{at} windows/system -\nProvider_Name = Text({name:?})");
+        house.check(&event, &want("1@0"));
+        house.check(&format!(r#"{{"document":{{"data":{event}}}}}"#), &want("1@0"));
+    }
+    for (provider, name) in [
+        (r#"Name=\"p\" EventSourceName=\"old\""#, "p"),
+        (r#"EventSourceName=\"old\" Name=\"p\""#, "p"),
+        (r#"EventSourceName=\"old\""#, "old"),
+    ] {
+        house.check(
+            &format!(r#"{{"Facility":"user","ProcessName":"x","SyslogMessage":"<Event><System><Provider {provider}/><Channel>System</Channel></System></Event>"}}"#),
+            &format!("1@0 windows/system -\nProvider_Name = Text({name:?})"),
+        );
+    }
 }
 
 #[test]
@@ -105,6 +235,7 @@ fn sentinel_xml_and_list_in_text() {
           Data = Text("two")
           CommandLine = Blank
         2@253 windows/security 2021-07-01T22:00:00.500000Z
+          Data = Text("x\ny\\z")
           Provider_Name = Text("ADFS")
           Channel = Text("Security")
           EventID = Number("501")
@@ -218,6 +349,30 @@ fn unrecognised_records_are_still_events() {
 }
 
 #[test]
+fn a_wrapper_without_a_list_is_a_record() {
+    House::new(&["a", "Records.a", "Records"], false).check(
+        "{\"Records\":{\"a\":1}}\n{\"Records\":7,\"a\":2}\n{\"Records\":[1,\"x\"],\"a\":3}\n{\"Records\":null,\"a\":4}\n{\"Records\":[],\"a\":5}\n{\"Records\":[{\"a\":6}]}\n",
+        r#"
+        1@0 unrecognised -
+          Records = Text("{\"a\":1}")
+          Records.a = Number("1")
+        2@20 unrecognised -
+          Records = Number("7")
+          a = Number("2")
+        3@40 unrecognised -
+          Records = Number("1")
+          Records = Text("x")
+          a = Number("3")
+        4@66 unrecognised -
+          Records = Null
+          a = Number("4")
+        6@122 unrecognised -
+          a = Number("6")
+        "#,
+    );
+}
+
+#[test]
 fn local_time_needs_a_zone() {
     let line = r#"{"Channel":"Security","EventID":1,"SourceName":"s","EventTime":"2020-06-09 22:50:54"}"#;
     let mut house = House::new(&["EventID"], false);
@@ -286,6 +441,49 @@ fn pretty_documents_and_broken_ones() {
 }
 
 #[test]
+fn evtx_dump_puts_a_line_before_each_record() {
+    let house = House::new(&["EventID"], false);
+    let pretty = |id: u32| {
+        format!(
+            "{{\n  \"Event\": {{\n    \"System\": {{ \"Channel\": \"System\", \"EventID\": {id} }}\n  }}\n}}\n"
+        )
+    };
+    let dump = format!("Record 1\n{}Record 2\n{}Record 30\n{}", pretty(1), pretty(2), pretty(3));
+    house.check(
+        &dump,
+        r#"
+        1@9 windows/system -
+          EventID = Number("1")
+        2@91 windows/system -
+          EventID = Number("2")
+        3@174 windows/system -
+          EventID = Number("3")
+        "#,
+    );
+    assert!(house.render(dump.replace('\n', "\r\n").as_bytes()).matches("windows/system").count() == 3);
+    // The same without indentation: lines count.
+    house.check(
+        "Record 1\n{\"a\":1}\nRecord 2\n{\"EventID\":2}\n",
+        "2@9 unrecognised -\n4@26 unrecognised -\nEventID = Number(\"2\")",
+    );
+    // A record that breaks off takes nothing with it.
+    let broken =
+        format!("Record 1\n{{\n \"Event\": {{\n \"a\": 1\nRecord 2\n{}Record 3\n{}", pretty(2), pretty(3));
+    let got = house.render(broken.as_bytes());
+    assert_eq!(got.matches("windows/system").count(), 2, "{got}");
+    assert_eq!(got.matches("! syntax at ").count(), 1, "{got}");
+    // Other text in front of a document is no mark.
+    assert!(house.render(b"Record x\n{\"a\":1}\n").contains("! syntax at 0"));
+}
+
+#[test]
+fn a_list_of_nothing_holds_no_records_and_no_problem() {
+    for text in ["[]", "[ ]\n", "\n[\n \r\n]\n\n", "\u{FEFF}[]"] {
+        House::new(&["a"], true).check(text, "");
+    }
+}
+
+#[test]
 fn encodings() {
     let house = House::new(&["a"], false);
     let want = "1@{} unrecognised -\n  a = Text(\"ü\")\n";
@@ -305,10 +503,36 @@ fn encodings() {
 #[test]
 fn sniffing() {
     let sniff = palisade_host::json::sniff;
-    for yes in ["{\"a\":1}", "  [\n {\"a\":1}]", "\u{FEFF}{ \"a\" : 1", "{}", "<13>Nov h: {\"a\":1}\n"] {
+    for yes in [
+        "{\"a\":1}",
+        "  [\n {\"a\":1}]",
+        "\u{FEFF}{ \"a\" : 1",
+        "{}",
+        "[]",
+        " [ \r\n] \n",
+        "<13>Nov h: {\"a\":1}\n",
+        "Record 1\n{\n  \"a\": 1",
+        "Record 1\r\n{\"a\":1}",
+    ] {
         assert!(sniff(yes.as_bytes()), "{yes}");
     }
-    for no in ["", "[section]\nkey=1", "[1,2]", "{ key: 1 }", "{\"a\" 1", "text", "[\"a\"]", "<xml>{}"] {
+    for no in [
+        "",
+        "[section]\nkey=1",
+        "[1,2]",
+        "[",
+        "[] x",
+        "[]\nkey=1",
+        "{ key: 1 }",
+        "{\"a\" 1",
+        "text",
+        "[\"a\"]",
+        "<xml>{}",
+        "Record 1\n<xml>",
+        "Record 1",
+        "Record {",
+        "Record 1 {\"a\":1}",
+    ] {
         assert!(!sniff(no.as_bytes()), "{no}");
     }
     let wide: Vec<u8> = "[{\"a\":1}]".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -322,6 +546,18 @@ fn keyword_search_sees_every_text() {
     let (batches, _) = house.read(br#"{"a":"x\\y","deep":[{"er":"Mimi\u006batz"}],"n":1}"#);
     let mut seen = Vec::new();
     batches[0].scan_text(0, &mut |t| seen.push(t.to_owned()));
-    assert_eq!(seen, ["x\\y", "Mimikatz"]);
+    assert_eq!(seen, ["x\\y", "Mimikatz", "1"]);
     assert!(batches[0].text(0).escaped);
+}
+
+#[test]
+fn keyword_search_sees_the_same_whatever_else_is_wanted() {
+    use palisade_model::Batch;
+    for wanted in [&["other"][..], &["N"], &["N", "list", "deep.N"]] {
+        let (batches, _) =
+            House::new(wanted, true).read(br#"{"N":987654,"list":[1,"two"],"deep":{"N":-2.5e3}}"#);
+        let mut seen = Vec::new();
+        batches[0].scan_text(0, &mut |t| seen.push(t.to_owned()));
+        assert_eq!(seen, ["987654", "1", "two", "-2.5e3"], "{wanted:?}");
+    }
 }

@@ -75,6 +75,72 @@ fn depth_bombs() {
     assert_eq!((problems[0].code, problems[0].count), (ProblemCode::Limit, 2));
 }
 
+/// A record of Log Analytics whose `EventData` is `inner` as text.
+fn with_event_data(inner: &str) -> String {
+    let inner = serde_json::to_string(inner).unwrap();
+    format!(r#"{{"EventSourceName":"s","Channel":"Security","EventID":1,"EventData":{inner}}}"#)
+}
+
+#[test]
+fn what_a_text_inside_a_record_does_not_give_is_told() {
+    let house = House::new(&["A", "Z"], false);
+    let data = |body: String| format!("<EventData>{body}</EventData>");
+    let values = "<Data Name='B'>1</Data>".repeat(4_096);
+    let deep = format!("{}1{}", "[".repeat(70), "]".repeat(70));
+    let a = "<Data Name='A'>1</Data>";
+    let z = "<Data Name='Z'>1</Data>";
+    for (inner, read, problem) in [
+        (data(format!("{a}{z}")), "AZ", None),
+        (data(format!("{a}&bad; & <Data {z}")), "A", Some((ProblemCode::Syntax, "XML inside a record"))),
+        (format!("<EventData>{a}<Data Name='B'>ab"), "A", Some((ProblemCode::Syntax, "ends early"))),
+        (data(format!("{a}{}{z}", "<x>".repeat(20))), "A", Some((ProblemCode::Limit, "16 levels"))),
+        (data(format!("{a}{values}{z}")), "A", Some((ProblemCode::Limit, "4,096 values"))),
+        (r#"{"A":1,"Z":2}"#.into(), "AZ", None),
+        (r#"{"A":1,"B":nothing,"Z":2}"#.into(), "A", Some((ProblemCode::Syntax, "JSON inside a record"))),
+        (
+            format!(r#"{{"A":1,"B":{{"C":{deep}}},"Z":{deep}}}"#),
+            "AZ",
+            Some((ProblemCode::Limit, "64 levels")),
+        ),
+        // Text that only looks a little like XML or JSON is text.
+        ("a < b <c> d".into(), "", None),
+        ("[12:30] started".into(), "", None),
+    ] {
+        let text = format!("{{\"q\":1}}\n{}", with_event_data(&inner));
+        let (batches, problems) = house.read(text.as_bytes());
+        let mut got = String::new();
+        batches[0].each(1, &mut |f, _| {
+            let name = house.fields.name(f);
+            if matches!(name, "A" | "Z") && !got.contains(name) {
+                got.push_str(name);
+            }
+        });
+        assert_eq!(got, read, "{inner}");
+        match problem {
+            None => assert!(problems.is_empty(), "{inner}: {problems:?}"),
+            Some((code, what)) => {
+                assert_eq!(problems.len(), 1, "{inner}: {problems:?}");
+                assert_eq!((problems[0].code, problems[0].offset), (code, Some(8)), "{inner}");
+                assert!(problems[0].message.contains(what), "{inner}: {}", problems[0].message);
+            }
+        }
+    }
+    let pairs = r#"{"Name":"ForwardTo","Value":"x"},"#.repeat(5_000);
+    let audit = format!("type=EXECVE audit(1.5:1): {}", "a=1 ".repeat(5_000));
+    for text in [
+        format!(
+            r#"{{"Operation":"o","Workload":"w","UserId":"u","RecordType":1,"Parameters":[{}]}}"#,
+            &pairs[..pairs.len() - 1]
+        ),
+        format!(r#"{{"Facility":"user","SyslogMessage":"{audit}"}}"#),
+    ] {
+        let (batches, problems) = House::new(&["a", "Parameters.ForwardTo"], false).read(text.as_bytes());
+        assert_eq!(batches[0].len(), 1);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!((problems[0].code, problems[0].offset), (ProblemCode::Limit, Some(0)));
+    }
+}
+
 #[test]
 fn pieces_and_their_order_do_not_change_what_is_read() {
     let mut text = String::new();
