@@ -148,16 +148,17 @@ impl RunWriter<'_> {
         self.id
     }
 
-    /// Whether evidence with this SHA-256 was read to its end with the rules and settings of this
-    /// run, so that reading it again adds nothing (call [`RunWriter::source`] all the same, so
-    /// that its path is kept).
+    /// Whether a run before this one read evidence with this SHA-256 to its end with the rules and
+    /// settings of this run, so that reading it again adds nothing (call [`RunWriter::paths`] all
+    /// the same, so that its path is kept). What this run has kept so far does not count: how far
+    /// it is depends on its threads.
     pub fn known(&mut self, sha256: &str) -> Result<bool> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
             let same: i64 = sqlx::query_scalar(
                 "SELECT COUNT(*) FROM source s JOIN run was ON was.id = s.last_run JOIN run now ON now.id = $1
-                 WHERE s.sha256 = $2 AND s.state = 'complete'
+                 WHERE s.sha256 = $2 AND s.state = 'complete' AND s.last_run < now.id
                    AND was.rules_digest = now.rules_digest AND was.config_digest = now.config_digest",
             )
             .bind(id)
@@ -181,6 +182,23 @@ impl RunWriter<'_> {
                 Ok(())
             })
             .map_err(|e: Inner| e.of(dir))
+    }
+
+    /// Keeps where evidence was that is in the case already, all in one transaction.
+    pub fn paths(&mut self, sources: &[SourceRecord]) -> Result<()> {
+        let Parts { conn, runtime, dir } = self.case.parts()?;
+        let id = self.id;
+        let work = async {
+            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            for source in sources {
+                // State and counts of a complete source are not touched by a partial record of it.
+                let partial = SourceRecord { state: SourceState::Partial, ..source.clone() };
+                put_source(&mut tx, id, &partial, &mut Added::default()).await?;
+            }
+            tx.commit().await?;
+            Ok(())
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
 
     /// Keeps a source and everything said of it, in one transaction.
