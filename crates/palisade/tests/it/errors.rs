@@ -57,6 +57,9 @@ fn inputs() {
         &[&same, "--output", &same],
         "error: cannot write to $D/evidence/log.ndjson: it is the evidence; choose another file",
     );
+    file(d, "map.yml", "transformations:\n  - type: field_name_mapings\n");
+    let error = "error: cannot use the field mapping $D/map.yml: line 2: the transformation `field_name_mapings` is not supported; supported are field_name_mapping, field_name_prefix, field_name_suffix, drop_detection_item";
+    case(&[&evidence, "--mapping", &at("map.yml")], error);
     // Whatever the way to it, and whether or not it is there: evidence and what the run reads stay as they are.
     let before = std::fs::read(&same).unwrap();
     for name in ["evidence/log.ndjson", "evidence/new.html", "evidence/../evidence/log.ndjson"] {
