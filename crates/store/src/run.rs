@@ -221,9 +221,9 @@ impl RunWriter<'_> {
             let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
             let mut added = Added::default();
             let (source_id, was) = put_source(&mut tx, id, source, &mut added).await?;
-            // What a complete source says is kept already, under the same rules or others:
-            // new rules may find more, so findings are added; problems and coverage are the reader's.
-            if was != Some(SourceState::Complete) {
+            // Other rules may find more, so findings are added; problems and coverage are the reader's,
+            // and the last reader that came to the end says what holds.
+            if source.state == SourceState::Complete || was != Some(SourceState::Complete) {
                 put_problems(&mut tx, id, source_id, problems).await?;
                 put_coverage(&mut tx, source_id, coverage).await?;
             }
@@ -341,7 +341,7 @@ async fn put_problems(
     source: i64,
     problems: &[Problem],
 ) -> Result<(), Inner> {
-    // A partial source is being read again: what was wrong then is said anew.
+    // The source has been read again: what was wrong then is said anew.
     sqlx::query("DELETE FROM problem WHERE source = $1").bind(source).execute(&mut *conn).await?;
     for (seq, p) in (0i64..).zip(problems) {
         sqlx::query(
@@ -464,7 +464,30 @@ async fn put_finding(conn: &mut SqliteConnection, run: i64, id: &str, f: &Findin
     .bind(&f.rule.license)
     .bind(i64::from(f.recovered))
     .bind(run)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    if done.rows_affected() == 0 {
+        // Known: a rule with the same id may say something else of it now.
+        sqlx::query(
+            "UPDATE finding SET title = $2, severity = $3, severity_rank = $4, confidence = $5, time_us = $6,
+                time_end_us = $7, host = $8, message = $9, observables = $10, attack = $11, author = $12,
+                license = $13 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(&f.rule.title)
+        .bind(f.rule.level.name())
+        .bind(signed(rank as u64))
+        .bind(i64::from(f.rule.confidence.0))
+        .bind(f.time.map(|t| t.0))
+        .bind(f.time_end.map(|t| t.0))
+        .bind(&f.host)
+        .bind(json(&f.message))
+        .bind(json(&f.observables))
+        .bind(json(&f.rule.attack))
+        .bind(&f.rule.author)
+        .bind(&f.rule.license)
+        .execute(conn)
+        .await?;
+    }
     Ok(done.rows_affected())
 }
