@@ -46,6 +46,8 @@ pub struct Keep<'c> {
 pub(crate) struct Keeper<'c> {
     writer: Mutex<RunWriter<'c>>,
     met: Mutex<Met>,
+    /// Problems of no file.
+    problems: Mutex<Vec<Problem>>,
 }
 
 /// What the walker has met so far. It is serial, so this does not depend on threads.
@@ -81,7 +83,7 @@ impl<'c> Keeper<'c> {
         for input in &keep.inputs {
             writer.input(input.kind, &input.path, &input.sha256, input.bytes)?;
         }
-        Ok(Keeper { writer: Mutex::new(writer), met: Mutex::default() })
+        Ok(Keeper { writer: Mutex::new(writer), met: Mutex::default(), problems: Mutex::default() })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, RunWriter<'c>> {
@@ -99,6 +101,11 @@ impl<'c> Keeper<'c> {
             met.elsewhere.push(record(file, sha256, SourceState::Partial, 0));
         }
         Ok(!new)
+    }
+
+    /// Takes a problem that is of no file: a folder that cannot be listed, a link.
+    pub(crate) fn problem(&self, problem: &Problem) {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(problem.clone());
     }
 
     /// Takes a finding; commits a part of the file when many have come.
@@ -155,6 +162,7 @@ impl<'c> Keeper<'c> {
         for paths in met.elsewhere.chunks(PATHS_PER_COMMIT) {
             writer.paths(paths)?;
         }
+        writer.problems(&self.problems.lock().unwrap_or_else(PoisonError::into_inner))?;
         writer.finish_run(finished)
     }
 }

@@ -224,7 +224,7 @@ impl RunWriter<'_> {
             // Other rules may find more, so findings are added; problems and coverage are the reader's,
             // and the last reader that came to the end says what holds.
             if source.state == SourceState::Complete || was != Some(SourceState::Complete) {
-                put_problems(&mut tx, id, source_id, problems).await?;
+                put_problems(&mut tx, id, Some(source_id), problems).await?;
                 put_coverage(&mut tx, source_id, coverage).await?;
             }
             put_findings(&mut tx, id, findings, resolve, &mut added).await?;
@@ -248,6 +248,19 @@ impl RunWriter<'_> {
             put_findings(&mut tx, id, findings, resolve, &mut added).await?;
             tx.commit().await?;
             Ok(added)
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
+    }
+
+    /// Keeps problems of the run that are of no source.
+    pub fn problems(&mut self, problems: &[Problem]) -> Result<()> {
+        let Parts { conn, runtime, dir } = self.case.parts()?;
+        let id = self.id;
+        let work = async {
+            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            put_problems(&mut tx, id, None, problems).await?;
+            tx.commit().await?;
+            Ok(())
         };
         runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
@@ -338,7 +351,7 @@ async fn put_source(
 async fn put_problems(
     conn: &mut SqliteConnection,
     run: i64,
-    source: i64,
+    source: Option<i64>,
     problems: &[Problem],
 ) -> Result<(), Inner> {
     // The source has been read again: what was wrong then is said anew.

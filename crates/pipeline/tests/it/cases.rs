@@ -157,6 +157,28 @@ fn copies_are_read_once_with_any_number_of_threads() {
 }
 
 #[test]
+fn neither_the_case_nor_what_was_named_already_is_read() {
+    let bench = Bench::new();
+    let (whole, _) = bench.run(knowledge(), "r", 1, None);
+    let clean = bench.counts();
+    // The case lies in what is named, the evidence in it is named twice more.
+    let paths = [bench.evidence().join("3.json"), bench.dir.path().to_owned(), bench.evidence()];
+    let (said, known) = bench.run_over(&paths, knowledge(), "other", 2, None);
+    assert_eq!((said.ids(), known), (whole.ids(), Some(0)));
+    let told: Vec<&str> = said.problems.iter().map(|p| p.message.as_str()).collect();
+    let twice = "named twice, or lies in what is named too; read once";
+    assert_eq!(told, ["the case itself, which is not read as evidence", twice, twice]);
+    // They are problems of the run, of no file in it.
+    assert_eq!(bench.counts().sources, clean.sources);
+    assert_eq!(bench.counts().problems, clean.problems + 3);
+    bench.verify().unwrap();
+    let inside = [bench.evidence(), bench.case().join("manifest.txt")];
+    let (said, _) = bench.run_over(&inside, knowledge(), "r", 3, None);
+    assert_eq!(said.problems.len(), 1, "{:#?}", said.problems);
+    assert_eq!(bench.counts().sources, clean.sources);
+}
+
+#[test]
 fn other_rules_read_again_and_only_add() {
     let all = load_rules(&RuleSources { shipped: true, ..RuleSources::default() }, 2).rules;
     let some = Knowledge::new(all[..all.len() / 2].to_vec(), Vec::new(), &[]).unwrap();
