@@ -73,7 +73,16 @@ pub fn rules_even_broken(args: &RuleArgs, jobs: usize) -> Result<LoadedRules> {
             .map_err(|e| anyhow!("cannot read rules from {}: {}", path.display(), reason(&e)))?;
     }
     for path in &args.mapping {
-        text("the field mapping", path, MAX_SETTING)?;
+        let content = text("the field mapping", path, MAX_SETTING)?;
+        sigma::mapping::Mapping::parse("", &content).map_err(|e| {
+            let help = e.help.as_deref().map(|h| format!("; {h}")).unwrap_or_default();
+            anyhow!(
+                "cannot use the field mapping {}: line {}: {}{help}",
+                path.display(),
+                e.span.line,
+                e.message
+            )
+        })?;
     }
     let sources = RuleSources {
         paths: args.rules.clone(),

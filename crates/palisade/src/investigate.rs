@@ -43,7 +43,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     }
     check_paths(&args.paths)?;
     if let Some(file) = &args.output {
-        check_output(file, &args.paths)?;
+        check_output(file, args, config)?;
     }
     let mut loaded = inputs::rules(&args.rules, jobs)?;
     let (indicators, mut problems) = inputs::indicators(&args.indicators)?;
@@ -177,13 +177,41 @@ fn check_paths(paths: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// The output must not take the place of evidence.
-fn check_output(file: &Path, paths: &[PathBuf]) -> Result<()> {
-    let Ok(there) = file.canonicalize() else { return Ok(()) };
-    for path in paths.iter().filter_map(|p| p.canonicalize().ok()) {
-        if there == path {
-            bail!("cannot write to {}: it is the evidence; choose another file", file.display());
+/// The output must not take the place of evidence, nor of anything else that the run reads or keeps.
+fn check_output(file: &Path, args: &Investigate, config: Option<&Path>) -> Result<()> {
+    let real = |path: &PathBuf| path.canonicalize().ok();
+    let refuse = |what: &str| -> Result<()> {
+        bail!("cannot write to {}: it is {what}; choose another file", file.display())
+    };
+    let there = output::place(file).ok();
+    if let Some(case) = &args.case {
+        // The case may not be there yet.
+        let at = there.as_deref().unwrap_or(file);
+        let inside = at.parent().is_some_and(|p| p == case || Some(p) == real(case).as_deref());
+        let name = at.file_name().and_then(|n| n.to_str()).unwrap_or("");
+        let kept = [palisade_store::MANIFEST, palisade_store::LOCK].contains(&name);
+        if inside && (kept || name.starts_with(palisade_store::DATABASE)) {
+            return refuse("part of the case");
         }
+    }
+    // Where it cannot be made, opening it says why.
+    let Some(there) = there else { return Ok(()) };
+    for path in args.paths.iter().filter_map(real) {
+        if there == path {
+            return refuse("the evidence");
+        }
+        if there.starts_with(&path) {
+            return refuse("among the evidence");
+        }
+    }
+    let r = &args.rules;
+    let yaml = matches!(there.extension().and_then(|e| e.to_str()), Some("yml" | "yaml"));
+    if r.rules.iter().filter_map(real).any(|p| there == p || yaml && there.starts_with(&p)) {
+        return refuse("among the rules");
+    }
+    let named = [&r.mapping, &r.placeholders, &r.fields, &args.indicators].into_iter().flatten();
+    if named.filter_map(real).chain(config.and_then(|c| c.canonicalize().ok())).any(|p| p == there) {
+        return refuse("what this run reads");
     }
     Ok(())
 }

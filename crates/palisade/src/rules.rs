@@ -50,7 +50,7 @@ pub fn check(args: &Check) -> Result<Exit> {
     writeln!(
         out,
         "{} in {}: {} loaded, {} failed, {}",
-        plural((loaded.documents + loaded.failed()) as u64, "document"),
+        plural(loaded.documents as u64, "document"),
         plural(loaded.files.len() as u64, "file"),
         plural(loaded.rules.len() as u64, "rule"),
         count(failed as u64),
@@ -67,7 +67,8 @@ fn explain(renderer: &Renderer, error: &RuleError, text: &str) -> String {
         Severity::Notice => Level::NOTE,
     };
     let title = match &error.rule_title {
-        Some(rule) => format!("{} (rule \"{}\")", error.message, rule),
+        // In front: the message may name another rule's place.
+        Some(rule) => format!("rule \"{rule}\": {}", error.message),
         None => error.message.clone(),
     };
     let title = terminal(&title).into_owned();

@@ -2,8 +2,9 @@
 //!
 //! A file is complete in the case once everything said of it is; until then it is
 //! partial, and a run that was cut short reads it again. Content ids make that harmless.
+//! The same bytes are read once, whether a run before met them or this one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use palisade_model::{Coverage, Finding, Problem, Time};
@@ -14,6 +15,9 @@ use crate::knowledge::Knowledge;
 
 /// Findings of one file held before they are committed as a part of it.
 const FINDINGS_PER_COMMIT: usize = 5_000;
+
+/// Paths committed together.
+const PATHS_PER_COMMIT: usize = 5_000;
 
 /// A file that decided what was found.
 #[derive(Clone, Debug)]
@@ -41,6 +45,18 @@ pub struct Keep<'c> {
 /// The case while a run is written; shared by the walker (what is known) and the ordered end.
 pub(crate) struct Keeper<'c> {
     writer: Mutex<RunWriter<'c>>,
+    met: Mutex<Met>,
+    /// Problems of no file.
+    problems: Mutex<Vec<Problem>>,
+}
+
+/// What the walker has met so far. It is serial, so this does not depend on threads.
+#[derive(Default)]
+struct Met {
+    /// SHA-256 of evidence that this run reads.
+    read: HashSet<[u8; 32]>,
+    /// Evidence that need not be read (again): only its path is kept, when the rest is.
+    elsewhere: Vec<SourceRecord>,
 }
 
 /// What one file has brought so far.
@@ -67,23 +83,29 @@ impl<'c> Keeper<'c> {
         for input in &keep.inputs {
             writer.input(input.kind, &input.path, &input.sha256, input.bytes)?;
         }
-        Ok(Keeper { writer: Mutex::new(writer) })
+        Ok(Keeper { writer: Mutex::new(writer), met: Mutex::default(), problems: Mutex::default() })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, RunWriter<'c>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the case holds everything that reading the file would say; keeps its path if so.
+    /// Whether reading the file would say nothing new, because a run before this one read it or
+    /// because this one reads the same bytes under another path; its path is kept if so.
     pub(crate) fn known(&self, file: &EvidenceFile) -> palisade_store::Result<bool> {
-        let Some(sha256) = file.sha256_hex() else { return Ok(false) };
-        let mut writer = self.lock();
-        if !writer.known(&sha256)? {
-            return Ok(false);
+        let Some((hash, sha256)) = file.sha256().zip(file.sha256_hex()) else { return Ok(false) };
+        let known = self.lock().known(&sha256)?;
+        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = !known && met.read.insert(hash);
+        if !new {
+            met.elsewhere.push(record(file, sha256, SourceState::Partial, 0));
         }
-        // State and counts of a complete source are not touched by a partial record of it.
-        writer.source(&record(file, sha256, SourceState::Partial, 0), &[], &[], &[], &|_| None)?;
-        Ok(true)
+        Ok(!new)
+    }
+
+    /// Takes a problem that is of no file: a folder that cannot be listed, a link.
+    pub(crate) fn problem(&self, problem: &Problem) {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(problem.clone());
     }
 
     /// Takes a finding; commits a part of the file when many have come.
@@ -135,7 +157,13 @@ impl<'c> Keeper<'c> {
 
     /// Ends the run.
     pub(crate) fn finish(&self, finished: Time) -> palisade_store::Result<()> {
-        self.lock().finish_run(finished)
+        let met = std::mem::take(&mut *self.met.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut writer = self.lock();
+        for paths in met.elsewhere.chunks(PATHS_PER_COMMIT) {
+            writer.paths(paths)?;
+        }
+        writer.problems(&self.problems.lock().unwrap_or_else(PoisonError::into_inner))?;
+        writer.finish_run(finished)
     }
 }
 

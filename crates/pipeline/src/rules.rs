@@ -38,7 +38,7 @@ pub struct LoadedRules {
     pub errors: Vec<RuleError>,
     /// Files that could not be read: path and reason.
     pub unreadable: Vec<(PathBuf, String)>,
-    /// Documents read.
+    /// Documents in the files, those that are no rule included.
     pub documents: usize,
     /// Rules left out by `min_level`.
     pub below_level: usize,
@@ -78,7 +78,8 @@ pub fn load_rules(sources: &RuleSources, jobs: usize) -> LoadedRules {
     }
     let mut documents: Vec<Document> = Vec::new();
     for (docs, errors) in parse_all(&texts, &sources.placeholders, jobs) {
-        out.documents += docs.len();
+        let unread = errors.iter().filter(|e| e.severity == sigma::Severity::Error).count();
+        out.documents += docs.len() + unread;
         documents.extend(docs);
         out.errors.extend(errors);
     }

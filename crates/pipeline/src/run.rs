@@ -177,7 +177,7 @@ pub fn investigate(
         let zone = TimeZone::get(name).map_err(|_| Error::Zone(name.clone()))?;
         zones.insert(name.clone(), zone);
     }
-    let (files, problems) = walk::list(&settings.paths);
+    let (files, problems) = walk::list(&settings.paths, keep.as_ref().map(|k| k.case.dir()));
     let keeper = keep.map(Keeper::begin).transpose()?;
     let run = Run {
         settings,
@@ -652,8 +652,10 @@ impl<'o> Order<'o> {
     }
 
     fn tell(&mut self, problem: &Problem) -> Result<(), Error> {
-        if self.keeper.is_some() {
-            self.notes.problem(problem);
+        match (self.keeper, &self.file) {
+            (Some(_), Some(_)) => self.notes.problem(problem),
+            (Some(keeper), None) => keeper.problem(problem),
+            (None, _) => {}
         }
         self.observer.problem(problem).map_err(Error::Output)
     }

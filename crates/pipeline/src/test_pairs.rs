@@ -109,7 +109,15 @@ fn collect(path: &Path, pairs: &mut Vec<EvidencePair>, events: &mut Vec<EventTes
             report.unusable.push((path.to_owned(), "cannot list the folder".into()));
             return;
         };
-        let mut names: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
+        let mut names: Vec<PathBuf> = Vec::new();
+        for entry in entries {
+            match entry {
+                Ok(entry) => names.push(entry.path()),
+                Err(e) => {
+                    report.unusable.push((path.to_owned(), format!("cannot list all of the folder: {e}")))
+                }
+            }
+        }
         names.sort();
         // A link to a folder may lead back up; what it leads to is tested where it is.
         let links_to_folder = |p: &PathBuf| p.is_symlink() && p.is_dir();

@@ -50,49 +50,84 @@ pub(crate) struct Walker<'a> {
 const MAX_FOLDERS: usize = 64;
 
 /// Every evidence file at or below the paths, sorted by name within each folder, with its size.
-pub(crate) fn list(paths: &[PathBuf]) -> (Vec<(PathBuf, u64)>, Vec<Problem>) {
-    let mut out = Vec::new();
-    let mut problems = Vec::new();
+///
+/// What is named twice, or lies in what is named too, is read once; the case being written
+/// (`case`, its folder) is no evidence. Both are said.
+pub(crate) fn list(paths: &[PathBuf], case: Option<&Path>) -> (Vec<(PathBuf, u64)>, Vec<Problem>) {
+    let mut lister = Lister {
+        case: case.and_then(|c| c.canonicalize().ok()),
+        named: Vec::new(),
+        out: Vec::new(),
+        problems: Vec::new(),
+    };
     for path in paths {
-        list_into(path, 0, true, &mut out, &mut problems);
+        let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+        lister.list(path, &real, 0, true);
+        lister.named.push(real);
     }
-    (out, problems)
+    (lister.out, lister.problems)
 }
 
-fn list_into(
-    path: &Path,
-    depth: usize,
-    named: bool,
-    out: &mut Vec<(PathBuf, u64)>,
-    problems: &mut Vec<Problem>,
-) {
-    let origin = Origin::file(path.display().to_string());
-    let mut problem = |code, message: String| problems.push(Problem::new(code, &origin, None, message));
-    let meta = if named { path.metadata() } else { path.symlink_metadata() };
-    let meta = match meta {
-        Ok(meta) => meta,
-        Err(e) => return problem(ProblemCode::Io, format!("cannot look at it: {e}")),
-    };
-    if meta.is_dir() {
-        if depth >= MAX_FOLDERS {
-            return problem(ProblemCode::Limit, format!("folders nested more than {MAX_FOLDERS} deep"));
+struct Lister {
+    case: Option<PathBuf>,
+    /// Listed already, without links on the way.
+    named: Vec<PathBuf>,
+    out: Vec<(PathBuf, u64)>,
+    problems: Vec<Problem>,
+}
+
+impl Lister {
+    /// `real` is `path` without links on the way.
+    fn list(&mut self, path: &Path, real: &Path, depth: usize, named: bool) {
+        let origin = Origin::file(path.display().to_string());
+        let problems = &mut self.problems;
+        let mut problem = |code, message: String| problems.push(Problem::new(code, &origin, None, message));
+        // Below a named path each folder is met before what is in it.
+        let within = |folder: &Path| if named { real.starts_with(folder) } else { real == folder };
+        if self.case.as_deref().is_some_and(within) {
+            return problem(
+                ProblemCode::Unrecognised,
+                "the case itself, which is not read as evidence".into(),
+            );
         }
-        let entries = match std::fs::read_dir(path) {
-            Ok(entries) => entries,
-            Err(e) => return problem(ProblemCode::Io, format!("cannot list the folder: {e}")),
+        if self.named.iter().any(|n| within(n)) {
+            return problem(
+                ProblemCode::Unrecognised,
+                "named twice, or lies in what is named too; read once".into(),
+            );
+        }
+        let meta = if named { path.metadata() } else { path.symlink_metadata() };
+        let meta = match meta {
+            Ok(meta) => meta,
+            Err(e) => return problem(ProblemCode::Io, format!("cannot look at it: {e}")),
         };
-        let mut names: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
-        names.sort();
-        for name in names {
-            list_into(&name, depth + 1, false, out, problems);
+        if meta.is_dir() {
+            if depth >= MAX_FOLDERS {
+                return problem(ProblemCode::Limit, format!("folders nested more than {MAX_FOLDERS} deep"));
+            }
+            let entries = match std::fs::read_dir(path) {
+                Ok(entries) => entries,
+                Err(e) => return problem(ProblemCode::Io, format!("cannot list the folder: {e}")),
+            };
+            let mut names = Vec::new();
+            for entry in entries {
+                match entry {
+                    Ok(entry) => names.push(entry.file_name()),
+                    Err(e) => problem(ProblemCode::Io, format!("cannot list all of the folder: {e}")),
+                }
+            }
+            names.sort();
+            for name in names {
+                self.list(&path.join(&name), &real.join(&name), depth + 1, false);
+            }
+        } else if meta.is_symlink() {
+            // Inside evidence a link may lead anywhere, also out of it; a link the user names is followed.
+            problem(ProblemCode::Unrecognised, "a symbolic link; name its target to have it read".into());
+        } else if meta.is_file() {
+            self.out.push((path.to_owned(), meta.len()));
+        } else {
+            problem(ProblemCode::Unrecognised, "neither a file nor a folder".into());
         }
-    } else if meta.is_symlink() {
-        // Inside evidence a link may lead anywhere, also out of it; a link the user names is followed.
-        problem(ProblemCode::Unrecognised, "a symbolic link; name its target to have it read".into());
-    } else if meta.is_file() {
-        out.push((path.to_owned(), meta.len()));
-    } else {
-        problem(ProblemCode::Unrecognised, "neither a file nor a folder".into());
     }
 }
 

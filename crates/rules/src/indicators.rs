@@ -17,7 +17,7 @@ pub const MAX_INDICATORS: usize = 5_000_000;
 /// What an indicator names.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Pattern {
-    /// Exactly this observable; a domain also matches names below it.
+    /// Exactly this observable; a domain, and a host with a dot in its name, also matches names below it.
     Exact(Observable),
     /// Any address of a network: address and prefix length.
     Network(IpAddr, u8),
@@ -276,11 +276,15 @@ impl IndicatorSet {
             return Some(*hit);
         }
         match observable.kind() {
-            ObservableKind::Domain => {
+            // A name under no public suffix is a host's, and its parents are hosts; one label alone is none.
+            kind @ (ObservableKind::Domain | ObservableKind::Host) => {
                 let mut name = observable.value();
                 while let Some((_, parent)) = name.split_once('.') {
                     name = parent;
-                    let parent = Observable::parse(ObservableKind::Domain, parent).ok()?;
+                    if kind == ObservableKind::Host && !parent.contains('.') {
+                        return None;
+                    }
+                    let parent = Observable::parse(kind, parent).ok()?;
                     if let Some(hit) = self.exact.get(&parent) {
                         return Some(*hit);
                     }
@@ -366,10 +370,15 @@ mod tests {
 
     #[test]
     fn domains_and_networks() {
-        let set = IndicatorSet::new(parse_list("l", "example.com\n10.0.0.0/8\n10.1.0.0/16\n2001:db8::/32").0);
+        let text = "example.com\n10.0.0.0/8\n10.1.0.0/16\n2001:db8::/32\nevil.internal-zone";
+        let set = IndicatorSet::new(parse_list("l", text).0);
         let hit = |kind, text| set.look_up(&Observable::parse(kind, text).unwrap());
         assert_eq!(hit(ObservableKind::Domain, "a.b.example.com"), Some(0));
         assert_eq!(hit(ObservableKind::Domain, "badexample.com"), None);
+        assert_eq!(hit(ObservableKind::Host, "evil.internal-zone"), Some(4));
+        assert_eq!(hit(ObservableKind::Host, "a.WWW.evil.internal-zone"), Some(4));
+        assert_eq!(hit(ObservableKind::Host, "devil.internal-zone"), None);
+        assert_eq!(hit(ObservableKind::Host, "internal-zone"), None);
         assert_eq!(hit(ObservableKind::Ip, "10.2.3.4"), Some(1));
         assert_eq!(hit(ObservableKind::Ip, "10.1.3.4"), Some(2));
         assert_eq!(hit(ObservableKind::Ip, "2001:db8::9"), Some(3));

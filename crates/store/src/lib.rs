@@ -12,7 +12,8 @@
 //! A source and everything said of it is committed in one transaction, and only then is the
 //! source complete: a crash at any point loses nothing acknowledged and doubles nothing.
 //! Adding the same evidence again adds a run (that it was read again is a fact) and changes
-//! nothing else; the same bytes under another path add that path.
+//! nothing else; the same bytes under another path add that path. Read with other rules, it
+//! gains findings, and what is said of known ones, its problems and its coverage are as last read.
 //!
 //! What this room never does: read evidence (except to hash it in [`verify`]), judge, read a clock,
 //! or change a file outside the case directory. Times come from the caller.

@@ -148,16 +148,17 @@ impl RunWriter<'_> {
         self.id
     }
 
-    /// Whether evidence with this SHA-256 was read to its end with the rules and settings of this
-    /// run, so that reading it again adds nothing (call [`RunWriter::source`] all the same, so
-    /// that its path is kept).
+    /// Whether a run before this one read evidence with this SHA-256 to its end with the rules and
+    /// settings of this run, so that reading it again adds nothing (call [`RunWriter::paths`] all
+    /// the same, so that its path is kept). What this run has kept so far does not count: how far
+    /// it is depends on its threads.
     pub fn known(&mut self, sha256: &str) -> Result<bool> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
             let same: i64 = sqlx::query_scalar(
                 "SELECT COUNT(*) FROM source s JOIN run was ON was.id = s.last_run JOIN run now ON now.id = $1
-                 WHERE s.sha256 = $2 AND s.state = 'complete'
+                 WHERE s.sha256 = $2 AND s.state = 'complete' AND s.last_run < now.id
                    AND was.rules_digest = now.rules_digest AND was.config_digest = now.config_digest",
             )
             .bind(id)
@@ -183,6 +184,23 @@ impl RunWriter<'_> {
             .map_err(|e: Inner| e.of(dir))
     }
 
+    /// Keeps where evidence was that is in the case already, all in one transaction.
+    pub fn paths(&mut self, sources: &[SourceRecord]) -> Result<()> {
+        let Parts { conn, runtime, dir } = self.case.parts()?;
+        let id = self.id;
+        let work = async {
+            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            for source in sources {
+                // State and counts of a complete source are not touched by a partial record of it.
+                let partial = SourceRecord { state: SourceState::Partial, ..source.clone() };
+                put_source(&mut tx, id, &partial, &mut Added::default()).await?;
+            }
+            tx.commit().await?;
+            Ok(())
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
+    }
+
     /// Keeps a source and everything said of it, in one transaction.
     ///
     /// Findings may also cite sources kept earlier. Nothing of this call is kept if it fails.
@@ -203,10 +221,10 @@ impl RunWriter<'_> {
             let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
             let mut added = Added::default();
             let (source_id, was) = put_source(&mut tx, id, source, &mut added).await?;
-            // What a complete source says is kept already, under the same rules or others:
-            // new rules may find more, so findings are added; problems and coverage are the reader's.
-            if was != Some(SourceState::Complete) {
-                put_problems(&mut tx, id, source_id, problems).await?;
+            // Other rules may find more, so findings are added; problems and coverage are the reader's,
+            // and the last reader that came to the end says what holds.
+            if source.state == SourceState::Complete || was != Some(SourceState::Complete) {
+                put_problems(&mut tx, id, Some(source_id), problems).await?;
                 put_coverage(&mut tx, source_id, coverage).await?;
             }
             put_findings(&mut tx, id, findings, resolve, &mut added).await?;
@@ -230,6 +248,19 @@ impl RunWriter<'_> {
             put_findings(&mut tx, id, findings, resolve, &mut added).await?;
             tx.commit().await?;
             Ok(added)
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
+    }
+
+    /// Keeps problems of the run that are of no source.
+    pub fn problems(&mut self, problems: &[Problem]) -> Result<()> {
+        let Parts { conn, runtime, dir } = self.case.parts()?;
+        let id = self.id;
+        let work = async {
+            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            put_problems(&mut tx, id, None, problems).await?;
+            tx.commit().await?;
+            Ok(())
         };
         runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
@@ -320,10 +351,10 @@ async fn put_source(
 async fn put_problems(
     conn: &mut SqliteConnection,
     run: i64,
-    source: i64,
+    source: Option<i64>,
     problems: &[Problem],
 ) -> Result<(), Inner> {
-    // A partial source is being read again: what was wrong then is said anew.
+    // The source has been read again: what was wrong then is said anew.
     sqlx::query("DELETE FROM problem WHERE source = $1").bind(source).execute(&mut *conn).await?;
     for (seq, p) in (0i64..).zip(problems) {
         sqlx::query(
@@ -446,7 +477,30 @@ async fn put_finding(conn: &mut SqliteConnection, run: i64, id: &str, f: &Findin
     .bind(&f.rule.license)
     .bind(i64::from(f.recovered))
     .bind(run)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    if done.rows_affected() == 0 {
+        // Known: a rule with the same id may say something else of it now.
+        sqlx::query(
+            "UPDATE finding SET title = $2, severity = $3, severity_rank = $4, confidence = $5, time_us = $6,
+                time_end_us = $7, host = $8, message = $9, observables = $10, attack = $11, author = $12,
+                license = $13 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(&f.rule.title)
+        .bind(f.rule.level.name())
+        .bind(signed(rank as u64))
+        .bind(i64::from(f.rule.confidence.0))
+        .bind(f.time.map(|t| t.0))
+        .bind(f.time_end.map(|t| t.0))
+        .bind(&f.host)
+        .bind(json(&f.message))
+        .bind(json(&f.observables))
+        .bind(json(&f.rule.attack))
+        .bind(&f.rule.author)
+        .bind(&f.rule.license)
+        .execute(conn)
+        .await?;
+    }
     Ok(done.rows_affected())
 }

@@ -71,7 +71,7 @@ CREATE TABLE citation (
     PRIMARY KEY (finding, source, member, record, byte_offset)
 );
 CREATE TABLE problem (
-    source      BIGINT NOT NULL REFERENCES source(id),
+    source      BIGINT REFERENCES source(id),
     seq         BIGINT NOT NULL,
     run         BIGINT NOT NULL REFERENCES run(id),
     code        TEXT NOT NULL,
@@ -79,7 +79,7 @@ CREATE TABLE problem (
     byte_offset BIGINT,
     message     TEXT NOT NULL,
     times       BIGINT NOT NULL,
-    PRIMARY KEY (source, seq)
+    UNIQUE (source, seq)
 );
 CREATE TABLE coverage (
     source  BIGINT NOT NULL REFERENCES source(id),

@@ -14,7 +14,7 @@ mod table;
 mod words;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use palisade_model::{Finding, Problem};
@@ -65,11 +65,53 @@ pub fn form(format: Format, style: Style) -> Box<dyn Form> {
     }
 }
 
+/// Where a file is or would be made, without links on the way; fails if its folder is not there.
+pub fn place(file: &Path) -> io::Result<PathBuf> {
+    if let Ok(there) = file.canonicalize() {
+        return Ok(there);
+    }
+    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(folder.canonicalize()?.join(file.file_name().ok_or(io::ErrorKind::IsADirectory)?))
+}
+
+/// A file being written beside the one whose place it takes when it is whole.
+struct Fresh {
+    path: PathBuf,
+    target: PathBuf,
+}
+
+impl Fresh {
+    fn create(file: &Path) -> io::Result<(std::fs::File, Fresh)> {
+        let target = place(file)?;
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let path = target.with_file_name(format!(".{name}.{}.part", std::process::id()));
+        let out = std::fs::File::create_new(&path)?;
+        let fresh = Fresh { path, target };
+        if let Ok(there) = fresh.target.metadata() {
+            // What may not be written is not replaced either, and who may read it stays.
+            std::fs::File::options().append(true).open(&fresh.target)?;
+            out.set_permissions(there.permissions())?;
+        }
+        Ok((out, fresh))
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        // Gone already if it took its place.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
 /// Standard output or a file, buffered; remembers why writing failed.
+///
+/// A file appears whole, when the sink is closed; what is no regular file (a pipe, a device) is
+/// written as results come.
 pub struct Sink {
     out: BufWriter<Box<dyn Write>>,
     name: String,
     failed: Option<io::Error>,
+    fresh: Option<Fresh>,
 }
 
 /// Large enough that a finding costs no system call.
@@ -78,15 +120,24 @@ const BUFFER: usize = 256 << 10;
 impl Sink {
     /// Opens the file, or takes standard output.
     pub fn open(path: Option<&Path>) -> Result<Sink> {
+        let mut fresh = None;
         let (out, name): (Box<dyn Write>, String) = match path {
             Some(path) => {
-                let file = std::fs::File::create(path)
-                    .map_err(|e| anyhow!("cannot write to {}: {}", path.display(), reason(&e)))?;
+                let direct = path.metadata().is_ok_and(|m| !m.is_file());
+                let file = if direct {
+                    std::fs::File::create(path)
+                } else {
+                    Fresh::create(path).map(|(file, f)| {
+                        fresh = Some(f);
+                        file
+                    })
+                };
+                let file = file.map_err(|e| anyhow!("cannot write to {}: {}", path.display(), reason(&e)))?;
                 (Box::new(file), path.display().to_string())
             }
             None => (Box::new(io::stdout()), "standard output".into()),
         };
-        Ok(Sink { out: BufWriter::with_capacity(BUFFER, out), name, failed: None })
+        Ok(Sink { out: BufWriter::with_capacity(BUFFER, out), name, failed: None, fresh })
     }
 
     /// Runs a step that writes; a failure is remembered and told as text.
@@ -107,9 +158,13 @@ impl Sink {
         Some(anyhow!("cannot write results to {}: {}", self.name, reason(&error)))
     }
 
-    /// Hands over what is buffered.
+    /// Hands over what is buffered; a file takes its place.
     pub fn close(mut self) -> Result<()> {
-        let done = self.step(|out| out.flush());
+        let fresh = self.fresh.take();
+        let done = self.step(|out| {
+            out.flush()?;
+            fresh.as_ref().map_or(Ok(()), |f| std::fs::rename(&f.path, &f.target))
+        });
         match (done, self.failure()) {
             (Ok(()), _) => Ok(()),
             (Err(_), Some(error)) => Err(error),

@@ -20,6 +20,12 @@ fn rules_check() {
     assert!(run.out.contains("CommandLine|contians"), "no excerpt in {}", run.out);
     assert!(run.out.contains('^') && run.out.contains("did you mean"), "no caret or help in {}", run.out);
     assert!(run.out.ends_with("1 rule loaded, 1 failed, 0 notices\n"), "{}", run.out);
+    // A rule whose id is taken is one document, and the message names it first.
+    file(d, "twice/a.yml", GOOD);
+    file(d, "twice/b.yml", &GOOD.replace("Shadows", "Two"));
+    let run = expect(1, &["rules", "check", &arg(&d.join("twice"))]);
+    assert!(run.out.starts_with("error: rule \"Two\": the id `11111111"), "{}", run.out);
+    assert!(run.out.ends_with("2 documents in 2 files: 1 rule loaded, 1 failed, 0 notices\n"), "{}", run.out);
     // In an investigation the broken one is a problem, the other runs.
     let evidence = arg(&log(d));
     let run = expect(

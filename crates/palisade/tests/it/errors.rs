@@ -57,6 +57,35 @@ fn inputs() {
         &[&same, "--output", &same],
         "error: cannot write to $D/evidence/log.ndjson: it is the evidence; choose another file",
     );
+    file(d, "map.yml", "transformations:\n  - type: field_name_mapings\n");
+    let error = "error: cannot use the field mapping $D/map.yml: line 2: the transformation `field_name_mapings` is not supported; supported are field_name_mapping, field_name_prefix, field_name_suffix, drop_detection_item";
+    case(&[&evidence, "--mapping", &at("map.yml")], error);
+    // Whatever the way to it, and whether or not it is there: evidence and what the run reads stay as they are.
+    let before = std::fs::read(&same).unwrap();
+    for name in ["evidence/log.ndjson", "evidence/new.html", "evidence/../evidence/log.ndjson"] {
+        let run = expect(2, &["investigate", "--quiet", &evidence, "--output", &at(name)]);
+        assert!(run.err.contains("it is among the evidence; choose another file"), "{name}: {}", run.err);
+    }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&same, d.join("link")).unwrap();
+        let run = expect(2, &["investigate", "--quiet", &evidence, "--output", &at("link")]);
+        assert!(run.err.contains("it is among the evidence"), "{}", run.err);
+    }
+    let list = file(d, "list.txt", "203.0.113.9\n");
+    let run = expect(2, &["investigate", "--quiet", &evidence, "--indicators", &list, "--output", &list]);
+    assert!(run.err.contains("it is what this run reads"), "{}", run.err);
+    let run = expect(2, &["investigate", &evidence, "--case", &at("c"), "--output", &at("c/knowledge.db")]);
+    assert!(run.err.contains("it is part of the case"), "{}", run.err);
+    assert_eq!(std::fs::read(&same).unwrap(), before);
+    assert!(!d.join("evidence/new.html").exists());
+    // A run that fails leaves the old output, and nothing beside it.
+    let old = file(d, "out/report.json", "old");
+    expect(2, &["investigate", "--quiet", &text, "--case", &at("evidence"), "--output", &old]);
+    assert_eq!(std::fs::read_to_string(&old).unwrap(), "old");
+    expect(0, &["investigate", "--quiet", &evidence, "--format", "json", "--output", &old]);
+    assert!(std::fs::read_to_string(&old).unwrap().starts_with('{'));
+    assert_eq!(std::fs::read_dir(d.join("out")).unwrap().count(), 1);
     case(
         &[&evidence, "--jobs", "0"],
         "error: --jobs 0 leaves nobody to do the work; give 1 or more, or leave it out",

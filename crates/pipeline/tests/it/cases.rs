@@ -45,6 +45,17 @@ impl Bench {
         at: i64,
         stop_after: Option<usize>,
     ) -> (Said, Option<u64>) {
+        self.run_with(paths, knowledge, rules, at, stop_after, 2)
+    }
+    fn run_with(
+        &self,
+        paths: &[PathBuf],
+        knowledge: &Knowledge,
+        rules: &str,
+        at: i64,
+        stop_after: Option<usize>,
+        jobs: usize,
+    ) -> (Said, Option<u64>) {
         let mut case = Case::open_or_create(self.case()).unwrap();
         let info = RunInfo {
             started: Time(at),
@@ -56,7 +67,7 @@ impl Bench {
             config_digest: String::new(),
         };
         let keep = Keep { case: &mut case, info, inputs: Vec::new() };
-        let settings = Settings { paths: paths.to_vec(), jobs: 2, ..Settings::default() };
+        let settings = Settings { paths: paths.to_vec(), jobs, ..Settings::default() };
         let mut said = Said { stop_after, ..Said::default() };
         match investigate(&settings, knowledge, Some(keep), &mut said) {
             Ok(summary) => (said, Some(summary.files_known)),
@@ -120,6 +131,51 @@ fn the_same_bytes_elsewhere_add_their_path() {
     let copy = copy.display().to_string();
     assert!(report.checks.iter().any(|c| c.what.contains(&copy)), "{report:#?}");
     assert_eq!(bench.counts().findings, before.0.findings);
+}
+
+#[test]
+fn copies_are_read_once_with_any_number_of_threads() {
+    let text = format!("{}\n", events().join("\n"));
+    let mut all = Vec::new();
+    for jobs in [1, 2, 4] {
+        let bench = Bench { dir: tempfile::tempdir().unwrap() };
+        for i in 0..6 {
+            write(&bench.evidence().join(format!("{i}.json")), text.as_bytes());
+        }
+        for (at, rules) in [(1, "r"), (2, "other"), (3, "other")] {
+            let (said, known) = bench.run_with(&[bench.evidence()], knowledge(), rules, at, None, jobs);
+            assert_eq!(known, Some(if at == 3 { 6 } else { 5 }), "{jobs} jobs, run {at}");
+            all.push((at, said.ids().join(" ")));
+        }
+        assert_eq!(bench.counts().sources, 1);
+        bench.verify().unwrap();
+        let manifest = std::fs::read_to_string(bench.case().join("manifest.txt")).unwrap();
+        assert_eq!(manifest.lines().count(), 6);
+    }
+    assert!(!all[0].1.is_empty());
+    assert!(all.iter().all(|(at, ids)| *ids == if *at == 3 { "" } else { &all[0].1 }), "{all:?}");
+}
+
+#[test]
+fn neither_the_case_nor_what_was_named_already_is_read() {
+    let bench = Bench::new();
+    let (whole, _) = bench.run(knowledge(), "r", 1, None);
+    let clean = bench.counts();
+    // The case lies in what is named, the evidence in it is named twice more.
+    let paths = [bench.evidence().join("3.json"), bench.dir.path().to_owned(), bench.evidence()];
+    let (said, known) = bench.run_over(&paths, knowledge(), "other", 2, None);
+    assert_eq!((said.ids(), known), (whole.ids(), Some(0)));
+    let told: Vec<&str> = said.problems.iter().map(|p| p.message.as_str()).collect();
+    let twice = "named twice, or lies in what is named too; read once";
+    assert_eq!(told, ["the case itself, which is not read as evidence", twice, twice]);
+    // They are problems of the run, of no file in it.
+    assert_eq!(bench.counts().sources, clean.sources);
+    assert_eq!(bench.counts().problems, clean.problems + 3);
+    bench.verify().unwrap();
+    let inside = [bench.evidence(), bench.case().join("manifest.txt")];
+    let (said, _) = bench.run_over(&inside, knowledge(), "r", 3, None);
+    assert_eq!(said.problems.len(), 1, "{:#?}", said.problems);
+    assert_eq!(bench.counts().sources, clean.sources);
 }
 
 #[test]

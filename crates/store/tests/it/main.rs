@@ -171,6 +171,39 @@ fn the_same_twice_changes_nothing() {
 }
 
 #[test]
+fn what_is_said_last_holds() {
+    let b = Bench::new();
+    let s = b.evidence("a.evtx", b"evidence a");
+    let origin = Origin::file(s.path.clone());
+    let resolve = |_| Some(CitedSource { sha256: s.sha256.clone(), origin: origin.clone() });
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    for (at, title, level, problems, events) in
+        [(1, "Old", Severity::Low, 3, 7), (2, "New", Severity::Critical, 1, 9)]
+    {
+        let mut f = finding("x", 0, 1);
+        let rule = Arc::get_mut(&mut f.rule).unwrap();
+        (rule.title, rule.level) = (title.into(), level);
+        f.host = Some(title.into());
+        let problems: Vec<_> =
+            (0..problems).map(|_| Problem::new(ProblemCode::Syntax, &origin, None, "bad line")).collect();
+        let coverage = [CoverageRow { shape: "s".into(), events, first: None, last: None }];
+        let mut run = case.begin_run(&info(at)).unwrap();
+        run.source(&s, &[f], &problems, &coverage, &resolve).unwrap();
+        // A part of a file that is known whole takes nothing away.
+        run.paths(std::slice::from_ref(&s)).unwrap();
+        run.finish_run(Time(at)).unwrap();
+    }
+    let all = case.findings(&Filter::default()).unwrap();
+    assert_eq!(all.len(), 1);
+    let f = &all[0];
+    assert_eq!((f.title.as_str(), f.severity, f.host.as_deref()), ("New", Severity::Critical, Some("New")));
+    assert_eq!(f.first_run, 1);
+    assert_eq!(case.counts().unwrap().problems, 1);
+    let critical = Filter { min_severity: Severity::Critical, ..Filter::default() };
+    assert_eq!(case.findings(&critical).unwrap().len(), 1);
+}
+
+#[test]
 fn one_finding_in_two_sources_has_two_citations() {
     let b = Bench::new();
     let (s1, s2) = (b.evidence("a", b"1"), b.evidence("b", b"2"));
