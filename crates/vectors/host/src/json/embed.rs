@@ -54,6 +54,8 @@ pub(super) fn xml(
     let Some(start) = xml.find('<') else { return system };
     let mut reader = Reader::from_str(&xml[start..]);
     reader.config_mut().check_end_names = false;
+    // Forwarders spoil references (`&lt ` for `&lt;`): such an ampersand is text.
+    reader.config_mut().allow_dangling_amp = true;
     // Element names from the outermost, the `Name` of a `<Data>` in place of its own.
     let mut path: Vec<String> = Vec::new();
     let mut text = String::new();
@@ -94,6 +96,11 @@ pub(super) fn xml(
                 text.clear();
             }
             end @ (Ok(Event::Eof) | Err(_)) => {
+                // A value that breaks off is worth its beginning.
+                let leaf = path.last().is_some_and(|p| !CONTAINERS.contains(&p.as_str()));
+                if leaf && !text.is_empty() {
+                    close(trie, base, &path, &text, in_system, &mut system, builder, found);
+                }
                 let meant = ROOTS.iter().any(|root| xml.contains(root));
                 if end.is_err() && meant {
                     found.trouble.push((ProblemCode::Syntax, BAD_XML));

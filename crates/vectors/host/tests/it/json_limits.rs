@@ -91,8 +91,9 @@ fn what_a_text_inside_a_record_does_not_give_is_told() {
     let z = "<Data Name='Z'>1</Data>";
     for (inner, read, problem) in [
         (data(format!("{a}{z}")), "AZ", None),
-        (data(format!("{a}&bad; & <Data {z}")), "A", Some((ProblemCode::Syntax, "XML inside a record"))),
-        (format!("<EventData>{a}<Data Name='B'>ab"), "A", Some((ProblemCode::Syntax, "ends early"))),
+        (data(format!("{a}<!-- {z}")), "A", Some((ProblemCode::Syntax, "XML inside a record"))),
+        (data(format!("<Data Name='A'>&lt x & y&bad;</Data>{z}")), "AZ", None),
+        (format!("<EventData>{a}<Data Name='Z'>ab"), "AZ", Some((ProblemCode::Syntax, "ends early"))),
         (data(format!("{a}{}{z}", "<x>".repeat(20))), "A", Some((ProblemCode::Limit, "16 levels"))),
         (data(format!("{a}{values}{z}")), "A", Some((ProblemCode::Limit, "4,096 values"))),
         (r#"{"A":1,"Z":2}"#.into(), "AZ", None),
