@@ -265,16 +265,20 @@ impl RunWriter<'_> {
         runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
 
-    /// Ends the run and writes `manifest.txt`.
+    /// Ends the run, puts the findings as they are now in the custody chain, and writes `manifest.txt`.
     pub fn finish_run(&mut self, finished: Time) -> Result<()> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
+            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
             sqlx::query("UPDATE run SET finished = $1 WHERE id = $2")
                 .bind(finished.0)
                 .bind(id)
-                .execute(&mut *conn)
+                .execute(&mut *tx)
                 .await?;
+            let (digest, count) = custody::findings(&mut tx).await?;
+            custody::append(&mut tx, id, "findings", "", &digest, count).await?;
+            tx.commit().await?;
             custody::manifest(conn).await
         };
         let text = runtime.block_on(work).map_err(|e: Inner| e.of(dir))?;
