@@ -256,6 +256,33 @@ fn a_crash_keeps_what_was_acknowledged() {
 }
 
 #[test]
+fn several_sources_in_one_commit_are_kept_all_or_none() {
+    let b = Bench::new();
+    let records = [b.evidence("a", b"1"), b.evidence("b", b"2")];
+    let said: Vec<Said> = (0u32..)
+        .zip(&records)
+        .map(|(i, s)| Said {
+            source: s.clone(),
+            findings: vec![finding(&s.sha256, i, 1)],
+            problems: vec![],
+            coverage: vec![],
+        })
+        .collect();
+    let cite = |id: SourceId| {
+        let s = records.get(id.0 as usize)?;
+        Some(CitedSource { sha256: s.sha256.clone(), origin: Origin::file(s.path.clone()) })
+    };
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let mut run = case.begin_run(&info(1)).unwrap();
+    let half = |id: SourceId| if id.0 == 0 { cite(id) } else { None };
+    assert!(matches!(run.sources(&said, &half), Err(Error::UnknownSource { .. })));
+    assert_eq!(run.sources(&said, &cite).unwrap(), Added { sources: 2, findings: 2, citations: 2 });
+    run.finish_run(Time(2)).unwrap();
+    assert_eq!((b.counts().complete, b.counts().findings), (2, 2));
+    assert!(verify(b.case(), &[]).unwrap().ok());
+}
+
+#[test]
 fn a_partial_source_becomes_complete() {
     let b = Bench::new();
     let s = b.evidence("a", b"1");
