@@ -224,7 +224,11 @@ fn damaged_evidence_harms_nothing_beside_it() {
     }
     let (alone, _) = run(&settings(whole.path()));
     // Real logs hold traces of what they have overwritten.
-    assert!(alone.codes().iter().all(|c| matches!(c, ProblemCode::Slack | ProblemCode::DamagedRecord)), "{:#?}", alone.problems);
+    assert!(
+        alone.codes().iter().all(|c| matches!(c, ProblemCode::Slack | ProblemCode::DamagedRecord)),
+        "{:#?}",
+        alone.problems
+    );
     assert!(alone.findings.len() > 100, "{}", alone.findings.len());
 
     let mixed = tempfile::tempdir().unwrap();
