@@ -6,15 +6,24 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use palisade_model::{Coverage, Finding, Problem, Time};
-use palisade_store::{Added, Case, CitedSource, CoverageRow, RunInfo, RunWriter, SourceRecord, SourceState};
+use palisade_store::{Case, CitedSource, CoverageRow, RunInfo, RunWriter, Said, SourceRecord, SourceState};
 
 use crate::evidence::{EvidenceFile, Sources};
 use crate::knowledge::Knowledge;
 
 /// Findings of one file held before they are committed as a part of it.
 const FINDINGS_PER_COMMIT: usize = 5_000;
+
+/// Small files committed together, the findings and problems they may have in all, and how long one
+/// that has been read may wait: each commit waits for the disk.
+const FILES_PER_COMMIT: usize = 256;
+const NOTES_PER_COMMIT: usize = 1_000;
+/// A file of this size is committed at once.
+const LARGE_BYTES: u64 = 1 << 20;
+const WAIT: Duration = Duration::from_secs(1);
 
 /// Paths committed together.
 const PATHS_PER_COMMIT: usize = 5_000;
@@ -46,8 +55,17 @@ pub struct Keep<'c> {
 pub(crate) struct Keeper<'c> {
     writer: Mutex<RunWriter<'c>>,
     met: Mutex<Met>,
+    waiting: Mutex<Waiting>,
     /// Problems of no file.
     problems: Mutex<Vec<Problem>>,
+}
+
+/// Files that have been read and wait to be committed together.
+#[derive(Default)]
+struct Waiting {
+    files: Vec<Said>,
+    notes: usize,
+    since: Option<Instant>,
 }
 
 /// What the walker has met so far. It is serial, so this does not depend on threads.
@@ -83,7 +101,12 @@ impl<'c> Keeper<'c> {
         for input in &keep.inputs {
             writer.input(input.kind, &input.path, &input.sha256, input.bytes)?;
         }
-        Ok(Keeper { writer: Mutex::new(writer), met: Mutex::default(), problems: Mutex::default() })
+        Ok(Keeper {
+            writer: Mutex::new(writer),
+            met: Mutex::default(),
+            waiting: Mutex::default(),
+            problems: Mutex::default(),
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, RunWriter<'c>> {
@@ -120,6 +143,7 @@ impl<'c> Keeper<'c> {
         if notes.findings.len() >= FINDINGS_PER_COMMIT
             && let Some(sha256) = file.sha256_hex()
         {
+            self.flush(sources)?;
             let findings = std::mem::take(&mut notes.findings);
             let record = record(file, sha256, SourceState::Partial, 0);
             self.lock().source(&record, &findings, &[], &[], &resolve(sources))?;
@@ -134,9 +158,9 @@ impl<'c> Keeper<'c> {
         file: &EvidenceFile,
         sources: &Sources,
         knowledge: &Knowledge,
-    ) -> palisade_store::Result<Added> {
+    ) -> palisade_store::Result<()> {
         // A file that could not be opened has no hash and cannot be cited; its problem is in the output.
-        let Some(sha256) = file.sha256_hex() else { return Ok(Added::default()) };
+        let Some(sha256) = file.sha256_hex() else { return Ok(()) };
         let mut rows: BTreeMap<&str, CoverageRow> = BTreeMap::new();
         for (shape, span) in &notes.coverage.shapes {
             let name = knowledge.catalogue.shape_of(*shape).name.as_str();
@@ -151,8 +175,31 @@ impl<'c> Keeper<'c> {
             row.last = [row.last, span.last].into_iter().flatten().max();
         }
         let rows: Vec<CoverageRow> = rows.into_values().collect();
-        let record = record(file, sha256, SourceState::Complete, notes.coverage.events());
-        self.lock().source(&record, &notes.findings, &notes.problems, &rows, &resolve(sources))
+        let source = record(file, sha256, SourceState::Complete, notes.coverage.events());
+        let FileNotes { findings, problems, .. } = notes;
+        let full = {
+            let mut waiting = self.waiting();
+            waiting.notes += findings.len() + problems.len();
+            waiting.files.push(Said { source, findings, problems, coverage: rows });
+            let since = *waiting.since.get_or_insert_with(Instant::now);
+            let large = file.bytes >= LARGE_BYTES;
+            let many = waiting.files.len() >= FILES_PER_COMMIT || waiting.notes >= NOTES_PER_COMMIT;
+            large || many || since.elapsed() >= WAIT
+        };
+        if full { self.flush(sources) } else { Ok(()) }
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commits the files that wait.
+    pub(crate) fn flush(&self, sources: &Sources) -> palisade_store::Result<()> {
+        let waiting = std::mem::take(&mut *self.waiting());
+        if !waiting.files.is_empty() {
+            self.lock().sources(&waiting.files, &resolve(sources))?;
+        }
+        Ok(())
     }
 
     /// Ends the run.

@@ -199,6 +199,10 @@ pub fn investigate(
     } else {
         run.threaded(&files, &mut order)?
     }
+    // A run that fails keeps what it had read to the end.
+    if let Some(Err(e)) = keeper.as_ref().map(|k| k.flush(&order.sources)) {
+        order.failed.get_or_insert(e.into());
+    }
     let mut summary = order.summary;
     summary.files_known = run.files_known.into_inner();
     summary.rules_loaded = knowledge.engine.rules().len() as u64;

@@ -9,8 +9,8 @@
 //! | `case.lock` | held by the one process that writes |
 //!
 //! Its public interface is synchronous; the runtime that the database driver needs lives inside.
-//! A source and everything said of it is committed in one transaction, and only then is the
-//! source complete: a crash at any point loses nothing acknowledged and doubles nothing.
+//! A source and everything said of it is committed in one transaction (several small ones may
+//! share it), and only then is the source complete: a crash at any point loses nothing acknowledged and doubles nothing.
 //! Adding the same evidence again adds a run (that it was read again is a fact) and changes
 //! nothing else; the same bytes under another path add that path. Read with other rules, it
 //! gains findings, and what is said of known ones, its problems and its coverage are as last read.
@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 
 pub use case::{Case, SourceState};
 pub use read::{Counts, Filter, StoredCitation, StoredFinding};
-pub use run::{Added, CitedSource, CoverageRow, Resolve, RunInfo, RunWriter, SourceRecord};
+pub use run::{Added, CitedSource, CoverageRow, Resolve, RunInfo, RunWriter, Said, SourceRecord};
 pub use schema::SCHEMA_VERSION;
 pub use verify::{Check, Outcome, Report, verify};
 

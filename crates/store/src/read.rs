@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use crate::case::Parts;
+use crate::custody;
 use crate::{Case, Error, Inner, Result};
 
 /// Which findings to read.
@@ -162,6 +163,7 @@ impl Case {
             .bind(verdict.undone.map(|t| t.0))
             .execute(&mut *tx)
             .await?;
+            custody::seal_verdicts(&mut tx).await?;
             tx.commit().await?;
             Ok(id)
         };
@@ -175,12 +177,18 @@ impl Case {
     pub fn verdict_undo(&mut self, id: i64, at: Time) -> Result<()> {
         let Parts { conn, runtime, dir } = self.parts()?;
         let work = async {
+            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
             let done = sqlx::query("UPDATE verdict SET undone = COALESCE(undone, $1) WHERE id = $2")
                 .bind(at.0)
                 .bind(id)
-                .execute(conn)
+                .execute(&mut *tx)
                 .await?;
-            if done.rows_affected() == 0 { Err(Error::NoVerdict(id).into()) } else { Ok(()) }
+            if done.rows_affected() == 0 {
+                return Err(Error::NoVerdict(id).into());
+            }
+            custody::seal_verdicts(&mut tx).await?;
+            tx.commit().await?;
+            Ok(())
         };
         runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }

@@ -83,10 +83,23 @@ pub struct CitedSource {
 /// Looks up a run's [`SourceId`].
 pub type Resolve<'a> = &'a dyn Fn(SourceId) -> Option<CitedSource>;
 
+/// A source and everything said of it.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// The source.
+    pub source: SourceRecord,
+    /// Its findings; they may also cite sources kept earlier.
+    pub findings: Vec<Finding>,
+    /// What could not be read in it.
+    pub problems: Vec<Problem>,
+    /// What was seen in it.
+    pub coverage: Vec<CoverageRow>,
+}
+
 /// What a commit added.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Added {
-    /// 1 if the source was new to the case.
+    /// Sources that were new to the case.
     pub sources: u64,
     /// Findings that were new to the case.
     pub findings: u64,
@@ -215,19 +228,35 @@ impl RunWriter<'_> {
         coverage: &[CoverageRow],
         resolve: Resolve<'_>,
     ) -> Result<Added> {
+        let said = Said {
+            source: source.clone(),
+            findings: findings.to_vec(),
+            problems: problems.to_vec(),
+            coverage: coverage.to_vec(),
+        };
+        self.sources(std::slice::from_ref(&said), resolve)
+    }
+
+    /// As [`RunWriter::source`], for several sources in one transaction: all are kept or none.
+    ///
+    /// # Errors
+    /// As [`RunWriter::source`].
+    pub fn sources(&mut self, said: &[Said], resolve: Resolve<'_>) -> Result<Added> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
             let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
             let mut added = Added::default();
-            let (source_id, was) = put_source(&mut tx, id, source, &mut added).await?;
-            // Other rules may find more, so findings are added; problems and coverage are the reader's,
-            // and the last reader that came to the end says what holds.
-            if source.state == SourceState::Complete || was != Some(SourceState::Complete) {
-                put_problems(&mut tx, id, Some(source_id), problems).await?;
-                put_coverage(&mut tx, source_id, coverage).await?;
+            for Said { source, findings, problems, coverage } in said {
+                let (source_id, was) = put_source(&mut tx, id, source, &mut added).await?;
+                // Other rules may find more, so findings are added; problems and coverage are the reader's,
+                // and the last reader that came to the end says what holds.
+                if source.state == SourceState::Complete || was != Some(SourceState::Complete) {
+                    put_problems(&mut tx, id, Some(source_id), problems).await?;
+                    put_coverage(&mut tx, source_id, coverage).await?;
+                }
+                put_findings(&mut tx, id, findings, resolve, &mut added).await?;
             }
-            put_findings(&mut tx, id, findings, resolve, &mut added).await?;
             tx.commit().await?;
             Ok(added)
         };
@@ -265,16 +294,20 @@ impl RunWriter<'_> {
         runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
 
-    /// Ends the run and writes `manifest.txt`.
+    /// Ends the run, puts the findings as they are now in the custody chain, and writes `manifest.txt`.
     pub fn finish_run(&mut self, finished: Time) -> Result<()> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
+            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
             sqlx::query("UPDATE run SET finished = $1 WHERE id = $2")
                 .bind(finished.0)
                 .bind(id)
-                .execute(&mut *conn)
+                .execute(&mut *tx)
                 .await?;
+            let (digest, count) = custody::findings(&mut tx).await?;
+            custody::append(&mut tx, id, "findings", "", &digest, count).await?;
+            tx.commit().await?;
             custody::manifest(conn).await
         };
         let text = runtime.block_on(work).map_err(|e: Inner| e.of(dir))?;
@@ -331,7 +364,7 @@ async fn put_source(
             .bind(signed(source.records))
             .execute(&mut *conn)
             .await?;
-            added.sources = 1;
+            added.sources += 1;
             (id, None)
         }
     };

@@ -101,7 +101,7 @@ CREATE TABLE verdict (
 );
 CREATE TABLE custody (
     seq       BIGINT PRIMARY KEY,
-    run       BIGINT NOT NULL REFERENCES run(id),
+    run       BIGINT NOT NULL,
     kind      TEXT NOT NULL,
     path      TEXT NOT NULL,
     sha256    TEXT NOT NULL,

@@ -87,6 +87,7 @@ pub fn verify(dir: impl AsRef<Path>, evidence_roots: &[PathBuf]) -> Result<Repor
     let checks = async {
         integrity(conn, &mut report).await?;
         chain(conn, &mut report).await?;
+        sealed(conn, &mut report).await?;
         references(conn, &mut report).await?;
         manifest(conn, dir, &mut report).await?;
         evidence(conn, evidence_roots, &mut report).await
@@ -171,6 +172,44 @@ async fn chain(conn: &mut SqliteConnection, report: &mut Report) -> Result<(), I
     }
     report.lines(format!("custody: {} entries in an unbroken chain", rows.len()), faults);
     report.custody_head = (!rows.is_empty()).then_some(prev);
+    Ok(())
+}
+
+/// Findings and verdicts against what the chain last said of them.
+async fn sealed(conn: &mut SqliteConnection, report: &mut Report) -> Result<(), Inner> {
+    let last = "SELECT COALESCE(MAX(seq), 0) FROM custody WHERE kind = $1";
+    let run: i64 = sqlx::query_scalar(last).bind("run").fetch_one(&mut *conn).await?;
+    let open: Option<i64> =
+        sqlx::query_scalar("SELECT id FROM run WHERE finished IS NULL ORDER BY id DESC LIMIT 1")
+            .fetch_optional(&mut *conn)
+            .await?;
+    let newest: Option<i64> = sqlx::query_scalar("SELECT MAX(id) FROM run").fetch_one(&mut *conn).await?;
+    let open = open.is_some() && open == newest;
+    for (kind, now) in [
+        ("findings", custody::findings(&mut *conn).await?),
+        ("verdicts", custody::verdicts(&mut *conn).await?),
+    ] {
+        let seq: i64 = sqlx::query_scalar(last).bind(kind).fetch_one(&mut *conn).await?;
+        let said: Option<String> = sqlx::query_scalar("SELECT sha256 FROM custody WHERE seq = $1")
+            .bind(seq)
+            .fetch_optional(&mut *conn)
+            .await?;
+        let (digest, count) = now;
+        let (outcome, what) = match said {
+            _ if kind == "findings" && run > seq && open => (
+                Outcome::Missing,
+                "are not sealed, because the last run did not end; the next run seals them",
+            ),
+            None if count == 0 => continue,
+            None => (Outcome::Failed, "have no entry in the custody chain"),
+            _ if kind == "findings" && run > seq => {
+                (Outcome::Failed, "are not sealed, although the last run ended: the custody chain was cut")
+            }
+            Some(said) if said == digest => (Outcome::Ok, "are as the custody chain last had them"),
+            Some(_) => (Outcome::Failed, "were changed since the custody chain last had them"),
+        };
+        report.line(outcome, format!("{count} {kind} {what}"));
+    }
     Ok(())
 }
 

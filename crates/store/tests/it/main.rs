@@ -157,12 +157,12 @@ fn the_same_twice_changes_nothing() {
     b.run(1, std::slice::from_ref(&s));
     let before = b.counts();
     assert_eq!(b.run(2, std::slice::from_ref(&s)), Added::default());
-    // That it was read again is a run; nothing else is new.
-    assert_eq!(b.counts(), Counts { runs: 2, custody: before.custody + 1, ..before });
+    // That it was read again is a run, and its end; nothing else is new.
+    assert_eq!(b.counts(), Counts { runs: 2, custody: before.custody + 2, ..before });
     // The same bytes elsewhere: a path and its custody.
     let copy = b.evidence("copy.evtx", b"evidence a");
     assert_eq!(b.run(3, &[copy]), Added::default());
-    assert_eq!(b.counts(), Counts { runs: 3, custody: before.custody + 3, ..before });
+    assert_eq!(b.counts(), Counts { runs: 3, custody: before.custody + 5, ..before });
     let report = verify(b.case(), &[]).unwrap();
     assert!(report.ok(), "{report:#?}");
     let manifest = std::fs::read_to_string(b.case().join(MANIFEST)).unwrap();
@@ -256,6 +256,33 @@ fn a_crash_keeps_what_was_acknowledged() {
 }
 
 #[test]
+fn several_sources_in_one_commit_are_kept_all_or_none() {
+    let b = Bench::new();
+    let records = [b.evidence("a", b"1"), b.evidence("b", b"2")];
+    let said: Vec<Said> = (0u32..)
+        .zip(&records)
+        .map(|(i, s)| Said {
+            source: s.clone(),
+            findings: vec![finding(&s.sha256, i, 1)],
+            problems: vec![],
+            coverage: vec![],
+        })
+        .collect();
+    let cite = |id: SourceId| {
+        let s = records.get(id.0 as usize)?;
+        Some(CitedSource { sha256: s.sha256.clone(), origin: Origin::file(s.path.clone()) })
+    };
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let mut run = case.begin_run(&info(1)).unwrap();
+    let half = |id: SourceId| if id.0 == 0 { cite(id) } else { None };
+    assert!(matches!(run.sources(&said, &half), Err(Error::UnknownSource { .. })));
+    assert_eq!(run.sources(&said, &cite).unwrap(), Added { sources: 2, findings: 2, citations: 2 });
+    run.finish_run(Time(2)).unwrap();
+    assert_eq!((b.counts().complete, b.counts().findings), (2, 2));
+    assert!(verify(b.case(), &[]).unwrap().ok());
+}
+
+#[test]
 fn a_partial_source_becomes_complete() {
     let b = Bench::new();
     let s = b.evidence("a", b"1");
@@ -301,6 +328,14 @@ fn verify_sees_edited_custody() {
         "DELETE FROM custody WHERE seq = 2",
         "UPDATE custody SET seq = 9 WHERE seq = 2",
         "UPDATE run SET operator = 'bob'",
+        "UPDATE finding SET severity = 'low'",
+        "UPDATE finding SET host = NULL",
+        "UPDATE finding SET message = '{}' WHERE time_us = 10",
+        "UPDATE citation SET record = record + 1",
+        "DELETE FROM citation WHERE source = 1; DELETE FROM finding WHERE id NOT IN (SELECT finding FROM citation)",
+        "DELETE FROM custody WHERE kind = 'findings'",
+        "DELETE FROM custody; DELETE FROM source_path; DELETE FROM source",
+        "INSERT INTO verdict (id, subject, kind, analyst, time_us, reason) VALUES (1, '[]', 'benign', 'x', 1, 'x')",
         "UPDATE source SET sha256 = 'ff' WHERE id = 1",
         "DELETE FROM citation",
         "DELETE FROM source WHERE id = 1",
@@ -313,6 +348,32 @@ fn verify_sees_edited_custody() {
         let report = verify(b.case(), &[]).unwrap();
         assert!(!report.ok(), "{edit} was not seen: {report:#?}");
     }
+}
+
+#[test]
+fn verify_sees_edited_verdicts() {
+    let b = Bench::new();
+    b.run(1, &[b.evidence("a", b"one")]);
+    let v = Verdict {
+        subject: vec!["ab".into()],
+        kind: VerdictKind::FalsePositive,
+        analyst: "ana".into(),
+        time: Time(5),
+        reason: "backup".into(),
+        expires: None,
+        undone: None,
+    };
+    let id = Case::open(b.case()).unwrap().verdict_add(&v).unwrap();
+    assert!(verify(b.case(), &[]).unwrap().ok());
+    Case::open(b.case()).unwrap().verdict_undo(id, Time(9)).unwrap();
+    assert!(verify(b.case(), &[]).unwrap().ok());
+    b.sql("UPDATE verdict SET undone = NULL");
+    assert!(failed(&verify(b.case(), &[]).unwrap())[0].contains("1 verdicts were changed"));
+    b.sql("UPDATE verdict SET undone = 9");
+    // A run that did not end leaves findings that are not sealed: said, and no failure.
+    Case::open(b.case()).unwrap().begin_run(&info(2)).unwrap();
+    let report = verify(b.case(), &[]).unwrap();
+    assert!(report.ok() && report.checks.iter().any(|c| c.what.contains("are not sealed")), "{report:#?}");
 }
 
 #[test]
