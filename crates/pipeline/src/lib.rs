@@ -15,6 +15,7 @@ mod evidence;
 mod judge;
 mod keep;
 mod knowledge;
+mod order;
 mod organisation;
 mod packed;
 mod rules;

@@ -8,7 +8,7 @@
 //! Every item the walker emits has a sequence number and leaves in that order. A token
 //! per piece keeps a slow piece from letting the others run ahead without bound.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,15 +18,16 @@ use std::time::Instant;
 use jiff::tz::TimeZone;
 use palisade_host as host;
 use palisade_model::{
-    Batch, Confidence, Coverage, Finding, FindingId, Limits, Origin, Problem, ProblemCode, RowBatch,
-    RuleInfo, Severity, ShapeId, SourceId, Time,
+    Batch, Confidence, Finding, Limits, Origin, Problem, RowBatch, RuleInfo, Severity, ShapeId, SourceId,
+    Time,
 };
 use palisade_rules::engine;
 
 use crate::evidence::{EvidenceFile, Source, Sources};
 use crate::judge;
-use crate::keep::{FileNotes, Keep, Keeper};
+use crate::keep::{Keep, Keeper};
 use crate::knowledge::Knowledge;
+use crate::order::{Order, Outcome, ReadPiece};
 use crate::organisation::Organisation;
 use crate::summary::Summary;
 use crate::tokens::{CloseOnPanic, Tokens};
@@ -34,12 +35,6 @@ use crate::walk::{self, Admit, Item, Walker};
 
 /// Pieces in flight per worker: one being read, one waiting, two being put in order.
 const PIECES_PER_JOB: usize = 4;
-
-/// Problems of one code told one by one per evidence file; further ones are told as one with a count.
-const PROBLEMS_ALIKE: u64 = 100;
-
-/// Findings of one log remembered, to leave out carved copies of them.
-const TOLD_IDS: usize = 1 << 20;
 
 /// Files below this size are hashed by the walker; larger ones by a thread of their own.
 const HASH_INLINE_BYTES: u64 = 4 << 20;
@@ -130,24 +125,6 @@ pub trait Observer {
     }
     /// Progress, several times a second at most.
     fn progress(&mut self, _progress: Progress) {}
-}
-
-/// What comes out of one item, to be put in order.
-enum Outcome {
-    File(Arc<EvidenceFile>),
-    Source(Source),
-    Read(Box<ReadPiece>),
-    Problem(Problem),
-    FileEnd(Arc<EvidenceFile>),
-}
-
-#[derive(Default)]
-struct ReadPiece {
-    findings: Vec<Finding>,
-    problems: Vec<Problem>,
-    coverage: Coverage,
-    without_time: u64,
-    bytes: u64,
 }
 
 /// A log that pieces belong to.
@@ -516,153 +493,6 @@ fn indicator_infos(knowledge: &Knowledge) -> Vec<Arc<RuleInfo>> {
         })
     };
     knowledge.indicators.list().iter().map(info).collect()
-}
-
-/// Puts outcomes in order and adds them up.
-struct Order<'o> {
-    observer: &'o mut dyn Observer,
-    keeper: Option<&'o Keeper<'o>>,
-    knowledge: &'o Knowledge,
-    /// The file being read.
-    file: Option<Arc<EvidenceFile>>,
-    notes: FileNotes,
-    /// Findings of the log being read.
-    told: HashSet<FindingId>,
-    /// Problems of the file by code, to keep one bad file from drowning the rest.
-    alike: BTreeMap<ProblemCode, (u64, Option<Problem>)>,
-    sources: Sources,
-    summary: Summary,
-    coverage: Coverage,
-    failed: Option<Error>,
-    bytes: u64,
-    total: u64,
-}
-
-impl<'o> Order<'o> {
-    fn new(
-        observer: &'o mut dyn Observer,
-        total: u64,
-        keeper: Option<&'o Keeper<'o>>,
-        knowledge: &'o Knowledge,
-    ) -> Order<'o> {
-        Order {
-            observer,
-            keeper,
-            knowledge,
-            file: None,
-            notes: FileNotes::default(),
-            told: HashSet::new(),
-            alike: BTreeMap::new(),
-            sources: Sources::default(),
-            summary: Summary::default(),
-            coverage: Coverage::default(),
-            failed: None,
-            bytes: 0,
-            total,
-        }
-    }
-
-    fn take(&mut self, outcome: Outcome) {
-        if self.failed.is_some() {
-            return;
-        }
-        if let Err(e) = self.try_take(outcome) {
-            self.failed = Some(e);
-        }
-    }
-
-    fn try_take(&mut self, outcome: Outcome) -> Result<(), Error> {
-        match outcome {
-            Outcome::File(file) => {
-                self.summary.files += 1;
-                self.summary.bytes += file.bytes;
-                self.file = Some(file);
-            }
-            Outcome::Source(source) => {
-                self.summary.sources += 1;
-                self.told.clear();
-                self.sources.push(source);
-            }
-            Outcome::Problem(problem) => self.problem(problem)?,
-            Outcome::Read(piece) => {
-                self.coverage.merge(&piece.coverage);
-                self.summary.events_without_time += piece.without_time;
-                self.summary.log_bytes += piece.bytes;
-                self.summary.events += piece.coverage.events();
-                for finding in &piece.findings {
-                    // Space given up often holds copies of records that the log still has.
-                    if finding.recovered && self.told.contains(&finding.id) {
-                        continue;
-                    }
-                    if self.told.len() < TOLD_IDS {
-                        self.told.insert(finding.id);
-                    }
-                    self.summary.findings += 1;
-                    *self.summary.by_severity.entry(finding.rule.level).or_default() += 1;
-                    self.observer.finding(finding, &self.sources).map_err(Error::Output)?;
-                    if let (Some(keeper), Some(file)) = (self.keeper, &self.file) {
-                        keeper.finding(&mut self.notes, file, finding, &self.sources)?;
-                    }
-                }
-                if self.keeper.is_some() {
-                    self.notes.cover(&piece.coverage);
-                }
-                for problem in piece.problems {
-                    self.problem(problem)?;
-                }
-            }
-            Outcome::FileEnd(file) => {
-                for (_, (_, rest)) in std::mem::take(&mut self.alike) {
-                    if let Some(rest) = rest {
-                        self.tell(&rest)?;
-                    }
-                }
-                self.file = None;
-                let notes = std::mem::take(&mut self.notes);
-                if let Some(keeper) = self.keeper {
-                    keeper.file_end(notes, &file, &self.sources, self.knowledge)?;
-                }
-                self.observer.file_end(&file, &self.sources).map_err(Error::Output)?;
-            }
-        }
-        self.observer.progress(Progress {
-            bytes: self.bytes,
-            total: self.total,
-            events: self.summary.events,
-            findings: self.summary.findings,
-        });
-        Ok(())
-    }
-
-    /// Counts a problem and tells it, or folds it into one with a count when its file has too many alike.
-    fn problem(&mut self, problem: Problem) -> Result<(), Error> {
-        *self.summary.problems.entry(problem.code).or_default() += problem.count;
-        if self.file.is_none() {
-            return self.tell(&problem);
-        }
-        let (told, rest) = self.alike.entry(problem.code).or_default();
-        if *told < PROBLEMS_ALIKE {
-            *told += 1;
-            return self.tell(&problem);
-        }
-        match rest {
-            Some(rest) => rest.count += problem.count,
-            None => {
-                let message = format!("more of this kind in the same file; the first: {}", problem.message);
-                *rest = Some(Problem { message, ..problem });
-            }
-        }
-        Ok(())
-    }
-
-    fn tell(&mut self, problem: &Problem) -> Result<(), Error> {
-        match (self.keeper, &self.file) {
-            (Some(_), Some(_)) => self.notes.problem(problem),
-            (Some(keeper), None) => keeper.problem(problem),
-            (None, _) => {}
-        }
-        self.observer.problem(problem).map_err(Error::Output)
-    }
 }
 
 /// SHA-256 of a file; `None` if it cannot be read (the reader reports why).
