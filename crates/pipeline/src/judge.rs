@@ -56,7 +56,7 @@ pub(crate) fn finding(
     observables.dedup();
     observables.truncate(MAX_OBSERVABLES);
     Finding {
-        id: FindingId::new(&rule.id, batch.text(row).text),
+        id: FindingId::new(&rule.id, &batch.digest(row)),
         vector: Vector::Host,
         rule: rule.clone(),
         message: Message { id: message.to_owned(), args },

@@ -82,7 +82,7 @@ fn info(at: i64) -> RunInfo {
 
 fn finding(text: &str, source: u32, time: i64) -> Finding {
     Finding {
-        id: FindingId::new("rule-1", text),
+        id: FindingId::new("rule-1", &std::array::from_fn(|i| text.as_bytes().get(i).copied().unwrap_or(0))),
         vector: Vector::Host,
         rule: Arc::new(RuleInfo {
             id: "rule-1".into(),
