@@ -67,8 +67,8 @@ pub struct RowText<'a> {
 /// A field with several values (arrays, repeated elements) has several cells;
 /// [`Batch::field`] gives the first, [`Batch::each`] all of them.
 pub trait Batch: Send + Sync {
-    /// The source all rows come from.
-    fn source(&self) -> SourceId;
+    /// The source a row comes from: one for all in batches of readers; rows of the lake come from many.
+    fn source(&self, row: usize) -> SourceId;
     /// Number of rows.
     fn len(&self) -> usize;
     /// Whether there are none.
@@ -170,6 +170,8 @@ pub struct RowBatch {
     names: LocalNames,
     /// By row, up to the last row whose digest was given; empty in batches of readers.
     digests: Vec<[u8; 16]>,
+    /// By row, if rows come from several sources; empty in batches of readers.
+    sources: Vec<SourceId>,
 }
 
 impl RowBatch {
@@ -229,19 +231,20 @@ impl RowBatch {
             + self.rows.capacity() * size_of::<Row>()
             + self.cells.capacity() * size_of::<Cell>()
             + self.digests.capacity() * size_of::<[u8; 16]>()
+            + self.sources.capacity() * size_of::<SourceId>()
             + self.names.bytes()
     }
 
     /// Takes the batch apart so that its buffers can be filled again.
     pub fn into_buffers(self) -> Buffers {
-        let RowBatch { source: _, arena, rows, cells, names, digests } = self;
-        Buffers { arena, rows, cells, names, digests }
+        let RowBatch { source: _, arena, rows, cells, names, digests, sources } = self;
+        Buffers { arena, rows, cells, names, digests, sources }
     }
 }
 
 impl Batch for RowBatch {
-    fn source(&self) -> SourceId {
-        self.source
+    fn source(&self, row: usize) -> SourceId {
+        self.sources.get(row).copied().unwrap_or(self.source)
     }
 
     fn len(&self) -> usize {
@@ -310,6 +313,7 @@ pub struct Buffers {
     cells: Vec<Cell>,
     names: LocalNames,
     digests: Vec<[u8; 16]>,
+    sources: Vec<SourceId>,
 }
 
 /// Builds a [`RowBatch`] row by row.
@@ -351,15 +355,16 @@ impl<'c> RowBuilder<'c> {
         input: String,
         buffers: Buffers,
     ) -> Self {
-        let Buffers { arena: _, mut rows, mut cells, mut names, mut digests } = buffers;
+        let Buffers { arena: _, mut rows, mut cells, mut names, mut digests, mut sources } = buffers;
         rows.clear();
         cells.clear();
         names.clear();
         digests.clear();
+        sources.clear();
         RowBuilder {
             catalogue,
             projection,
-            batch: RowBatch { source, arena: input, rows, cells, names, digests },
+            batch: RowBatch { source, arena: input, rows, cells, names, digests, sources },
             first_cell: 0,
             first_byte: 0,
             digest: None,
@@ -411,6 +416,12 @@ impl<'c> RowBuilder<'c> {
     /// known name interned here is not found by [`Batch::field`].
     pub fn local(&mut self, name: &str) -> FieldId {
         self.batch.names.intern(name)
+    }
+
+    /// The source of the row begun last, in a batch whose rows come from several: then of every row.
+    pub fn set_source(&mut self, source: SourceId) {
+        self.batch.sources.truncate(self.batch.rows.len());
+        self.batch.sources.push(source);
     }
 
     /// The digest of the row begun last, as it was when the record was read ([`Batch::digest`]).

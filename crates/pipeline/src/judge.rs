@@ -64,7 +64,7 @@ pub(crate) fn finding(
         time_end: header.time,
         host: host(batch, row, header.shape, catalogue),
         observables,
-        citations: vec![Citation { source: batch.source(), record: header.record, offset: header.offset }],
+        citations: vec![Citation { source: batch.source(row), record: header.record, offset: header.offset }],
         recovered: header.recovered,
     }
 }

@@ -22,6 +22,7 @@ use palisade_model::{
     Time,
 };
 use palisade_rules::engine;
+use palisade_store::lake::Packer;
 
 use crate::evidence::{EvidenceFile, Source, Sources};
 use crate::judge;
@@ -133,6 +134,8 @@ struct Reading {
     id: SourceId,
     origin: Arc<Origin>,
     zone: Option<TimeZone>,
+    /// Its rows go into the lake.
+    packed: bool,
 }
 
 /// Reads evidence and tells the observer what was found.
@@ -249,7 +252,8 @@ impl Run<'_> {
         let name = source.file.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let declared = self.settings.organisation.timezone(&name).and_then(|z| self.zones.get(z));
         let zone = declared.or(self.settings.zone.as_ref()).cloned();
-        Reading { id: SourceId(id), origin: Arc::new(source.origin.clone()), zone }
+        let packed = source.file.is_packed();
+        Reading { id: SourceId(id), origin: Arc::new(source.origin.clone()), zone, packed }
     }
 
     fn single(&self, files: &[(PathBuf, u64)], order: &mut Order<'_>) {
@@ -393,7 +397,8 @@ impl Run<'_> {
             zone: reading.zone.as_ref(),
         };
         scratch.seen.resize(k.catalogue.len(), Default::default());
-        let Scratch { host, engine, seen } = scratch;
+        let Scratch { host, engine, seen, packer } = scratch;
+        let layout = k.layout.as_ref().filter(|_| reading.packed);
         let problems = walk::guarded(&reading.origin, || {
             host::read(piece, context, reading.id, &reading.origin, host, &mut |batch: RowBatch| {
                 for row in 0..batch.len() {
@@ -402,9 +407,15 @@ impl Run<'_> {
                     out.without_time += u64::from(header.time.is_none());
                 }
                 self.judge(&batch, engine, &mut out.findings);
+                if let Some(layout) = layout {
+                    packer.add(&batch, layout);
+                }
                 batch.into_buffers()
             })
         });
+        if let Some(layout) = layout {
+            out.load = Some((reading.id, packer.finish(layout)));
+        }
         out.problems = problems;
         for (i, span) in seen.iter_mut().enumerate().filter(|(_, s)| s.events > 0) {
             out.coverage.shapes.insert(ShapeId(i as u16), std::mem::take(span));
@@ -474,6 +485,7 @@ struct Scratch {
     host: host::Scratch,
     engine: engine::Scratch,
     seen: Vec<palisade_model::Span>,
+    packer: Packer,
 }
 
 fn indicator_infos(knowledge: &Knowledge) -> Vec<Arc<RuleInfo>> {

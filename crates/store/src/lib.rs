@@ -20,6 +20,8 @@
 
 mod case;
 mod custody;
+mod fail;
+pub mod lake;
 mod read;
 mod run;
 mod schema;

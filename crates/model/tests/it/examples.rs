@@ -438,7 +438,7 @@ fn finding(house: &House, example: &Example, batch: &RowBatch) -> Finding {
         time_end: header.time,
         host: shape.host.iter().find_map(|f| event.show(*f)).map(|h| h.into_owned()),
         observables,
-        citations: vec![Citation { source: batch.source(), record: header.record, offset: header.offset }],
+        citations: vec![Citation { source: batch.source(0), record: header.record, offset: header.offset }],
         recovered: header.recovered,
     }
 }
