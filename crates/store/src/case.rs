@@ -1,20 +1,15 @@
-//! Opening a case: lock, database, schema.
+//! Opening a case: place, lock, database, schema.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _};
 use tokio::runtime::Runtime;
 
-use crate::{DATABASE, Error, Inner, LOCK, MANIFEST, Result, SCHEMA_VERSION, file_error, schema};
-
-/// How long a statement waits for a reader that holds the database.
-const BUSY: Duration = Duration::from_secs(5);
-
-/// What the organisation says of itself; may be there before the case is.
-const CONFIG: &str = "palisade.toml";
+use crate::db::{self, Access, Conn};
+use crate::place::{self, Place, Server};
+use crate::schema::{self, STEPS, Step};
+use crate::{CONFIG, DATABASE, Error, Inner, LINK, LOCK, MANIFEST, Result, SCHEMA_VERSION, file_error, lock};
 
 /// What is known of a source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +24,7 @@ pub enum SourceState {
 #[derive(Debug)]
 pub struct Case {
     /// `None` only while the case is being dropped.
-    conn: Option<SqliteConnection>,
+    conn: Option<Conn>,
     runtime: Runtime,
     dir: PathBuf,
     _lock: Option<File>,
@@ -37,7 +32,7 @@ pub struct Case {
 
 /// A case taken apart for one piece of work.
 pub(crate) struct Parts<'c> {
-    pub(crate) conn: &'c mut SqliteConnection,
+    pub(crate) conn: &'c mut Conn,
     pub(crate) runtime: &'c Runtime,
     pub(crate) dir: &'c Path,
 }
@@ -55,26 +50,32 @@ impl Drop for Case {
 
 impl Case {
     /// Opens the case in a directory for writing, or makes one there. The directory may be
-    /// missing, empty, or hold only a `palisade.toml`.
+    /// missing, empty, or hold only a `palisade.toml`; if that names a PostgreSQL database
+    /// (`[store] database = "postgres://…"`), a new case keeps its knowledge there.
     ///
     /// # Errors
     /// [`Error::NotEmpty`], [`Error::Locked`], [`Error::ReadOnly`], [`Error::NewerSchema`],
-    /// [`Error::Damaged`], [`Error::DiskFull`].
+    /// [`Error::OldSchema`], [`Error::Damaged`], [`Error::DiskFull`], [`Error::Unreachable`].
     pub fn open_or_create(dir: impl AsRef<Path>) -> Result<Case> {
         let dir = dir.as_ref();
-        std::fs::create_dir_all(dir).map_err(|e| file_error("making the directory", dir, e, dir))?;
-        if !dir.join(DATABASE).exists() {
-            let entries =
-                std::fs::read_dir(dir).map_err(|e| file_error("reading the directory", dir, e, dir))?;
-            for entry in entries.flatten() {
-                let name = entry.file_name();
-                if ![CONFIG, LOCK, MANIFEST].iter().any(|n| name == *n) {
-                    let found = name.to_string_lossy().into_owned();
-                    return Err(Error::NotEmpty { dir: dir.to_owned(), found });
-                }
-            }
+        make_dir(dir)?;
+        Case::open_at(dir, place::find(dir)?, Mode::Create, &STEPS)
+    }
+
+    /// Makes a case in a directory that keeps its knowledge in a PostgreSQL database, in a schema
+    /// of its own: `postgres://user@host/database`. The lake stays in the directory. A password in
+    /// the URL is used now and kept nowhere: whoever opens the case later gives it in
+    /// `palisade.toml`, in PGPASSWORD or in ~/.pgpass.
+    ///
+    /// # Errors
+    /// As [`Case::open_or_create`], and [`Error::TwoPlaces`] if the directory holds a case.
+    pub fn create_with_database(dir: impl AsRef<Path>, url: &str) -> Result<Case> {
+        let dir = dir.as_ref();
+        make_dir(dir)?;
+        if dir.join(DATABASE).exists() || dir.join(LINK).exists() {
+            return Err(Error::TwoPlaces { dir: dir.to_owned() });
         }
-        Case::open_for(dir, Mode::Create)
+        Case::open_at(dir, Place::Server(place::server(dir, url)?), Mode::Create, &STEPS)
     }
 
     /// Opens an existing case for writing.
@@ -82,60 +83,86 @@ impl Case {
     /// # Errors
     /// As [`Case::open_or_create`], and [`Error::NotACase`].
     pub fn open(dir: impl AsRef<Path>) -> Result<Case> {
-        Case::open_for(dir.as_ref(), Mode::Write)
+        Case::open_at(dir.as_ref(), place::find(dir.as_ref())?, Mode::Write, &STEPS)
     }
 
     /// Opens an existing case for reading; a writer may be at work meanwhile.
     ///
     /// # Errors
-    /// [`Error::NotACase`], [`Error::NewerSchema`], [`Error::Damaged`].
+    /// [`Error::NotACase`], [`Error::NewerSchema`], [`Error::OldSchema`], [`Error::Damaged`],
+    /// [`Error::Unreachable`].
     pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Case> {
-        Case::open_for(dir.as_ref(), Mode::Read)
+        Case::open_at(dir.as_ref(), place::find(dir.as_ref())?, Mode::Read, &STEPS)
     }
 
-    fn open_for(dir: &Path, mode: Mode) -> Result<Case> {
-        let database = dir.join(DATABASE);
-        if mode != Mode::Create && !database.is_file() {
-            return Err(Error::NotACase(dir.to_owned()));
+    /// As [`Case::open_or_create`], with other steps than this Palisade's: for tests of the way
+    /// from one version to the next.
+    #[doc(hidden)]
+    pub fn open_with_steps(dir: impl AsRef<Path>, steps: &[Step]) -> Result<Case> {
+        let dir = dir.as_ref();
+        make_dir(dir)?;
+        Case::open_at(dir, place::find(dir)?, Mode::Create, steps)
+    }
+
+    fn open_at(dir: &Path, place: Place, mode: Mode, steps: &[Step]) -> Result<Case> {
+        let there = match &place {
+            Place::File(file) => file.is_file(),
+            Place::Server(server) => server.linked,
+        };
+        match mode {
+            Mode::Create if !there => empty(dir)?,
+            Mode::Read | Mode::Write if !there => return Err(Error::NotACase(dir.to_owned())),
+            _ => {}
         }
-        let lock = if mode == Mode::Read { None } else { Some(lock(dir)?) };
+        let lock = if mode == Mode::Read { None } else { Some(lock::directory(dir)?) };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|e| file_error("starting the database driver for", &database, e, dir))?;
-        let options = SqliteConnectOptions::new().filename(&database).foreign_keys(true).busy_timeout(BUSY);
-        let options = match mode {
-            // Without a log there is nothing but the file, and SQLite need not make one beside it:
-            // a case on a read-only medium can be read.
-            Mode::Read => {
-                let log = dir.join(format!("{DATABASE}-wal"));
-                let no_log = std::fs::metadata(log).map_or(true, |m| m.len() == 0);
-                options.read_only(true).immutable(no_log)
+            .map_err(|e| file_error("starting the database driver for", dir, e, dir))?;
+        let conn = match place {
+            Place::File(file) => {
+                let access = match mode {
+                    Mode::Create => Access::Create,
+                    Mode::Write => Access::Write,
+                    Mode::Read => file_access(dir),
+                };
+                runtime.block_on(db::open_file(&file, access)).map_err(|e| e.of(dir))?
             }
-            Mode::Write | Mode::Create => options
-                .create_if_missing(mode == Mode::Create)
-                .journal_mode(SqliteJournalMode::Wal)
-                // A commit is acknowledged only when it is on the disk.
-                .synchronous(SqliteSynchronous::Full),
+            Place::Server(server) => runtime.block_on(on_server(dir, server, mode))?,
         };
-        let mut conn = runtime.block_on(options.connect()).map_err(|e| Inner::Sql(e).of(dir))?;
-        let found = runtime.block_on(schema::version(&mut conn));
+        let mut case = Case { conn: Some(conn), runtime, dir: dir.to_owned(), _lock: lock };
+        case.bring_up(mode, steps)?;
+        Ok(case)
+    }
+
+    /// Checks the schema's version and, for a writer, brings it up to date.
+    fn bring_up(&mut self, mode: Mode, steps: &[Step]) -> Result<()> {
+        let Parts { conn, runtime, dir } = self.parts()?;
+        let known = steps.last().map_or(SCHEMA_VERSION, |s| s.version);
+        let found = runtime.block_on(schema::version(conn)).map_err(|e| e.of(dir))?;
         match found {
-            Some(found) if found > SCHEMA_VERSION => {
-                return Err(Error::NewerSchema { dir: dir.to_owned(), found, known: SCHEMA_VERSION });
+            Some(found) if found > known => {
+                return Err(Error::NewerSchema { dir: dir.to_owned(), found, known });
             }
-            None if mode != Mode::Create => {
-                // Either no database of ours, or one too damaged to say; the check tells which.
-                let check = sqlx::query("PRAGMA schema_version").fetch_one(&mut conn);
-                runtime.block_on(check).map_err(|e| Inner::Sql(e).of(dir))?;
-                return Err(Error::NotACase(dir.to_owned()));
+            Some(found) if found < schema::OLDEST => {
+                return Err(Error::OldSchema { dir: dir.to_owned(), found, known: schema::OLDEST });
             }
-            _ if mode != Mode::Read => {
-                runtime.block_on(schema::migrate(&mut conn)).map_err(|e| e.of(dir))?;
+            Some(found) => {
+                let foreign = runtime.block_on(schema::foreign(conn, steps)).map_err(|e| e.of(dir))?;
+                if let Some((version, name)) = foreign {
+                    return Err(Error::OtherSchema { dir: dir.to_owned(), version, name });
+                }
+                if found < known && mode == Mode::Read {
+                    return Err(Error::OlderSchema { dir: dir.to_owned(), found, known });
+                }
             }
-            _ => {}
+            None if mode != Mode::Create => return Err(Error::NotACase(dir.to_owned())),
+            None => {}
         }
-        Ok(Case { conn: Some(conn), runtime, dir: dir.to_owned(), _lock: lock })
+        if mode != Mode::Read && found.is_none_or(|found| found < known) {
+            runtime.block_on(schema::migrate(conn, steps)).map_err(|e| e.of(dir))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn parts(&mut self) -> Result<Parts<'_>> {
@@ -171,14 +198,69 @@ enum Mode {
     Read,
 }
 
-/// Takes the writer's lock; the system gives it back when the process ends, however it ends.
-fn lock(dir: &Path) -> Result<File> {
-    let path = dir.join(LOCK);
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|e| file_error("opening the lock", &path, e, dir))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked(dir.to_owned())),
-        Err(TryLockError::Error(e)) => Err(file_error("locking", &path, e, dir)),
+pub(crate) fn make_dir(dir: &Path) -> Result<()> {
+    std::fs::create_dir_all(dir).map_err(|e| file_error("making the directory", dir, e, dir))
+}
+
+/// A connection that only reads the case in `dir`, in the runtime of whoever calls.
+pub(crate) async fn reader(dir: &Path) -> Result<Conn, Inner> {
+    match place::find(dir)? {
+        Place::File(file) => db::open_file(&file, file_access(dir)).await,
+        Place::Server(server) => Ok(on_server(dir, server, Mode::Read).await?),
     }
+}
+
+/// How a case's file is opened for reading: without a log there is nothing but the file, and SQLite
+/// need not make one beside it, so that a case on a read-only medium can be read.
+fn file_access(dir: &Path) -> Access {
+    let log = dir.join(format!("{DATABASE}-wal"));
+    let no_log = std::fs::metadata(log).map_or(true, |m| m.len() == 0);
+    if no_log { Access::ReadImmutable } else { Access::Read }
+}
+
+/// A new case is made only where nothing else is.
+fn empty(dir: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(dir).map_err(|e| file_error("reading the directory", dir, e, dir))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if ![CONFIG, LOCK, MANIFEST].iter().any(|n| name == *n) {
+            let found = name.to_string_lossy().into_owned();
+            return Err(Error::NotEmpty { dir: dir.to_owned(), found });
+        }
+    }
+    Ok(())
+}
+
+/// A connection to the schema of a case, which is made if the case is.
+async fn on_server(dir: &Path, mut server: Server, mode: Mode) -> Result<Conn> {
+    let mut conn = server.connect(dir).await?;
+    let of = |e: sqlx::Error| Inner::Sql(e).of(dir);
+    let schema = server.name(&mut conn, dir).await.map_err(|e| e.of(dir))?;
+    if mode == Mode::Read {
+        sqlx::raw_sql("SET default_transaction_read_only = on").execute(&mut conn).await.map_err(of)?;
+    } else {
+        lock::schema(&mut conn, &schema, dir).await?;
+    }
+    let there: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM pg_catalog.pg_namespace WHERE nspname = $1")
+        .bind(&schema)
+        .fetch_one(&mut conn)
+        .await
+        .map_err(of)?;
+    if there == 0 && mode != Mode::Create {
+        return Err(Error::NoSchema { dir: dir.to_owned(), schema });
+    }
+    if mode == Mode::Create {
+        // The link first: a crash then leaves a link to a schema that the next writer makes, and
+        // no schema that nobody knows of.
+        if !server.linked {
+            server.link(dir)?;
+        }
+        if there == 0 {
+            let sql = format!("CREATE SCHEMA {schema}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.map_err(of)?;
+        }
+    }
+    let sql = format!("SET search_path TO {schema}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.map_err(of)?;
+    Ok(conn)
 }

@@ -1,22 +1,22 @@
 //! Custody: a chain of hashes over who brought what, and a list that third parties can check.
 //!
-//! When a run ends, an entry covers all findings with their citations; each word of an analyst adds
-//! one that covers all verdicts. Problems and coverage are not covered.
+//! Evidence, rules, lists and segments of the lake have an entry each, with path and hash. When a run
+//! ends, three entries cover all findings with their citations, all problems and all coverage; each
+//! word of an analyst adds one that covers all verdicts or all legal holds. What leaves the lake
+//! (compaction, retention, erasure) has an entry over what was said of it.
 //!
 //! Each entry's hash covers the one before it, so that changing, removing or inserting an entry
 //! breaks every later hash. The end of the chain has nothing behind it: whoever must prove that
 //! nothing was cut off writes down the last hash, which `case verify` prints.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Write as _;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
-use crate::{Inner, MANIFEST, Result, file_error};
+use crate::db::{self, Conn, Row};
+use crate::{Inner, MANIFEST, Result, place};
 
 /// What the first entry follows.
 pub(crate) const GENESIS: &str = "";
@@ -25,11 +25,13 @@ pub(crate) const GENESIS: &str = "";
 pub(crate) struct Entry<'a> {
     pub(crate) seq: i64,
     pub(crate) run: i64,
-    /// `run`, `evidence`, `rules`, `list`, `config`, `findings` or `verdicts`.
+    /// `run`, `clock`, `evidence`, `rules`, `list`, `config`, `segment`, `segment-index`, `dropped`, or
+    /// the name of a [`Sealed`].
     pub(crate) kind: &'a str,
+    /// Of `clock`, the remark; of `dropped`, why it left.
     pub(crate) path: &'a str,
     pub(crate) sha256: &'a str,
-    /// Size of the file; of findings and verdicts, their number.
+    /// Size of the file; of what is sealed, how many there are.
     pub(crate) bytes: i64,
 }
 
@@ -61,7 +63,7 @@ impl Entry<'_> {
 
 /// Adds a link.
 pub(crate) async fn append(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     run: i64,
     kind: &str,
     path: &str,
@@ -97,7 +99,7 @@ pub(crate) async fn append(
 const PAGE: i64 = 2_000;
 
 /// Digest of every finding and its citations, in an order that is theirs alone, and their number.
-pub(crate) async fn findings(conn: &mut SqliteConnection) -> Result<(String, i64), Inner> {
+async fn findings(conn: &mut Conn) -> Result<(String, i64), Inner> {
     let mut hash = Sha256::new();
     let mut count = 0;
     let mut last = String::new();
@@ -134,22 +136,170 @@ pub(crate) async fn findings(conn: &mut SqliteConnection) -> Result<(String, i64
     Ok((hex(&hash.finalize()), count))
 }
 
-/// Digest of every verdict, and their number.
-pub(crate) async fn verdicts(conn: &mut SqliteConnection) -> Result<(String, i64), Inner> {
-    let rows = sqlx::query(
-        "SELECT id, subject, kind, analyst, time_us, reason, expires, undone FROM verdict ORDER BY id",
-    )
-    .fetch_all(conn)
-    .await?;
-    let mut hash = Sha256::new();
-    for row in &rows {
-        add_row(&mut hash, row, &[1, 2, 3, 5], &[0, 4, 6, 7])?;
+/// What is covered as a whole, by a digest of all of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sealed {
+    Findings,
+    Problems,
+    Coverage,
+    Verdicts,
+    Holds,
+}
+
+impl Sealed {
+    pub(crate) const ALL: [Sealed; 5] =
+        [Sealed::Findings, Sealed::Problems, Sealed::Coverage, Sealed::Verdicts, Sealed::Holds];
+
+    /// Its kind in the chain.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Sealed::Findings => "findings",
+            Sealed::Problems => "problems",
+            Sealed::Coverage => "coverage",
+            Sealed::Verdicts => "verdicts",
+            Sealed::Holds => "holds",
+        }
     }
-    Ok((hex(&hash.finalize()), i64::try_from(rows.len()).unwrap_or(i64::MAX)))
+
+    /// Whether it is sealed when a run ends; the others are when an analyst has spoken.
+    pub(crate) fn by_run(self) -> bool {
+        matches!(self, Sealed::Findings | Sealed::Problems | Sealed::Coverage)
+    }
+
+    /// Digest of all of it as it is now, in an order that does not depend on who wrote it first,
+    /// and how many there are.
+    pub(crate) async fn digest(self, conn: &mut Conn) -> Result<(String, i64), Inner> {
+        // Texts, then numbers of each row.
+        let (sql, texts, numbers): (_, &[usize], &[usize]) = match self {
+            Sealed::Findings => return findings(conn).await,
+            Sealed::Problems => (
+                "SELECT COALESCE(s.sha256, ''), p.code, p.origin, p.message, p.seq, p.run, p.byte_offset, p.times
+                 FROM problem p LEFT JOIN source s ON s.id = p.source
+                 ORDER BY COALESCE(s.sha256, ''), p.run, p.seq",
+                &[0, 1, 2, 3],
+                &[4, 5, 6, 7],
+            ),
+            Sealed::Coverage => (
+                "SELECT s.sha256, c.shape, c.events, c.first_us, c.last_us
+                 FROM coverage c JOIN source s ON s.id = c.source ORDER BY s.sha256, c.shape",
+                &[0, 1],
+                &[2, 3, 4],
+            ),
+            Sealed::Verdicts => (
+                "SELECT id, subject, kind, analyst, time_us, reason, expires, undone FROM verdict ORDER BY id",
+                &[1, 2, 3, 5],
+                &[0, 4, 6, 7],
+            ),
+            Sealed::Holds => (
+                "SELECT id, name, reason, analyst, time_us, from_us, to_us, released FROM legal_hold ORDER BY id",
+                &[1, 2, 3],
+                &[0, 4, 5, 6, 7],
+            ),
+        };
+        let (mut hash, mut count) = (Sha256::new(), 0);
+        db::each(conn, sqlx::query(sql), |row| {
+            count += 1;
+            add_row(&mut hash, row, texts, numbers)
+        })
+        .await?;
+        Ok((hex(&hash.finalize()), count))
+    }
+}
+
+/// Adds a link over all of it as it is now.
+pub(crate) async fn seal(conn: &mut Conn, run: i64, what: Sealed) -> Result<(), Inner> {
+    let (digest, count) = what.digest(&mut *conn).await?;
+    append(conn, run, what.name(), "", &digest, count).await
+}
+
+/// Adds a link over an analyst's words, which belong to no run: it names the last one.
+pub(crate) async fn seal_words(conn: &mut Conn, what: Sealed) -> Result<(), Inner> {
+    let run: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM run").fetch_one(&mut *conn).await?;
+    seal(conn, run, what).await
+}
+
+/// Adds a link over findings, problems and coverage.
+pub(crate) async fn seal_run(conn: &mut Conn, run: i64) -> Result<(), Inner> {
+    for what in Sealed::ALL.into_iter().filter(|s| s.by_run()) {
+        seal(&mut *conn, run, what).await?;
+    }
+    Ok(())
+}
+
+/// Adds the links of a segment of the lake: `file` is its path below `lake/`, its index stands
+/// beside it with the ending `obs` (`index_sha256` is empty if it has none).
+#[allow(dead_code, reason = "the lake calls it")]
+pub(crate) async fn append_segment(
+    conn: &mut Conn,
+    run: i64,
+    file: &str,
+    (sha256, bytes): (&str, i64),
+    (index_sha256, index_bytes): (&str, i64),
+) -> Result<(), Inner> {
+    append(&mut *conn, run, "segment", file, sha256, bytes).await?;
+    if !index_sha256.is_empty() {
+        append(conn, run, "segment-index", &index_of(file), index_sha256, index_bytes).await?;
+    }
+    Ok(())
+}
+
+/// The index of a segment, below `lake/`.
+pub(crate) fn index_of(file: &str) -> String {
+    format!("{}.obs", file.strip_suffix(".parquet").unwrap_or(file))
+}
+
+/// Segments that left the lake.
+#[derive(Clone, Debug)]
+#[allow(dead_code, reason = "the lake makes it")]
+pub(crate) struct Dropped<'a> {
+    pub(crate) time_us: i64,
+    pub(crate) run: i64,
+    /// `compaction`, `retention`, `erasure` or `corrupt`.
+    pub(crate) kind: &'a str,
+    /// Their files, below `lake/`.
+    pub(crate) files: &'a [String],
+    pub(crate) rows: i64,
+    pub(crate) detail: &'a str,
+}
+
+/// Keeps that segments left the lake, with its link.
+#[allow(dead_code, reason = "the lake calls it")]
+pub(crate) async fn append_dropped(conn: &mut Conn, d: &Dropped<'_>) -> Result<i64, Inner> {
+    let seq: i64 =
+        sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) + 1 FROM dropped").fetch_one(&mut *conn).await?;
+    let files = serde_json::to_string(d.files).unwrap_or_default();
+    sqlx::query(
+        "INSERT INTO dropped (seq, time_us, run, kind, segments, rows, detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(seq)
+    .bind(d.time_us)
+    .bind(d.run)
+    .bind(d.kind)
+    .bind(&files)
+    .bind(d.rows)
+    .bind(d.detail)
+    .execute(&mut *conn)
+    .await?;
+    let sha256 = dropped_digest(seq, d.time_us, d.kind, &files, d.rows, d.detail);
+    append(conn, d.run, "dropped", d.kind, &sha256, d.rows).await?;
+    Ok(seq)
+}
+
+/// What the link of a row of `dropped` covers.
+pub(crate) fn dropped_digest(
+    seq: i64,
+    time_us: i64,
+    kind: &str,
+    files: &str,
+    rows: i64,
+    detail: &str,
+) -> String {
+    digest(&[&seq.to_string(), &time_us.to_string(), kind, files, &rows.to_string(), detail])
 }
 
 /// Adds texts and numbers of a row, each behind its length; what is absent is not the empty text.
-fn add_row(hash: &mut Sha256, row: &SqliteRow, texts: &[usize], numbers: &[usize]) -> Result<(), Inner> {
+fn add_row(hash: &mut Sha256, row: &Row, texts: &[usize], numbers: &[usize]) -> Result<(), Inner> {
     let mut add = |value: Option<&str>| match value {
         Some(text) => {
             hash.update((text.len() as u64).to_le_bytes());
@@ -166,15 +316,8 @@ fn add_row(hash: &mut Sha256, row: &SqliteRow, texts: &[usize], numbers: &[usize
     Ok(())
 }
 
-/// Adds a link over the verdicts as they are now.
-pub(crate) async fn seal_verdicts(conn: &mut SqliteConnection) -> Result<(), Inner> {
-    let (digest, count) = verdicts(&mut *conn).await?;
-    let run: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM run").fetch_one(&mut *conn).await?;
-    append(conn, run, "verdicts", "", &digest, count).await
-}
-
 /// The text of `manifest.txt`: every path of every source, in the form of `sha256sum`.
-pub(crate) async fn manifest(conn: &mut SqliteConnection) -> Result<String, Inner> {
+pub(crate) async fn manifest(conn: &mut Conn) -> Result<String, Inner> {
     let rows = sqlx::query(
         "SELECT s.sha256, p.path FROM source_path p JOIN source s ON s.id = p.source ORDER BY s.id, p.path",
     )
@@ -191,16 +334,7 @@ pub(crate) async fn manifest(conn: &mut SqliteConnection) -> Result<String, Inne
     Ok(text)
 }
 
-/// Writes `manifest.txt` so that a crash leaves the old one or the new one.
+/// Writes `manifest.txt`, whole or not at all.
 pub(crate) fn write_manifest(dir: &Path, text: &str) -> Result<()> {
-    let path = dir.join(MANIFEST);
-    let fresh = dir.join(format!("{MANIFEST}.new"));
-    let write = || {
-        let mut file = File::create(&fresh)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, &path)?;
-        File::open(dir)?.sync_all()
-    };
-    write().map_err(|e| file_error("writing", &path, e, dir))
+    place::write_whole(dir, MANIFEST, text.as_bytes())
 }

@@ -4,7 +4,9 @@
 //!
 //! | file | is |
 //! | --- | --- |
-//! | `knowledge.db` | SQLite: runs, sources, findings with citations, problems, coverage, verdicts, custody |
+//! | `knowledge.db` | SQLite: runs, sources, findings with citations, problems, coverage, verdicts, custody, segments of the lake |
+//! | `knowledge.link` | instead of it: the PostgreSQL database and schema that hold the same |
+//! | `lake/` | immutable segments of events |
 //! | `manifest.txt` | hashes of the evidence, as `sha256sum --check` reads them; written anew after each run |
 //! | `case.lock` | held by the one process that writes |
 //!
@@ -18,10 +20,15 @@
 //! What this room never does: read evidence (except to hash it in [`verify`]), judge, read a clock,
 //! or change a file outside the case directory. Times come from the caller.
 
+mod backup;
 mod case;
 mod custody;
+mod db;
 mod fail;
 pub mod lake;
+mod lock;
+mod overview;
+mod place;
 mod read;
 mod run;
 mod schema;
@@ -29,14 +36,29 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
+pub use backup::{BACKUP_LIST, Backup};
 pub use case::{Case, SourceState};
+pub use overview::{LakeSummary, Overview, ProblemRow, RunRow, SeenShape, SourceRow};
+pub use place::redact;
 pub use read::{Counts, Filter, StoredCitation, StoredFinding};
-pub use run::{Added, CitedSource, CoverageRow, Resolve, RunInfo, RunWriter, Said, SourceRecord};
+pub use fail::POINTS;
+pub use lake::{RowSet, Standing};
+pub use run::{
+    Added, CitedSource, ClockBack, CoverageRow, IndicatorRow, Resolve, RunInfo, RunWriter, Said, SourceRecord,
+};
 pub use schema::SCHEMA_VERSION;
+#[doc(hidden)]
+pub use schema::{STEPS, Step};
 pub use verify::{Check, Outcome, Report, verify};
 
 /// The database file in a case directory.
 pub const DATABASE: &str = "knowledge.db";
+/// Instead of it, where the knowledge is in PostgreSQL: which database, which schema.
+pub const LINK: &str = "knowledge.link";
+/// The folder of the lake's segments in a case directory.
+pub const LAKE: &str = "lake";
+/// What the organisation says of itself; may be there before the case is.
+pub const CONFIG: &str = "palisade.toml";
 /// Hashes of the evidence in a case directory.
 pub const MANIFEST: &str = "manifest.txt";
 /// Held by the writer of a case directory.
@@ -46,7 +68,7 @@ pub const LOCK: &str = "case.lock";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The directory holds no case.
-    #[error("{dir} is not a case: it has no {DATABASE}; name a directory that `investigate --case` made", dir = .0.display())]
+    #[error("{dir} is not a case: it has no {DATABASE} and no {LINK}; name a directory that `investigate --case` made", dir = .0.display())]
     NotACase(PathBuf),
     /// The directory holds other things.
     #[error("no case was made in {dir}: it already holds other files ({found}); name a new or empty directory", dir = .dir.display())]
@@ -66,6 +88,76 @@ pub enum Error {
         /// Ours.
         known: i64,
     },
+    /// Older than what this Palisade can bring up to date.
+    #[error("the case in {dir} has schema version {found}, which was never released and cannot be brought to version {known}; investigate the evidence again into a new case directory", dir = .dir.display())]
+    OldSchema {
+        /// The directory.
+        dir: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The oldest we bring up to date.
+        known: i64,
+    },
+    /// Opened for reading, but it must be brought up to date first.
+    #[error("the case in {dir} has schema version {found}, this Palisade reads version {known}; any command that writes to it brings it up to date, for example `palisade case backup`", dir = .dir.display())]
+    OlderSchema {
+        /// The directory.
+        dir: PathBuf,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The version is ours, its content is not.
+    #[error("the case in {dir} has another step {version} of the schema ({name}) than this Palisade; it was made by a build that was never released, or altered: open it with the Palisade that wrote it, or investigate the evidence again into a new case directory", dir = .dir.display())]
+    OtherSchema {
+        /// The directory.
+        dir: PathBuf,
+        /// The version it leads to.
+        version: i64,
+        /// What it is called there.
+        name: String,
+    },
+    /// Two places for the knowledge of one case.
+    #[error("the directory {dir} would hold the knowledge of a case twice ({DATABASE}, and a PostgreSQL database by {LINK}); keep one, or name a new directory", dir = .dir.display())]
+    TwoPlaces {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The file that says where the knowledge is cannot be used.
+    #[error("{file} does not say where the knowledge of the case is: {why}", file = .file.display())]
+    Place {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong in it.
+        why: String,
+    },
+    /// The database server cannot be reached or used.
+    #[error("the knowledge of the case in {dir} is in {server}, which cannot be used: {why}; check that the server runs, and that PGPASSWORD, ~/.pgpass or [store] in palisade.toml has the password", dir = .dir.display())]
+    Unreachable {
+        /// The directory.
+        dir: PathBuf,
+        /// The database, without a password.
+        server: String,
+        /// What the driver said.
+        why: String,
+    },
+    /// The connection to the database server ended.
+    #[error("the connection to the database of the case in {dir} broke: {why}; what was acknowledged is kept, run the same command again", dir = .dir.display())]
+    ServerGone {
+        /// The directory.
+        dir: PathBuf,
+        /// What the system said.
+        why: String,
+    },
+    /// The linked schema is not there.
+    #[error("the case in {dir} keeps its knowledge in the PostgreSQL schema {schema}, which the database does not have; check {LINK} and [store] in palisade.toml, or restore the case from a backup", dir = .dir.display())]
+    NoSchema {
+        /// The directory.
+        dir: PathBuf,
+        /// The schema.
+        schema: String,
+    },
     /// Another process writes.
     #[error("the case in {dir} is being written by another Palisade; wait until it ends, or use another case directory", dir = .0.display())]
     Locked(PathBuf),
@@ -80,6 +172,27 @@ pub enum Error {
     /// No space left.
     #[error("the disk of the case in {dir} is full; nothing of the source being added was kept: free some space and run the same command again", dir = .0.display())]
     DiskFull(PathBuf),
+    /// No space left at the database server.
+    #[error("the disk of the database server of the case in {dir} is full; nothing of the source being added was kept: free some space there and run the same command again", dir = .0.display())]
+    ServerFull(PathBuf),
+    /// The disk took no more, and did not say that it is full.
+    #[error("the disk of the case in {dir} refused to write: {why}; a quota or a limit on file sizes may be reached, or the disk fails. Nothing of the source being added was kept", dir = .dir.display())]
+    WriteRefused {
+        /// The directory.
+        dir: PathBuf,
+        /// What the system said.
+        why: String,
+    },
+    /// A segment of the lake is not as the case has it.
+    #[error("the segment {file} of the case in {dir} {why}; run `palisade case verify`, and restore the case from a backup", dir = .dir.display())]
+    BadSegment {
+        /// The directory.
+        dir: PathBuf,
+        /// The segment.
+        file: String,
+        /// What is wrong: "is missing".
+        why: String,
+    },
     /// The database is damaged.
     #[error("the database of the case in {dir} is damaged: {why}; run `palisade case verify` and restore it from a backup", dir = .dir.display())]
     Damaged {
@@ -139,23 +252,8 @@ impl Inner {
     pub(crate) fn of(self, dir: &Path) -> Error {
         match self {
             Inner::Ours(e) => e,
-            Inner::Sql(e) => from_sql(&e, dir),
+            Inner::Sql(e) => db::public(&e, dir),
         }
-    }
-}
-
-/// The SQLite result codes that have a remedy of their own (sqlite.org/rescode.html).
-fn from_sql(error: &sqlx::Error, dir: &Path) -> Error {
-    let why = error.to_string();
-    let dir = dir.to_owned();
-    // Extended codes carry the primary one in their low byte.
-    let code = error.as_database_error().and_then(|e| e.code()?.parse::<u32>().ok()).map(|c| c & 0xff);
-    match code {
-        Some(5 | 6) => Error::Locked(dir),
-        Some(8) => Error::ReadOnly { dir, why },
-        Some(11 | 26) => Error::Damaged { dir, why },
-        Some(13) => Error::DiskFull(dir),
-        _ => Error::Database { dir, why },
     }
 }
 
@@ -165,6 +263,9 @@ pub(crate) fn file_error(what: &'static str, path: &Path, why: std::io::Error, d
             Error::ReadOnly { dir: dir.to_owned(), why: format!("{what} {}: {why}", path.display()) }
         }
         std::io::ErrorKind::StorageFull => Error::DiskFull(dir.to_owned()),
+        std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
+            Error::WriteRefused { dir: dir.to_owned(), why: format!("{what} {}: {why}", path.display()) }
+        }
         _ => Error::File { what, path: path.to_owned(), why },
     }
 }

@@ -1,12 +1,16 @@
 //! Reading a case, and the analyst's word.
+//!
+//! What this module never does: change a verdict that was given, other than to note that it was taken back.
+
+use std::collections::HashMap;
 
 use palisade_model::{Message, Severity, Time, Verdict, VerdictKind};
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use sqlx::Row as _;
 
 use crate::case::Parts;
-use crate::custody;
+use crate::custody::{self, Sealed};
+use crate::db::{self, Conn, Row};
 use crate::{Case, Error, Inner, Result};
 
 /// Which findings to read.
@@ -95,7 +99,7 @@ pub struct Counts {
     pub custody: u64,
 }
 
-fn unsigned(n: i64) -> u64 {
+pub(crate) fn unsigned(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
 
@@ -145,7 +149,7 @@ impl Case {
     pub fn verdict_add(&mut self, verdict: &Verdict) -> Result<i64> {
         let Parts { conn, runtime, dir } = self.parts()?;
         let work = async {
-            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            let mut tx = db::begin(conn).await?;
             let id: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM verdict")
                 .fetch_one(&mut *tx)
                 .await?;
@@ -156,14 +160,14 @@ impl Case {
             .bind(id)
             .bind(serde_json::to_string(&verdict.subject).unwrap_or_default())
             .bind(verdict.kind.name())
-            .bind(&verdict.analyst)
+            .bind(&*db::clean(&verdict.analyst))
             .bind(verdict.time.0)
-            .bind(&verdict.reason)
+            .bind(&*db::clean(&verdict.reason))
             .bind(verdict.expires.map(|t| t.0))
             .bind(verdict.undone.map(|t| t.0))
             .execute(&mut *tx)
             .await?;
-            custody::seal_verdicts(&mut tx).await?;
+            custody::seal_words(&mut tx, Sealed::Verdicts).await?;
             tx.commit().await?;
             Ok(id)
         };
@@ -177,7 +181,7 @@ impl Case {
     pub fn verdict_undo(&mut self, id: i64, at: Time) -> Result<()> {
         let Parts { conn, runtime, dir } = self.parts()?;
         let work = async {
-            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            let mut tx = db::begin(conn).await?;
             let done = sqlx::query("UPDATE verdict SET undone = COALESCE(undone, $1) WHERE id = $2")
                 .bind(at.0)
                 .bind(id)
@@ -186,7 +190,7 @@ impl Case {
             if done.rows_affected() == 0 {
                 return Err(Error::NoVerdict(id).into());
             }
-            custody::seal_verdicts(&mut tx).await?;
+            custody::seal_words(&mut tx, Sealed::Verdicts).await?;
             tx.commit().await?;
             Ok(())
         };
@@ -208,7 +212,7 @@ impl Case {
     }
 }
 
-fn verdict(row: &SqliteRow) -> Result<(i64, Verdict), Inner> {
+fn verdict(row: &Row) -> Result<(i64, Verdict), Inner> {
     let kind: String = row.try_get(2)?;
     let kind = VerdictKind::parse(&kind)
         .ok_or_else(|| sqlx::Error::Decode(format!("{kind:?} is no kind of verdict").into()))?;
@@ -224,46 +228,58 @@ fn verdict(row: &SqliteRow) -> Result<(i64, Verdict), Inner> {
     Ok((row.try_get(0)?, verdict))
 }
 
-async fn findings(conn: &mut SqliteConnection, filter: &Filter) -> Result<Vec<StoredFinding>, Inner> {
+/// Two queries in one state of the case, however many findings there are.
+async fn findings(conn: &mut Conn, filter: &Filter) -> Result<Vec<StoredFinding>, Inner> {
     let rank = Severity::ALL.iter().position(|s| *s == filter.min_severity).unwrap_or(0);
+    let rank = crate::run::signed(rank as u64);
     let limit = filter.limit.map_or(i64::MAX, crate::run::signed);
+    let rule = filter.rule.as_deref();
+    let mut tx = db::snapshot(conn).await?;
     let rows = sqlx::query(
         "SELECT id, rule_id, title, severity, confidence, vector, time_us, time_end_us, host, message,
                 observables, attack, author, license, recovered, first_run
          FROM finding WHERE severity_rank >= $1 AND (rule_id = $2 OR $2 IS NULL)
          ORDER BY COALESCE(time_us, -9223372036854775807), id LIMIT $3",
     )
-    .bind(crate::run::signed(rank as u64))
-    .bind(filter.rule.as_deref())
+    .bind(rank)
+    .bind(rule)
     .bind(limit)
-    .fetch_all(&mut *conn)
+    .fetch_all(&mut *tx)
     .await?;
-    let mut findings = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let mut finding = finding(row)?;
-        let cited = sqlx::query(
-            "SELECT s.sha256, s.first_path, c.member, c.record, c.byte_offset
-             FROM citation c JOIN source s ON s.id = c.source WHERE c.finding = $1
-             ORDER BY s.id, c.member, c.record, c.byte_offset",
-        )
-        .bind(&finding.id)
-        .fetch_all(&mut *conn)
-        .await?;
-        for c in &cited {
-            finding.citations.push(StoredCitation {
-                sha256: c.try_get(0)?,
-                path: c.try_get(1)?,
-                member: c.try_get(2)?,
-                record: unsigned(c.try_get(3)?),
-                offset: unsigned(c.try_get(4)?),
-            });
-        }
-        findings.push(finding);
+    let mut findings = rows.iter().map(finding).collect::<Result<Vec<_>, Inner>>()?;
+    drop(rows);
+    let mut place = HashMap::with_capacity(findings.len());
+    for (i, f) in findings.iter().enumerate() {
+        place.insert(f.id.clone(), i);
     }
+    let cited = sqlx::query(
+        "SELECT c.finding, s.sha256, s.first_path, c.member, c.record, c.byte_offset
+         FROM (SELECT id FROM finding WHERE severity_rank >= $1 AND (rule_id = $2 OR $2 IS NULL)
+               ORDER BY COALESCE(time_us, -9223372036854775807), id LIMIT $3) f
+         JOIN citation c ON c.finding = f.id JOIN source s ON s.id = c.source
+         ORDER BY c.finding, s.id, c.member, c.record, c.byte_offset",
+    )
+    .bind(rank)
+    .bind(rule)
+    .bind(limit);
+    db::each(&mut tx, cited, |row| {
+        let of: &str = row.try_get(0)?;
+        let Some(finding) = place.get(of).and_then(|i| findings.get_mut(*i)) else { return Ok(()) };
+        finding.citations.push(StoredCitation {
+            sha256: row.try_get(1)?,
+            path: row.try_get(2)?,
+            member: row.try_get(3)?,
+            record: unsigned(row.try_get(4)?),
+            offset: unsigned(row.try_get(5)?),
+        });
+        Ok(())
+    })
+    .await?;
+    tx.commit().await?;
     Ok(findings)
 }
 
-fn finding(row: &SqliteRow) -> Result<StoredFinding, Inner> {
+fn finding(row: &Row) -> Result<StoredFinding, Inner> {
     let severity: String = row.try_get(3)?;
     let severity = Severity::parse(&severity)
         .ok_or_else(|| sqlx::Error::Decode(format!("{severity:?} is no severity").into()))?;

@@ -1,11 +1,12 @@
 //! Writing: one run, source by source.
 
 use palisade_model::{Finding, Origin, Problem, SourceId, Time};
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use sqlx::Row as _;
 
 use crate::case::Parts;
-use crate::custody;
+use crate::db::{self, Conn};
 use crate::{Case, Error, Inner, Result, SourceState};
+use crate::{custody, place};
 
 /// Who does what, when, with what. All of it enters the custody chain.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,7 +15,7 @@ pub struct RunInfo {
     pub started: Time,
     /// Version of Palisade.
     pub tool_version: String,
-    /// The command line, as it was given.
+    /// The command line, as it was given; a password of a database in it is not kept.
     pub command_line: String,
     /// Who runs it.
     pub operator: String,
@@ -107,12 +108,56 @@ pub struct Added {
     pub citations: u64,
 }
 
+/// A value that a run looked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IndicatorRow {
+    /// The list it stands in, as the user named it.
+    pub list: String,
+    /// What it is: `ip`, `domain`, `sha256`, …
+    pub kind: String,
+    /// The value.
+    pub value: String,
+    /// What the list says of it.
+    pub note: Option<String>,
+    /// Its line in the list.
+    pub line: Option<u64>,
+}
+
+/// The machine's clock says that a run begins before the one before it ended: it was set back, or
+/// that run was on a machine whose clock is ahead. No harm is done, for nothing is ordered by
+/// these times; custody notes it, and who reads times of runs must know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClockBack {
+    /// The run before.
+    pub run: i64,
+    /// When it ended, by the clock it had.
+    pub ended: Time,
+    /// By how many microseconds.
+    pub micros: i64,
+}
+
+impl std::fmt::Display for ClockBack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (seconds, micros) = (self.micros / 1_000_000, self.micros % 1_000_000);
+        write!(
+            f,
+            "by the clock, this run begins {seconds}.{micros:06} s before run {} ended: the clock was set back, \
+             or was ahead then",
+            self.run
+        )
+    }
+}
+
 /// Writes one run into a case.
 #[derive(Debug)]
 pub struct RunWriter<'c> {
     case: &'c mut Case,
     id: i64,
+    clock_back: Option<ClockBack>,
 }
+
+/// Indicators in one statement.
+const INDICATORS_AT_ONCE: usize = 500;
 
 /// SQL has signed numbers only; offsets and counts above 2⁶³ do not occur in files.
 pub(crate) fn signed(n: u64) -> i64 {
@@ -128,13 +173,34 @@ impl Case {
     /// Begins a run. It is in the case, and in the custody chain, when this returns.
     pub fn begin_run(&mut self, info: &RunInfo) -> Result<RunWriter<'_>> {
         let Parts { conn, runtime, dir } = self.parts()?;
-        let id = runtime.block_on(begin(conn, info)).map_err(|e| e.of(dir))?;
-        Ok(RunWriter { case: self, id })
+        let (id, clock_back) = runtime.block_on(begin(conn, info)).map_err(|e| e.of(dir))?;
+        Ok(RunWriter { case: self, id, clock_back })
     }
 }
 
-async fn begin(conn: &mut SqliteConnection, info: &RunInfo) -> Result<i64, Inner> {
-    let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+async fn begin(conn: &mut Conn, info: &RunInfo) -> Result<(i64, Option<ClockBack>), Inner> {
+    let clean = |text: &str| db::clean(text).into_owned();
+    let info = &RunInfo {
+        started: info.started,
+        tool_version: clean(&info.tool_version),
+        command_line: clean(&place::redact(&info.command_line)),
+        operator: clean(&info.operator),
+        machine: clean(&info.machine),
+        rules_digest: clean(&info.rules_digest),
+        config_digest: clean(&info.config_digest),
+    };
+    let mut tx = db::begin(conn).await?;
+    let before = sqlx::query("SELECT id, COALESCE(finished, started) FROM run ORDER BY id DESC LIMIT 1")
+        .fetch_optional(&mut *tx)
+        .await?;
+    let clock_back = match before {
+        Some(row) => {
+            let (run, ended): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let micros = ended.saturating_sub(info.started.0);
+            (micros > 0).then_some(ClockBack { run, ended: Time(ended), micros })
+        }
+        None => None,
+    };
     let id: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM run").fetch_one(&mut *tx).await?;
     sqlx::query(
         "INSERT INTO run (id, started, tool_version, command_line, operator, machine, rules_digest, config_digest)
@@ -151,14 +217,22 @@ async fn begin(conn: &mut SqliteConnection, info: &RunInfo) -> Result<i64, Inner
     .execute(&mut *tx)
     .await?;
     custody::append(&mut tx, id, "run", "", &info.digest(id), 0).await?;
+    if let Some(back) = clock_back {
+        custody::append(&mut tx, id, "clock", &back.to_string(), "", back.micros).await?;
+    }
     tx.commit().await?;
-    Ok(id)
+    Ok((id, clock_back))
 }
 
 impl RunWriter<'_> {
     /// The run's number in the case.
     pub fn id(&self) -> i64 {
         self.id
+    }
+
+    /// What the user must be told of the machine's clock, if anything.
+    pub fn clock_back(&self) -> Option<ClockBack> {
+        self.clock_back
     }
 
     /// Whether a run before this one read evidence with this SHA-256 to its end with the rules and
@@ -189,12 +263,28 @@ impl RunWriter<'_> {
         let id = self.id;
         runtime
             .block_on(async {
-                let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
-                custody::append(&mut tx, id, kind, path, sha256, signed(bytes)).await?;
+                let mut tx = db::begin(conn).await?;
+                custody::append(&mut tx, id, kind, &db::clean(path), sha256, signed(bytes)).await?;
                 tx.commit().await?;
                 Ok(())
             })
             .map_err(|e: Inner| e.of(dir))
+    }
+
+    /// Keeps the lists this run looked for, all in one transaction. A value that the case has from
+    /// the same list stays as it was.
+    pub fn indicators(&mut self, rows: &[IndicatorRow]) -> Result<()> {
+        let Parts { conn, runtime, dir } = self.case.parts()?;
+        let id = self.id;
+        let work = async {
+            let mut tx = db::begin(conn).await?;
+            for rows in rows.chunks(INDICATORS_AT_ONCE) {
+                put_indicators(&mut tx, id, rows).await?;
+            }
+            tx.commit().await?;
+            Ok(())
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
 
     /// Keeps where evidence was that is in the case already, all in one transaction.
@@ -202,7 +292,7 @@ impl RunWriter<'_> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
-            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            let mut tx = db::begin(conn).await?;
             for source in sources {
                 // State and counts of a complete source are not touched by a partial record of it.
                 let partial = SourceRecord { state: SourceState::Partial, ..source.clone() };
@@ -245,7 +335,7 @@ impl RunWriter<'_> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
-            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            let mut tx = db::begin(conn).await?;
             let mut added = Added::default();
             for Said { source, findings, problems, coverage } in said {
                 let (source_id, was) = put_source(&mut tx, id, source, &mut added).await?;
@@ -272,7 +362,7 @@ impl RunWriter<'_> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
-            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            let mut tx = db::begin(conn).await?;
             let mut added = Added::default();
             put_findings(&mut tx, id, findings, resolve, &mut added).await?;
             tx.commit().await?;
@@ -286,7 +376,7 @@ impl RunWriter<'_> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
-            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            let mut tx = db::begin(conn).await?;
             put_problems(&mut tx, id, None, problems).await?;
             tx.commit().await?;
             Ok(())
@@ -294,19 +384,19 @@ impl RunWriter<'_> {
         runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
 
-    /// Ends the run, puts the findings as they are now in the custody chain, and writes `manifest.txt`.
+    /// Ends the run, puts findings, problems and coverage as they are now in the custody chain, and
+    /// writes `manifest.txt`.
     pub fn finish_run(&mut self, finished: Time) -> Result<()> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
         let work = async {
-            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            let mut tx = db::begin(conn).await?;
             sqlx::query("UPDATE run SET finished = $1 WHERE id = $2")
                 .bind(finished.0)
                 .bind(id)
                 .execute(&mut *tx)
                 .await?;
-            let (digest, count) = custody::findings(&mut tx).await?;
-            custody::append(&mut tx, id, "findings", "", &digest, count).await?;
+            custody::seal_run(&mut tx, id).await?;
             tx.commit().await?;
             custody::manifest(conn).await
         };
@@ -316,13 +406,14 @@ impl RunWriter<'_> {
 }
 
 async fn put_source(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     run: i64,
     source: &SourceRecord,
     added: &mut Added,
 ) -> Result<(i64, Option<SourceState>), Inner> {
     let complete = source.state == SourceState::Complete;
     let state = if complete { "complete" } else { "partial" };
+    let path = db::clean(&source.path);
     let known = sqlx::query("SELECT id, state FROM source WHERE sha256 = $1")
         .bind(&source.sha256)
         .fetch_optional(&mut *conn)
@@ -337,13 +428,16 @@ async fn put_source(
             // A complete source stays complete while it is read again with other rules; which run read
             // it to the end last is known by what that run's digests say.
             if was == SourceState::Partial || complete {
-                sqlx::query("UPDATE source SET state = $1, records = $2, last_run = $3 WHERE id = $4")
-                    .bind(state)
-                    .bind(signed(source.records))
-                    .bind(run)
-                    .bind(id)
-                    .execute(&mut *conn)
-                    .await?;
+                sqlx::query(
+                    "UPDATE source SET state = $1, records = $2, last_run = $3,
+                         tool_version = (SELECT tool_version FROM run WHERE id = $3) WHERE id = $4",
+                )
+                .bind(state)
+                .bind(signed(source.records))
+                .bind(run)
+                .bind(id)
+                .execute(&mut *conn)
+                .await?;
             }
             (id, Some(was))
         }
@@ -352,13 +446,14 @@ async fn put_source(
                 .fetch_one(&mut *conn)
                 .await?;
             sqlx::query(
-                "INSERT INTO source (id, sha256, bytes, first_path, first_run, state, records, last_run)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $5)",
+                "INSERT INTO source (id, sha256, bytes, first_path, first_run, state, records, last_run,
+                     tool_version)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $5, (SELECT tool_version FROM run WHERE id = $5))",
             )
             .bind(id)
             .bind(&source.sha256)
             .bind(signed(source.bytes))
-            .bind(&source.path)
+            .bind(&*path)
             .bind(run)
             .bind(state)
             .bind(signed(source.records))
@@ -368,28 +463,41 @@ async fn put_source(
             (id, None)
         }
     };
-    let new_path =
-        sqlx::query("INSERT INTO source_path (source, path, run) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(id)
-            .bind(&source.path)
-            .bind(run)
-            .execute(&mut *conn)
-            .await?;
+    let new_path = sqlx::query(
+        "INSERT INTO source_path (source, path, path_key, run) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    )
+    .bind(id)
+    .bind(&*path)
+    .bind(&*db::key(&path))
+    .bind(run)
+    .execute(&mut *conn)
+    .await?;
     if new_path.rows_affected() > 0 {
-        custody::append(conn, run, "evidence", &source.path, &source.sha256, signed(source.bytes)).await?;
+        custody::append(conn, run, "evidence", &path, &source.sha256, signed(source.bytes)).await?;
     }
     Ok((id, was))
 }
 
 async fn put_problems(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     run: i64,
     source: Option<i64>,
     problems: &[Problem],
 ) -> Result<(), Inner> {
-    // The source has been read again: what was wrong then is said anew.
+    // The source has been read again: what was wrong then is said anew. Problems of no source are the run's.
     sqlx::query("DELETE FROM problem WHERE source = $1").bind(source).execute(&mut *conn).await?;
-    for (seq, p) in (0i64..).zip(problems) {
+    let first: i64 = match source {
+        Some(_) => 0,
+        None => {
+            sqlx::query_scalar(
+                "SELECT COALESCE(MAX(seq), -1) + 1 FROM problem WHERE source IS NULL AND run = $1",
+            )
+            .bind(run)
+            .fetch_one(&mut *conn)
+            .await?
+        }
+    };
+    for (seq, p) in (first..).zip(problems) {
         sqlx::query(
             "INSERT INTO problem (source, seq, run, code, origin, byte_offset, message, times)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -398,9 +506,9 @@ async fn put_problems(
         .bind(seq)
         .bind(run)
         .bind(p.code.name())
-        .bind(p.origin.to_string())
+        .bind(&*db::clean(&p.origin.to_string()))
         .bind(p.offset.map(signed))
-        .bind(&p.message)
+        .bind(&*db::clean(&p.message))
         .bind(signed(p.count))
         .execute(&mut *conn)
         .await?;
@@ -408,18 +516,14 @@ async fn put_problems(
     Ok(())
 }
 
-async fn put_coverage(
-    conn: &mut SqliteConnection,
-    source: i64,
-    coverage: &[CoverageRow],
-) -> Result<(), Inner> {
+async fn put_coverage(conn: &mut Conn, source: i64, coverage: &[CoverageRow]) -> Result<(), Inner> {
     sqlx::query("DELETE FROM coverage WHERE source = $1").bind(source).execute(&mut *conn).await?;
     for c in coverage {
         sqlx::query(
             "INSERT INTO coverage (source, shape, events, first_us, last_us) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(source)
-        .bind(&c.shape)
+        .bind(&*db::clean(&c.shape))
         .bind(signed(c.events))
         .bind(c.first.map(|t| t.0))
         .bind(c.last.map(|t| t.0))
@@ -432,11 +536,12 @@ async fn put_coverage(
 /// The way from the evidence file to a member: `inbox.mbox!invoice.iso`; empty for the file itself.
 fn member_of(origin: &Origin) -> String {
     let whole = origin.to_string();
-    whole.strip_prefix(origin.top()).map_or("", |m| m.strip_prefix('!').unwrap_or(m)).to_owned()
+    let member = whole.strip_prefix(origin.top()).map_or("", |m| m.strip_prefix('!').unwrap_or(m));
+    db::clean(member).into_owned()
 }
 
 async fn put_findings(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     run: i64,
     findings: &[Finding],
     resolve: Resolve<'_>,
@@ -469,12 +574,13 @@ async fn put_findings(
                 }
             };
             let done = sqlx::query(
-                "INSERT INTO citation (finding, source, member, record, byte_offset)
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+                "INSERT INTO citation (finding, source, member, member_key, record, byte_offset)
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
             )
             .bind(&id)
             .bind(*source)
             .bind(member.as_str())
+            .bind(&*db::key(member))
             .bind(signed(c.record))
             .bind(signed(c.offset))
             .execute(&mut *conn)
@@ -485,7 +591,10 @@ async fn put_findings(
     Ok(())
 }
 
-async fn put_finding(conn: &mut SqliteConnection, run: i64, id: &str, f: &Finding) -> Result<u64, Inner> {
+async fn put_finding(conn: &mut Conn, run: i64, id: &str, f: &Finding) -> Result<u64, Inner> {
+    let (title, rule_id) = (db::clean(&f.rule.title), db::clean(&f.rule.id));
+    let [host, author, license] =
+        [&f.host, &f.rule.author, &f.rule.license].map(|t| t.as_deref().map(|t| db::clean(t).into_owned()));
     let rank = palisade_model::Severity::ALL.iter().position(|s| *s == f.rule.level).unwrap_or(0);
     let done = sqlx::query(
         "INSERT INTO finding (id, rule_id, title, severity, severity_rank, confidence, vector, time_us,
@@ -494,20 +603,20 @@ async fn put_finding(conn: &mut SqliteConnection, run: i64, id: &str, f: &Findin
          ON CONFLICT DO NOTHING",
     )
     .bind(id)
-    .bind(&f.rule.id)
-    .bind(&f.rule.title)
+    .bind(&*rule_id)
+    .bind(&*title)
     .bind(f.rule.level.name())
     .bind(signed(rank as u64))
     .bind(i64::from(f.rule.confidence.0))
     .bind(f.vector.name())
     .bind(f.time.map(|t| t.0))
     .bind(f.time_end.map(|t| t.0))
-    .bind(&f.host)
+    .bind(&host)
     .bind(json(&f.message))
     .bind(json(&f.observables))
     .bind(json(&f.rule.attack))
-    .bind(&f.rule.author)
-    .bind(&f.rule.license)
+    .bind(&author)
+    .bind(&license)
     .bind(i64::from(f.recovered))
     .bind(run)
     .execute(&mut *conn)
@@ -520,20 +629,44 @@ async fn put_finding(conn: &mut SqliteConnection, run: i64, id: &str, f: &Findin
                 license = $13 WHERE id = $1",
         )
         .bind(id)
-        .bind(&f.rule.title)
+        .bind(&*title)
         .bind(f.rule.level.name())
         .bind(signed(rank as u64))
         .bind(i64::from(f.rule.confidence.0))
         .bind(f.time.map(|t| t.0))
         .bind(f.time_end.map(|t| t.0))
-        .bind(&f.host)
+        .bind(&host)
         .bind(json(&f.message))
         .bind(json(&f.observables))
         .bind(json(&f.rule.attack))
-        .bind(&f.rule.author)
-        .bind(&f.rule.license)
+        .bind(&author)
+        .bind(&license)
         .execute(conn)
         .await?;
     }
     Ok(done.rows_affected())
+}
+
+async fn put_indicators(conn: &mut Conn, run: i64, rows: &[IndicatorRow]) -> Result<(), Inner> {
+    let sql = format!(
+        "INSERT INTO indicator (list, list_key, kind, value, value_key, note, line, first_run)
+         VALUES {} ON CONFLICT DO NOTHING",
+        db::places(rows.len(), 8)
+    );
+    // The last statement of a list has a length of its own; it is not worth keeping.
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(rows.len() == INDICATORS_AT_ONCE);
+    for r in rows {
+        let (list, value) = (db::clean(&r.list), db::clean(&r.value));
+        query = query
+            .bind(list.to_string())
+            .bind(db::key(&list).into_owned())
+            .bind(db::clean(&r.kind).into_owned())
+            .bind(value.to_string())
+            .bind(db::key(&value).into_owned())
+            .bind(r.note.as_deref().map(|n| db::clean(n).into_owned()))
+            .bind(r.line.map(signed))
+            .bind(run);
+    }
+    query.execute(conn).await?;
+    Ok(())
 }

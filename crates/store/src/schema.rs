@@ -2,19 +2,75 @@
 //!
 //! The SQL is what SQLite and PostgreSQL have in common: `BIGINT` and `TEXT`, ids assigned by the
 //! one writer, `$1` placeholders, `ON CONFLICT DO NOTHING`. Times are UTC microseconds, hashes and
-//! finding ids lower-case hexadecimal, lists JSON text.
+//! finding ids lower-case hexadecimal, lists JSON text. A column called `…_key` holds [`db::key`]
+//! of the column before it.
+//!
+//! What this module never does: change a step that was released, or skip one. Each step runs in a
+//! transaction of its own and leaves its name and checksum.
 
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::Row as _;
 
-use crate::Inner;
+use crate::db::{self, Conn, Kind};
+use crate::{Inner, custody};
 
 /// The version this Palisade reads and writes.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = STEPS[STEPS.len() - 1].version;
+
+/// The oldest version that can be brought up to date: what came before was never released.
+pub(crate) const OLDEST: i64 = STEPS[0].version;
+
+/// A step from one version to the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// The version it leads to.
+    pub version: i64,
+    /// What it brings.
+    pub name: &'static str,
+    /// Its statements.
+    pub sql: &'static str,
+}
 
 /// Steps from an empty database, in order; a released step never changes.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "the minimal case", V1)];
+pub const STEPS: [Step; 1] = [Step { version: 2, name: "the case and its lake", sql: BASE }];
 
-const V1: &str = "
+/// The tables that are copied from one database to another, each after those it refers to.
+pub(crate) const TABLES: [&str; 15] = [
+    "run",
+    "source",
+    "source_path",
+    "finding",
+    "citation",
+    "problem",
+    "coverage",
+    "verdict",
+    "custody",
+    "segment",
+    "segment_source",
+    "dropped",
+    "legal_hold",
+    "looked",
+    "indicator",
+];
+
+/// What refers to what: table, column, table, column.
+pub(crate) const REFERENCES: [(&str, &str, &str, &str); 14] = [
+    ("source", "first_run", "run", "id"),
+    ("source", "last_run", "run", "id"),
+    ("source_path", "source", "source", "id"),
+    ("source_path", "run", "run", "id"),
+    ("finding", "first_run", "run", "id"),
+    ("citation", "finding", "finding", "id"),
+    ("citation", "source", "source", "id"),
+    ("problem", "source", "source", "id"),
+    ("problem", "run", "run", "id"),
+    ("coverage", "source", "source", "id"),
+    ("segment", "created_run", "run", "id"),
+    ("segment_source", "segment", "segment", "id"),
+    ("segment_source", "source", "source", "id"),
+    ("indicator", "first_run", "run", "id"),
+];
+
+const BASE: &str = "
 CREATE TABLE run (
     id            BIGINT PRIMARY KEY,
     started       BIGINT NOT NULL,
@@ -34,13 +90,16 @@ CREATE TABLE source (
     first_run  BIGINT NOT NULL REFERENCES run(id),
     state      TEXT NOT NULL CHECK (state IN ('complete', 'partial')),
     records    BIGINT NOT NULL,
-    last_run   BIGINT NOT NULL REFERENCES run(id)
+    last_run   BIGINT NOT NULL REFERENCES run(id),
+    rows_kept  BIGINT NOT NULL DEFAULT 0,
+    tool_version TEXT
 );
 CREATE TABLE source_path (
     source BIGINT NOT NULL REFERENCES source(id),
     path   TEXT NOT NULL,
+    path_key TEXT NOT NULL,
     run    BIGINT NOT NULL REFERENCES run(id),
-    PRIMARY KEY (source, path)
+    PRIMARY KEY (source, path_key)
 );
 CREATE TABLE finding (
     id            TEXT PRIMARY KEY,
@@ -66,9 +125,10 @@ CREATE TABLE citation (
     finding     TEXT NOT NULL REFERENCES finding(id),
     source      BIGINT NOT NULL REFERENCES source(id),
     member      TEXT NOT NULL,
+    member_key  TEXT NOT NULL,
     record      BIGINT NOT NULL,
     byte_offset BIGINT NOT NULL,
-    PRIMARY KEY (finding, source, member, record, byte_offset)
+    PRIMARY KEY (finding, source, member_key, record, byte_offset)
 );
 CREATE TABLE problem (
     source      BIGINT REFERENCES source(id),
@@ -79,7 +139,7 @@ CREATE TABLE problem (
     byte_offset BIGINT,
     message     TEXT NOT NULL,
     times       BIGINT NOT NULL,
-    UNIQUE (source, seq)
+    UNIQUE (run, source, seq)
 );
 CREATE TABLE coverage (
     source  BIGINT NOT NULL REFERENCES source(id),
@@ -109,30 +169,121 @@ CREATE TABLE custody (
     prev_hash TEXT NOT NULL,
     hash      TEXT NOT NULL
 );
+CREATE TABLE segment (
+    id           BIGINT PRIMARY KEY,
+    tbl          TEXT NOT NULL,
+    file         TEXT NOT NULL UNIQUE,
+    rows         BIGINT NOT NULL,
+    bytes        BIGINT NOT NULL,
+    index_bytes  BIGINT NOT NULL,
+    min_time     BIGINT,
+    max_time     BIGINT,
+    untimed      BIGINT NOT NULL,
+    sha256       TEXT NOT NULL,
+    index_sha256 TEXT NOT NULL,
+    first_seq    BIGINT NOT NULL,
+    last_seq     BIGINT NOT NULL,
+    created_run  BIGINT NOT NULL REFERENCES run(id),
+    columns      TEXT NOT NULL
+);
+CREATE TABLE segment_source (
+    segment BIGINT NOT NULL REFERENCES segment(id),
+    source  BIGINT NOT NULL REFERENCES source(id),
+    rows    BIGINT NOT NULL,
+    PRIMARY KEY (segment, source)
+);
+CREATE TABLE dropped (
+    seq      BIGINT PRIMARY KEY,
+    time_us  BIGINT NOT NULL,
+    run      BIGINT NOT NULL,
+    kind     TEXT NOT NULL CHECK (kind IN ('compaction', 'retention', 'erasure', 'corrupt')),
+    segments TEXT NOT NULL,
+    rows     BIGINT NOT NULL,
+    detail   TEXT NOT NULL
+);
+CREATE TABLE legal_hold (
+    id       BIGINT PRIMARY KEY,
+    name     TEXT NOT NULL,
+    reason   TEXT NOT NULL,
+    analyst  TEXT NOT NULL,
+    time_us  BIGINT NOT NULL,
+    from_us  BIGINT,
+    to_us    BIGINT,
+    released BIGINT
+);
+CREATE TABLE looked (
+    kind TEXT NOT NULL CHECK (kind IN ('rule', 'indicator')),
+    item TEXT NOT NULL,
+    seq  BIGINT NOT NULL,
+    PRIMARY KEY (kind, item)
+);
+CREATE TABLE indicator (
+    list      TEXT NOT NULL,
+    value     TEXT NOT NULL,
+    kind      TEXT NOT NULL,
+    note      TEXT,
+    line      BIGINT,
+    first_run BIGINT NOT NULL REFERENCES run(id),
+    list_key  TEXT NOT NULL,
+    value_key TEXT NOT NULL,
+    PRIMARY KEY (list_key, kind, value_key)
+);
 ";
 
-/// The version a database has; `None` if it has no schema of ours.
-pub(crate) async fn version(conn: &mut SqliteConnection) -> Option<i64> {
-    sqlx::query_scalar("SELECT MAX(version) FROM schema_migration").fetch_one(conn).await.ok().flatten()
+/// A step as the database in question takes it.
+fn dialect(sql: &str, kind: Kind) -> String {
+    match kind {
+        Kind::Sqlite => sql.to_owned(),
+        // SQLite compares text by its bytes. A PostgreSQL database may have been made for any
+        // language; there each column says that it wants the same.
+        Kind::Postgres => sql.replace(" TEXT", " TEXT COLLATE \"C\""),
+    }
 }
 
-/// Brings a database to [`SCHEMA_VERSION`], each step in a transaction of its own.
-pub(crate) async fn migrate(conn: &mut SqliteConnection) -> Result<(), Inner> {
-    let from = version(&mut *conn).await.unwrap_or(0);
-    for (version, name, sql) in MIGRATIONS {
-        if version <= from {
-            continue;
-        }
-        let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::raw_sql(
-            "CREATE TABLE IF NOT EXISTS schema_migration (version BIGINT PRIMARY KEY, name TEXT NOT NULL)",
-        )
-        .execute(&mut *tx)
+const RECORD: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
+    version BIGINT PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL)";
+
+fn checksum(step: &Step) -> String {
+    custody::digest(&[step.name, step.sql])
+}
+
+/// The version a database has; `None` if it has no schema of ours.
+pub(crate) async fn version(conn: &mut Conn) -> Result<Option<i64>, Inner> {
+    match sqlx::query_scalar("SELECT MAX(version) FROM schema_migration").fetch_one(conn).await {
+        Ok(version) => Ok(version),
+        Err(e) if db::is_no_table(&e) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// The first step that is not the one this Palisade has under its version.
+pub(crate) async fn foreign(conn: &mut Conn, steps: &[Step]) -> Result<Option<(i64, String)>, Inner> {
+    let rows = sqlx::query("SELECT version, name, sha256 FROM schema_migration ORDER BY version")
+        .fetch_all(conn)
         .await?;
-        sqlx::raw_sql(sql).execute(&mut *tx).await?;
-        sqlx::query("INSERT INTO schema_migration (version, name) VALUES ($1, $2)")
-            .bind(version)
-            .bind(name)
+    for row in rows {
+        let (version, name, sha256): (i64, String, String) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        if steps.iter().any(|s| s.version == version && checksum(s) != sha256) {
+            return Ok(Some((version, name)));
+        }
+    }
+    Ok(None)
+}
+
+/// Brings a database to the version of the last of `steps`, each in a transaction of its own.
+pub(crate) async fn migrate(conn: &mut Conn, steps: &[Step]) -> Result<(), Inner> {
+    let from = version(&mut *conn).await?.unwrap_or(0);
+    let kind = db::kind(conn);
+    for step in steps.iter().filter(|s| s.version > from) {
+        let mut tx = db::begin(conn).await?;
+        for sql in [RECORD, step.sql] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(dialect(sql, kind))).execute(&mut *tx).await?;
+        }
+        sqlx::query("INSERT INTO schema_migration (version, name, sha256) VALUES ($1, $2, $3)")
+            .bind(step.version)
+            .bind(step.name)
+            .bind(checksum(step))
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
