@@ -216,12 +216,13 @@ impl<'c> Keeper<'c> {
     /// What the lake holds of a file already.
     fn file_rows(&self, file: &EvidenceFile, sha256: &str) -> palisade_store::Result<FileRows> {
         let mut writer = self.lock();
-        let Standing { complete, rows_kept, .. } = writer.standing(sha256)?;
+        let Standing { complete, rows_kept, same_reader, .. } = writer.standing(sha256)?;
         let number = writer.number(sha256)?;
         let path = file.path.display().to_string();
         // A file read again by another version may have its rows elsewhere in the order.
-        let resume = if complete || self.reread { 0 } else { rows_kept };
-        let known = if resume > 0 { None } else { writer.rows_of_path(&path, sha256, self.reread)? };
+        let anew = complete || self.reread || !same_reader;
+        let resume = if anew { 0 } else { rows_kept };
+        let known = if resume > 0 { None } else { writer.rows_of_path(&path, sha256, anew)? };
         Ok(FileRows { number, resume, known, member: (palisade_model::SourceId(u32::MAX), "".into()) })
     }
 

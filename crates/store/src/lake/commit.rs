@@ -7,7 +7,7 @@
 //! Before the transaction nothing has happened; after it, everything. A process that ends in between
 //! leaves files that no case lists; [`sweep`] removes them when the next writer begins.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,6 +38,8 @@ pub struct Standing {
     pub complete: bool,
     /// Its rows in the lake, from the first on.
     pub rows_kept: u64,
+    /// By this version of Palisade: its rows come in the same order again.
+    pub same_reader: bool,
 }
 
 /// Rows known by digest and record number.
@@ -68,8 +70,9 @@ impl RunWriter<'_> {
         let work = async {
             let row = sqlx::query(
                 "SELECT s.state, s.rows_kept, s.last_run,
-                        CASE WHEN was.rules_digest = now.rules_digest AND was.config_digest = now.config_digest
-                             THEN 1 ELSE 0 END
+                        CAST(CASE WHEN was.rules_digest = now.rules_digest
+                             AND was.config_digest = now.config_digest THEN 1 ELSE 0 END AS BIGINT),
+                        CAST(CASE WHEN s.tool_version = now.tool_version THEN 1 ELSE 0 END AS BIGINT)
                  FROM source s JOIN run was ON was.id = s.last_run JOIN run now ON now.id = $1
                  WHERE s.sha256 = $2",
             )
@@ -79,9 +82,14 @@ impl RunWriter<'_> {
             .await?;
             let Some(row) = row else { return Ok(Standing::default()) };
             let complete = row.try_get::<String, _>(0)? == "complete";
-            let (kept, last, same): (i64, i64, i64) = (row.try_get(1)?, row.try_get(2)?, i64::from(row.try_get::<i32, _>(3).unwrap_or(0)));
-            let same = complete && last < id && same != 0;
-            Ok(Standing { same, complete, rows_kept: u64::try_from(kept).unwrap_or(0) })
+            let (kept, last): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
+            let (same, reader): (i64, i64) = (row.try_get(3)?, row.try_get(4)?);
+            Ok(Standing {
+                same: complete && last < id && same != 0,
+                complete,
+                rows_kept: u64::try_from(kept).unwrap_or(0),
+                same_reader: reader != 0,
+            })
         };
         runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
@@ -154,7 +162,7 @@ impl RunWriter<'_> {
         let mut sorted = Vec::new();
         for file in segments {
             let path = dir.join(LAKE).join(&file);
-            let broken = |why: String| Error::Segment { dir: dir.to_owned(), file: file.clone(), why };
+            let broken = |why: String| Error::BadSegment { dir: dir.to_owned(), file: file.clone(), why };
             known_rows(&path, &wanted, &mut sorted).map_err(broken)?;
         }
         sorted.sort_unstable();
@@ -396,9 +404,4 @@ pub(crate) fn failed(e: WriteError, lake: &Path, dir: &Path) -> Error {
             why: std::io::Error::other(other.to_string()),
         },
     }
-}
-
-/// Directories of tables, for syncing.
-pub(crate) fn tables_of<'a>(written: impl IntoIterator<Item = &'a Written>) -> BTreeSet<Arc<str>> {
-    written.into_iter().map(|w| w.table.clone()).collect()
 }

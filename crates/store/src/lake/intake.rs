@@ -19,7 +19,6 @@ const SEGMENT_ROWS: usize = 262_144;
 pub struct Intake {
     tables: BTreeMap<Arc<str>, Vec<Rows>>,
     bytes: usize,
-    rows: BTreeMap<i64, u64>,
 }
 
 impl Intake {
@@ -27,11 +26,9 @@ impl Intake {
     pub fn push(&mut self, source: i64, member: &Arc<str>, load: Load) {
         self.bytes += load.bytes();
         for part in load.parts {
-            let n = part.rows.num_rows();
-            if n == 0 {
+            if part.rows.num_rows() == 0 {
                 continue;
             }
-            *self.rows.entry(source).or_default() += n as u64;
             let rows = Rows { batch: part.rows, of: Some((source, member.clone())) };
             self.tables.entry(part.table).or_default().push(rows);
         }
@@ -52,17 +49,11 @@ impl Intake {
         self.bytes
     }
 
-    /// Rows held, by source.
-    pub(crate) fn rows(&self) -> &BTreeMap<i64, u64> {
-        &self.rows
-    }
-
     /// Writes everything as segments numbered from `first` on, on up to `jobs` threads; nothing is part of
     /// the case yet. The intake is empty afterwards, whatever happened.
     pub(crate) fn write(&mut self, lake: &Path, first: i64, jobs: usize) -> Result<Vec<Written>, WriteError> {
         let tables = std::mem::take(&mut self.tables);
         self.bytes = 0;
-        self.rows.clear();
         let mut names = BTreeSet::new();
         let mut units: Vec<(Arc<str>, Vec<Rows>)> = Vec::new();
         for (table, parts) in tables {

@@ -35,5 +35,5 @@ pub use intake::{INTAKE_BYTES, Intake};
 pub use layout::{ColumnType, Layout, LayoutSpec, MAX_COLUMNS, envelope_schema, table_of};
 pub use pack::{Load, Packer, Part};
 pub use segment::{BLOCK_ROWS, ROW_GROUP_ROWS};
-pub use segments::{Lake, Segment};
+pub use segments::{Counted, CountedRead, Lake, Segment};
 pub use session::{KnowledgeTable, MAX_SQL_BYTES, QueryCost, QueryError, QueryLimits, Rows, Visible, query};

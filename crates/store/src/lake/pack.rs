@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array as _, ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
+    ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
     TimestampMicrosecondBuilder, UInt32Array,
 };
 use datafusion::arrow::compute::{filter, filter_record_batch};

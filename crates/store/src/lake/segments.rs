@@ -102,14 +102,15 @@ impl Lake {
         Counted::open(&self.dir.join(&segment.file), self.counter())
     }
 
-    pub(crate) fn open_index(&self, segment: &Segment) -> io::Result<Counted> {
+    /// Opens the index of a segment; reads of it count.
+    pub fn open_index(&self, segment: &Segment) -> io::Result<Counted> {
         Counted::open(&index_path(&self.dir.join(&segment.file)), self.counter())
     }
 }
 
 /// A file whose reads are counted.
 #[derive(Debug)]
-pub(crate) struct Counted {
+pub struct Counted {
     file: File,
     len: u64,
     read: Arc<AtomicU64>,
@@ -162,7 +163,7 @@ impl ReadAt for Counted {
 }
 
 /// A stretch of a file, read in order.
-pub(crate) struct CountedRead {
+pub struct CountedRead {
     file: io::BufReader<File>,
     read: Arc<AtomicU64>,
 }
