@@ -491,7 +491,7 @@ fn computed_cells_come_again() {
     let bare = "0cce9210-69ae-11d9-bed3-505054503030";
     let braced = format!("{{{bare}}}");
     let id = |name: &str| house.fields.id(name).unwrap();
-    let kept = [("Hashes", "MD5=aa, sha1 =b=c,X=d"), ("g", bare), ("k", &braced), ("h", "no GUID")];
+    let kept = [("Hashes", "MD5=aa, sha1 =c,X=d"), ("g", bare), ("k", &braced), ("h", "no GUID")];
     let mut b = RowBuilder::new(SourceId(0), &house.catalogue, &house.projection, Buffers::default());
     b.begin();
     for (name, text) in kept {
@@ -511,7 +511,7 @@ fn computed_cells_come_again() {
     assert_eq!(
         each,
         [
-            ("Hashes", "MD5=aa, sha1 =b=c,X=d"),
+            ("Hashes", "MD5=aa, sha1 =c,X=d"),
             ("md5", "aa"),
             ("MD5", "aa"),
             ("sha1", "c"),

@@ -517,7 +517,7 @@ impl Rows {
                     let whole = text.get(start..).unwrap_or(&[]);
                     self.hashes.split(whole, |field, part| {
                         // The text comes into the arena when the row is done.
-                        if kept.contains(field) {
+                        if projection.wanted(shape).contains(field) {
                             let place = base + start;
                             builder.extra_cell(field, place + part.start..place + part.end);
                         }

@@ -69,6 +69,17 @@ pub(super) fn other_spelling(builder: &mut RowBuilder<'_>, e: &Entry) -> Option<
     if text { builder.guid_spelling(e.start as usize..e.end as usize) } else { None }
 }
 
+/// Whether a value that is there only because the record is kept whole must stay out of
+/// what keywords are searched in, as it is in every other run: objects, whose leaves are
+/// searched, and empty texts.
+pub(super) fn is_quiet(e: &Entry) -> bool {
+    match e.kind {
+        Kind::Raw => true,
+        Kind::Text | Kind::Plain => e.start == e.end,
+        _ => false,
+    }
+}
+
 /// What stands before the path of a value that must not count for the field it is called
 /// like, because the field has its values from elsewhere in the record.
 const ELSEWHERE: &str = "$.";

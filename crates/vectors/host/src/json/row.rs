@@ -9,7 +9,7 @@ use palisade_model::{
     StreamId, Time, unescape_json,
 };
 
-use super::cells::{cell, event_id_cell, local, other_spelling};
+use super::cells::{cell, event_id_cell, is_quiet, local, other_spelling};
 use super::dialect::{Dialect, Dialects, Signs};
 use super::embed::{self, Base, System};
 use super::problems::Problems;
@@ -644,8 +644,7 @@ impl Reader<'_, '_, '_, '_> {
                     }
                     continue;
                 }
-                if whole && e.kind == Kind::Raw && !projection.wanted(shape).contains(c.field) {
-                    // Keywords are searched in the leaves, as if nobody had this field.
+                if whole && !projection.wanted(shape).contains(c.field) && is_quiet(e) {
                     builder.quiet_cell(c.field, e.start as usize..e.end as usize);
                 } else {
                     cell(builder, c.field, e, is_hot, &mut plain);
@@ -657,14 +656,18 @@ impl Reader<'_, '_, '_, '_> {
                         spelled = true;
                     }
                 }
-                if names.hashes.is_whole(c.field) {
+                if names.hashes.is_whole(c.field) && projection.wanted(shape).contains(c.field) {
                     let range = plain.clone().unwrap_or(e.start as usize..e.end as usize);
                     builder.hash_parts(&names.hashes, shape, range);
                 }
             }
             if whole && !used && !matches!(e.kind, Kind::Raw | Kind::Void) {
                 let name = local(builder, found, found.key_of(i), dialect, fields, outdone, path);
-                cell(builder, name, e, false, &mut plain);
+                if is_quiet(e) {
+                    builder.quiet_cell(name, e.start as usize..e.end as usize);
+                } else {
+                    cell(builder, name, e, false, &mut plain);
+                }
             } else if text_wanted && !used && e.start < e.end {
                 let range = e.start as usize..e.end as usize;
                 match e.kind {
