@@ -260,7 +260,8 @@ async fn on_server(dir: &Path, mut server: Server, mode: Mode) -> Result<Conn> {
             sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.map_err(of)?;
         }
     }
-    let sql = format!("SET search_path TO {schema}");
+    // The name is for those who look after the server and ask who holds what.
+    let sql = format!("SET search_path TO {schema}; SET application_name TO {schema}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.map_err(of)?;
     Ok(conn)
 }

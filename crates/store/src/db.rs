@@ -200,6 +200,8 @@ pub(crate) fn public(error: &sqlx::Error, dir: &Path) -> Error {
         Some(Code::Postgres(state)) => match state.as_str() {
             "53100" => Error::ServerFull(dir),
             "25006" | "42501" => Error::ReadOnly { dir, why },
+            // The server stops, or somebody ended the connection.
+            "57P01" | "57P02" | "57P03" => Error::ServerGone { dir, why },
             "XX001" | "XX002" => Error::Damaged { dir, why },
             _ => Error::Database { dir, why },
         },
