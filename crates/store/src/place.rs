@@ -55,7 +55,7 @@ impl std::fmt::Debug for Server {
 pub fn redact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("postgres://").or_else(|| rest.find("postgresql://")) {
+    while let Some(at) = ["postgres://", "postgresql://"].iter().filter_map(|s| rest.find(s)).min() {
         let (before, url) = rest.split_at(at);
         let scheme = url.find("://").map_or(0, |i| i + 3);
         let end = url.find(char::is_whitespace).unwrap_or(url.len());
