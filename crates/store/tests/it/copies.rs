@@ -211,8 +211,10 @@ fn both_databases_answer_alike() {
             .collect();
         b.run(1, &sources);
         // The same bytes under all names, so that one source has them all.
-        let same: Vec<SourceRecord> =
-            sources.iter().map(|s| SourceRecord { sha256: sources[0].sha256.clone(), ..s.clone() }).collect();
+        let same: Vec<SourceRecord> = sources
+            .iter()
+            .map(|s| SourceRecord { sha256: sources[0].sha256.clone(), bytes: sources[0].bytes, ..s.clone() })
+            .collect();
         b.run(5, &same);
         said.push(answers(&b.case()));
     }

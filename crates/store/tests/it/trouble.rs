@@ -97,6 +97,22 @@ pub fn a_connection_that_ends(b: &Bench) {
     assert_eq!(Case::open(b.case()).unwrap().counts().unwrap().findings, 2);
 }
 
+/// A schema that was lost is not made anew in silence; one that a crash left unmade is.
+#[test]
+fn a_schema_that_is_gone() {
+    let Some(b) = Bench::postgres() else { return };
+    b.run(1, &[b.evidence("a", b"1")]);
+    let schema = schema_of(&b.case()).unwrap();
+    crate::bench::raw(b.url.as_deref().unwrap(), &format!("DROP SCHEMA {schema} CASCADE"));
+    for e in [Case::open_or_create(b.case()).err(), Case::open(b.case()).err(), verify(b.case(), &[]).err()] {
+        assert!(matches!(&e, Some(Error::NoSchema { schema: s, .. }) if *s == schema), "{e:?}");
+    }
+    let link = std::fs::read_to_string(b.case().join(LINK)).unwrap();
+    std::fs::write(b.case().join(LINK), link.replace("made = true", "made = false")).unwrap();
+    assert!(matches!(Case::open(b.case()), Err(Error::NoSchema { .. })));
+    assert_eq!(Case::open_or_create(b.case()).unwrap().counts().unwrap(), Counts::default());
+}
+
 /// Passwords stand in no file of the case, in no row of it, and in no error.
 #[test]
 fn passwords_are_not_kept() {
