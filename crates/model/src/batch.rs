@@ -4,13 +4,21 @@
 //! detectors see any [`Batch`] (the lake brings a second implementation over Arrow).
 //! All text of a batch lies in one arena; a cell is a range in it. Nothing borrowed
 //! leaves a batch: a finding owns bounded copies.
+//!
+//! Some texts of a row are computed from others: derived fields, the parts of `Hashes`,
+//! the other spelling of a GUID. Rules see them like any other text; [`RowBatch::every`]
+//! leaves them out, since whoever fills a row again from what it gave gets them again
+//! ([`RowBuilder::spell_guid`], [`RowBuilder::hash_parts`], [`RowBuilder::end`]).
 
 use std::borrow::Cow;
 use std::ops::Range;
 
+use sha2::{Digest, Sha256};
+
+use crate::field::LocalNames;
 use crate::json::{unescape_json, unescape_json_into, unescape_json_within};
 use crate::shape::{Catalogue, DeriveOp, Projection, ShapeId};
-use crate::{FieldId, SourceId, Time, Value};
+use crate::{FieldId, Fields, SourceId, Time, Value};
 
 /// A reader closes its batch once the arena has grown past this (one record may exceed it).
 pub const MAX_ARENA_BYTES: usize = 1 << 20;
@@ -20,6 +28,9 @@ pub const MAX_ROWS: usize = 4_096;
 
 /// Most values of one field that a derived field joins.
 const MAX_JOINED: usize = 1_024;
+
+/// Most parts of a `Hashes` value.
+const MAX_HASHES: usize = 8;
 
 /// What is known of a row before any field is looked at.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -34,6 +45,12 @@ pub struct RowHeader {
     pub offset: u64,
     /// The record was carved from space its log had given up (slack, damage).
     pub recovered: bool,
+    /// GUIDs of this row come in both spellings, with braces and without: Windows records
+    /// that some exporter turned into JSON ([`RowBuilder::spell_guid`]).
+    pub guids: bool,
+    /// The row has XML elements without content ([`Value::Blank`]); where its values are kept
+    /// as plain text, an empty text of it stands for such an element.
+    pub blank: bool,
 }
 
 /// The text of a whole row, for a first look by keyword rules and for content ids.
@@ -50,8 +67,8 @@ pub struct RowText<'a> {
 /// A field with several values (arrays, repeated elements) has several cells;
 /// [`Batch::field`] gives the first, [`Batch::each`] all of them.
 pub trait Batch: Send + Sync {
-    /// The source all rows come from.
-    fn source(&self) -> SourceId;
+    /// The source a row comes from: one for all in batches of readers; rows of the lake come from many.
+    fn source(&self, row: usize) -> SourceId;
     /// Number of rows.
     fn len(&self) -> usize;
     /// Whether there are none.
@@ -70,6 +87,18 @@ pub trait Batch: Send + Sync {
     fn text(&self, row: usize) -> RowText<'_>;
     /// Every text value of the row, unescaped, whether its field is known or not.
     fn scan_text(&self, row: usize, f: &mut dyn FnMut(&str));
+    /// Content id of the row: the first 16 bytes of the SHA-256 of its text. A batch that
+    /// was filled from stored rows gives what was computed when they were read.
+    fn digest(&self, row: usize) -> [u8; 16] {
+        digest_of(self.text(row).text)
+    }
+}
+
+/// The first 16 bytes of a text's SHA-256.
+fn digest_of(text: &str) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&Sha256::digest(text.as_bytes())[..16]);
+    short
 }
 
 /// One row of a batch: a `Copy` view.
@@ -106,6 +135,11 @@ enum CellKind {
     False,
     /// Text still JSON-escaped: a cold value, unescaped only when somebody asks.
     Escaped,
+    /// Text that was computed from another cell of the row.
+    Extra,
+    /// Text made of other cells of the row, kept only because records are kept whole:
+    /// keywords are not searched in it.
+    Quiet,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +156,8 @@ struct Row {
     cells: (u32, u32),
     raw: (u32, u32),
     escaped: bool,
+    /// The row's digest is in [`RowBatch::digests`].
+    stored: bool,
 }
 
 /// The batch every reader builds: one arena, one cell table, one row table.
@@ -131,6 +167,11 @@ pub struct RowBatch {
     arena: String,
     rows: Vec<Row>,
     cells: Vec<Cell>,
+    names: LocalNames,
+    /// By row, up to the last row whose digest was given; empty in batches of readers.
+    digests: Vec<[u8; 16]>,
+    /// By row, if rows come from several sources; empty in batches of readers.
+    sources: Vec<SourceId>,
 }
 
 impl RowBatch {
@@ -149,11 +190,38 @@ impl RowBatch {
         match cell.kind {
             CellKind::Null => Value::Null,
             CellKind::Blank => Value::Blank,
-            CellKind::Text => Value::Text(self.slice(cell)),
+            CellKind::Text | CellKind::Extra | CellKind::Quiet => Value::Text(self.slice(cell)),
             CellKind::Number => Value::Number(self.slice(cell)),
             CellKind::True => Value::Bool(true),
             CellKind::False => Value::Bool(false),
             CellKind::Escaped => Value::Missing,
+        }
+    }
+
+    /// The name behind an id of this batch ([`FieldId::is_local`]); empty for any other id.
+    pub fn local_name(&self, field: FieldId) -> &str {
+        self.names.name(field)
+    }
+
+    /// Every value that the row itself has, in record order and unescaped: of known fields,
+    /// of names that only this batch knows ([`RowBatch::local_name`]) and of none
+    /// ([`FieldId::NONE`]). What was computed from these is left out.
+    ///
+    /// It is the whole record only if the projection keeps everything
+    /// ([`Projection::keep_everything`]). A value that is good for several fields comes once
+    /// for each; an object that is a field as a whole comes beside its leaves.
+    pub fn every(&self, row: usize, f: &mut dyn FnMut(FieldId, Value<'_>)) {
+        let mut scratch = String::new();
+        for cell in self.cells(row) {
+            match cell.kind {
+                CellKind::Extra => {}
+                CellKind::Escaped => {
+                    scratch.clear();
+                    unescape_json_into(self.slice(*cell), &mut scratch);
+                    f(cell.field, Value::Text(&scratch));
+                }
+                _ => f(cell.field, self.value(*cell)),
+            }
         }
     }
 
@@ -162,17 +230,21 @@ impl RowBatch {
         self.arena.capacity()
             + self.rows.capacity() * size_of::<Row>()
             + self.cells.capacity() * size_of::<Cell>()
+            + self.digests.capacity() * size_of::<[u8; 16]>()
+            + self.sources.capacity() * size_of::<SourceId>()
+            + self.names.bytes()
     }
 
     /// Takes the batch apart so that its buffers can be filled again.
     pub fn into_buffers(self) -> Buffers {
-        Buffers { arena: self.arena, rows: self.rows, cells: self.cells }
+        let RowBatch { source: _, arena, rows, cells, names, digests, sources } = self;
+        Buffers { arena, rows, cells, names, digests, sources }
     }
 }
 
 impl Batch for RowBatch {
-    fn source(&self) -> SourceId {
-        self.source
+    fn source(&self, row: usize) -> SourceId {
+        self.sources.get(row).copied().unwrap_or(self.source)
     }
 
     fn len(&self) -> usize {
@@ -190,7 +262,7 @@ impl Batch for RowBatch {
 
     fn each<'b>(&'b self, row: usize, f: &mut dyn FnMut(FieldId, Value<'b>)) {
         for cell in self.cells(row) {
-            if cell.field != FieldId::NONE && cell.kind != CellKind::Escaped {
+            if cell.field.is_known() && cell.kind != CellKind::Escaped {
                 f(cell.field, self.value(*cell));
             }
         }
@@ -213,15 +285,22 @@ impl Batch for RowBatch {
         let mut scratch = String::new();
         for cell in self.cells(row) {
             match cell.kind {
-                CellKind::Text => f(self.slice(*cell)),
+                CellKind::Text | CellKind::Extra => f(self.slice(*cell)),
                 CellKind::Escaped => {
                     scratch.clear();
                     unescape_json_into(self.slice(*cell), &mut scratch);
                     f(&scratch);
                 }
                 CellKind::Number => f(self.slice(*cell)),
-                CellKind::Null | CellKind::Blank | CellKind::True | CellKind::False => {}
+                CellKind::Null | CellKind::Blank | CellKind::True | CellKind::False | CellKind::Quiet => {}
             }
+        }
+    }
+
+    fn digest(&self, row: usize) -> [u8; 16] {
+        match self.digests.get(row).filter(|_| self.rows[row].stored) {
+            Some(stored) => *stored,
+            None => digest_of(self.text(row).text),
         }
     }
 }
@@ -232,6 +311,9 @@ pub struct Buffers {
     arena: String,
     rows: Vec<Row>,
     cells: Vec<Cell>,
+    names: LocalNames,
+    digests: Vec<[u8; 16]>,
+    sources: Vec<SourceId>,
 }
 
 /// Builds a [`RowBatch`] row by row.
@@ -248,6 +330,7 @@ pub struct RowBuilder<'c> {
     batch: RowBatch,
     first_cell: usize,
     first_byte: usize,
+    digest: Option<[u8; 16]>,
 }
 
 impl<'c> RowBuilder<'c> {
@@ -258,11 +341,10 @@ impl<'c> RowBuilder<'c> {
         projection: &'c Projection,
         buffers: Buffers,
     ) -> Self {
-        let Buffers { mut arena, mut rows, mut cells } = buffers;
+        let mut buffers = buffers;
+        let mut arena = std::mem::take(&mut buffers.arena);
         arena.clear();
-        rows.clear();
-        cells.clear();
-        Self::over(source, catalogue, projection, arena, Buffers { arena: String::new(), rows, cells })
+        Self::over(source, catalogue, projection, arena, buffers)
     }
 
     /// A builder whose arena starts with `input`; cells may point into it.
@@ -273,15 +355,19 @@ impl<'c> RowBuilder<'c> {
         input: String,
         buffers: Buffers,
     ) -> Self {
-        let Buffers { mut rows, mut cells, .. } = buffers;
+        let Buffers { arena: _, mut rows, mut cells, mut names, mut digests, mut sources } = buffers;
         rows.clear();
         cells.clear();
+        names.clear();
+        digests.clear();
+        sources.clear();
         RowBuilder {
             catalogue,
             projection,
-            batch: RowBatch { source, arena: input, rows, cells },
+            batch: RowBatch { source, arena: input, rows, cells, names, digests, sources },
             first_cell: 0,
             first_byte: 0,
+            digest: None,
         }
     }
 
@@ -317,8 +403,30 @@ impl<'c> RowBuilder<'c> {
 
     /// Starts a row.
     pub fn begin(&mut self) {
+        self.digest = None;
         self.first_cell = self.batch.cells.len();
         self.first_byte = self.batch.arena.len();
+    }
+
+    /// The id of a name that nobody asked for, in this batch. [`FieldId::NONE`] if the name is
+    /// longer than [`crate::MAX_LOCAL_NAME_BYTES`], or if the batch has as many as it may
+    /// ([`crate::MAX_LOCAL_NAMES`]).
+    ///
+    /// Only for values of unknown fields, or ones that must not count for a known field: a
+    /// known name interned here is not found by [`Batch::field`].
+    pub fn local(&mut self, name: &str) -> FieldId {
+        self.batch.names.intern(name)
+    }
+
+    /// The source of the row begun last, in a batch whose rows come from several: then of every row.
+    pub fn set_source(&mut self, source: SourceId) {
+        self.batch.sources.truncate(self.batch.rows.len());
+        self.batch.sources.push(source);
+    }
+
+    /// The digest of the row begun last, as it was when the record was read ([`Batch::digest`]).
+    pub fn set_digest(&mut self, digest: [u8; 16]) {
+        self.digest = Some(digest);
     }
 
     fn push(&mut self, field: FieldId, kind: CellKind, range: Range<usize>) {
@@ -340,6 +448,18 @@ impl<'c> RowBuilder<'c> {
     /// A text value that already lies in the arena.
     pub fn range_cell(&mut self, field: FieldId, range: Range<usize>) {
         self.push(field, CellKind::Text, range);
+    }
+
+    /// Text in the arena that is computed from another cell of the row, as rules see it:
+    /// [`RowBatch::every`] leaves it out.
+    pub fn extra_cell(&mut self, field: FieldId, range: Range<usize>) {
+        self.push(field, CellKind::Extra, range);
+    }
+
+    /// Text in the arena that other cells of the row make up, for a field that nobody wants
+    /// but who keeps records whole: [`Batch::scan_text`] leaves it out.
+    pub fn quiet_cell(&mut self, field: FieldId, range: Range<usize>) {
+        self.push(field, CellKind::Quiet, range);
     }
 
     /// A number whose text already lies in the arena.
@@ -390,7 +510,12 @@ impl<'c> RowBuilder<'c> {
         self.derive(header.shape);
         let cells = (self.first_cell as u32, self.batch.cells.len() as u32);
         let raw = (raw.start as u32, raw.end as u32);
-        self.batch.rows.push(Row { header, cells, raw, escaped });
+        let digest = self.digest.take();
+        self.batch.rows.push(Row { header, cells, raw, escaped, stored: digest.is_some() });
+        if let Some(digest) = digest {
+            self.batch.digests.resize(self.batch.rows.len() - 1, [0; 16]);
+            self.batch.digests.push(digest);
+        }
         // From here on nothing is begun: giving up must not reach into a finished row.
         self.begin();
     }
@@ -424,13 +549,138 @@ impl<'c> RowBuilder<'c> {
             }
             let value = derive.op.apply(out);
             if let Some(value) = value.filter(|v| !v.is_empty()) {
-                self.text_cell(derive.field, &value);
+                let start = self.batch.arena.len();
+                self.batch.arena.push_str(&value);
+                self.push(derive.field, CellKind::Extra, start..start + value.len());
             }
         }
+    }
+
+    /// Where the GUID that fills `range` of the arena lies in its other spelling: without
+    /// braces if it has some, in braces if it has none (then it is appended to the arena).
+    /// `None`: it is no GUID.
+    ///
+    /// Exporters drop the braces that Windows writes, and rules are written after either.
+    pub fn guid_spelling(&mut self, range: Range<usize>) -> Option<Range<usize>> {
+        match self.batch.arena.as_bytes().get(range.clone())? {
+            [b'{', inner @ .., b'}'] if is_bare_guid(inner) => Some(range.start + 1..range.end - 1),
+            bytes if is_bare_guid(bytes) => {
+                let arena = &mut self.batch.arena;
+                let start = arena.len();
+                arena.push('{');
+                arena.extend_from_within(range);
+                arena.push('}');
+                Some(start..arena.len())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a GUID of this field is a value of the field in both spellings, in rows that
+    /// give both ([`RowHeader::guids`]): rules compare the field, and no field is derived from
+    /// it (that one would have the GUID twice).
+    pub fn is_spelled_twice(&self, shape: ShapeId, field: FieldId) -> bool {
+        self.projection.hot(shape).contains(field)
+            && !self.catalogue.shape_of(shape).derive.iter().any(|d| d.inputs.contains(&field))
+    }
+
+    /// To follow each text cell of a row with [`RowHeader::guids`]: if the text at `range` is a
+    /// GUID, its other spelling too, as a cell of the same field if rules compare that
+    /// ([`RowBuilder::is_spelled_twice`]), else without a name, if keywords are searched in rows
+    /// of this shape ([`Projection::text`]).
+    ///
+    /// A value good for several fields takes two steps: [`RowBuilder::guid_spelling`] once, then
+    /// a cell for each field that is spelled twice, or one without a name if there is none.
+    pub fn spell_guid(&mut self, shape: ShapeId, field: FieldId, range: Range<usize>) {
+        let twice = self.is_spelled_twice(shape, field);
+        if !twice && !self.projection.text(shape) {
+            return;
+        }
+        if let Some(other) = self.guid_spelling(range) {
+            self.extra_cell(if twice { field } else { FieldId::NONE }, other);
+        }
+    }
+
+    /// To follow each text cell of a field that [`HashNames::is_whole`]: the parts of
+    /// `SHA1=…,MD5=…,IMPHASH=…` at `range` as cells of those fields that are kept of this shape.
+    pub fn hash_parts(&mut self, names: &HashNames, shape: ShapeId, range: Range<usize>) {
+        let kept = self.projection.kept(shape);
+        let RowBatch { arena, cells, .. } = &mut self.batch;
+        let Some(text) = arena.as_bytes().get(range.clone()) else { return };
+        names.split(text, |field, part| {
+            if kept.contains(field) {
+                // The whole arena is far below 4 GiB, as for every cell.
+                let (start, len) = ((range.start + part.start) as u32, part.len() as u32);
+                cells.push(Cell { field, kind: CellKind::Extra, start, len });
+            }
+        });
     }
 
     /// The finished batch.
     pub fn finish(self) -> RowBatch {
         self.batch
+    }
+}
+
+/// `0cce9210-69ae-11d9-bed3-505054503030`
+fn is_bare_guid(b: &[u8]) -> bool {
+    b.len() == 36
+        && b.iter().enumerate().all(|(i, c)| match i {
+            8 | 13 | 18 | 23 => *c == b'-',
+            _ => c.is_ascii_hexdigit(),
+        })
+}
+
+/// Which fields hold Sysmon's list of hashes, and under which names rules read its parts.
+#[derive(Clone, Default, Debug)]
+pub struct HashNames {
+    whole: [Option<FieldId>; 2],
+    parts: Vec<(&'static str, FieldId)>,
+}
+
+impl HashNames {
+    /// Those of the names that somebody asked for.
+    pub fn new(fields: &Fields) -> HashNames {
+        let parts = [
+            ("IMPHASH", "Imphash"),
+            ("IMPHASH", "IMPHASH"),
+            ("IMPHASH", "imphash"),
+            ("MD5", "md5"),
+            ("MD5", "MD5"),
+            ("SHA1", "sha1"),
+            ("SHA1", "SHA1"),
+            ("SHA256", "sha256"),
+            ("SHA256", "SHA256"),
+        ];
+        HashNames {
+            whole: [fields.id("Hashes"), fields.id("Hash")],
+            parts: parts.iter().filter_map(|(key, name)| Some((*key, fields.id(name)?))).collect(),
+        }
+    }
+
+    /// Whether the field holds such a list: `Hashes`, or `Hash` as in Sysmon's event 15.
+    #[inline]
+    pub fn is_whole(&self, field: FieldId) -> bool {
+        self.whole.contains(&Some(field))
+    }
+
+    /// The parts of a list that somebody asked for, each with its field and its place in `text`.
+    pub fn split(&self, text: &[u8], mut f: impl FnMut(FieldId, Range<usize>)) {
+        if self.parts.is_empty() {
+            return;
+        }
+        let mut at = 0;
+        for part in text.split(|b| *b == b',').take(MAX_HASHES) {
+            let end = at + part.len();
+            if let Some(equals) = part.iter().rposition(|b| *b == b'=') {
+                let key = part[..equals].trim_ascii();
+                for (name, field) in &self.parts {
+                    if key.eq_ignore_ascii_case(name.as_bytes()) {
+                        f(*field, at + equals + 1..end);
+                    }
+                }
+            }
+            at = end + 1;
+        }
     }
 }

@@ -143,16 +143,16 @@ pub struct Message {
 pub struct FindingId(pub [u8; 16]);
 
 impl FindingId {
-    /// The id of what `rule` says of a record with this text.
+    /// The id of what `rule` says of the record with this digest ([`crate::Batch::digest`]).
     ///
-    /// Content fields: rule id and the record's whole text, in this order, each behind its
-    /// length. Path, source and run do not enter, so the same record in a copy of the
-    /// log is the same finding.
-    pub fn new(rule: &str, record_text: &str) -> FindingId {
+    /// Content fields: rule id and digest of the record's whole text, in this order, each
+    /// behind its length (8 bytes, little-endian). Path, source and run do not enter, so the
+    /// same record in a copy of the log, or read again from the lake, is the same finding.
+    pub fn new(rule: &str, digest: &[u8; 16]) -> FindingId {
         let mut h = Sha256::new();
-        for part in [rule, record_text] {
+        for part in [rule.as_bytes(), digest] {
             h.update((part.len() as u64).to_le_bytes());
-            h.update(part.as_bytes());
+            h.update(part);
         }
         let digest = h.finalize();
         let mut id = [0; 16];

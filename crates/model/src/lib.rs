@@ -24,10 +24,14 @@ mod tlp;
 mod value;
 mod verdict;
 
-pub use batch::{Batch, Buffers, Event, MAX_ARENA_BYTES, MAX_ROWS, RowBatch, RowBuilder, RowHeader, RowText};
+pub use batch::{
+    Batch, Buffers, Event, HashNames, MAX_ARENA_BYTES, MAX_ROWS, RowBatch, RowBuilder, RowHeader, RowText,
+};
 pub use budget::{Budget, Limit, Limits, Meter};
 pub use coverage::{Coverage, Span};
-pub use field::{FieldId, FieldSet, Fields, FieldsBuilder, MAX_FIELDS};
+pub use field::{
+    FieldId, FieldSet, Fields, FieldsBuilder, MAX_FIELDS, MAX_LOCAL_NAME_BYTES, MAX_LOCAL_NAMES,
+};
 pub use finding::{
     Citation, Confidence, Exhibit, ExhibitBody, Finding, FindingId, Match, Message, RuleInfo, Severity,
     SourceId, Vector,

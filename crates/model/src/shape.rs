@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
-use crate::{FieldId, FieldSet, FieldsBuilder, Observable, ObservableKind};
+use crate::{FieldId, FieldSet, Fields, FieldsBuilder, Observable, ObservableKind};
 
 /// Index of a [`Shape`] in its [`Catalogue`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -66,7 +66,7 @@ pub struct Logsource {
 /// What kind of record an event is.
 #[derive(Clone, Default, Debug)]
 pub struct Shape {
-    /// For people: `windows/sysmon/1`.
+    /// `windows/sysmon/1`; of its catalogue, only this shape has it ([`Catalogue::shape_named`]).
     pub name: String,
     /// Sigma product.
     pub product: Option<String>,
@@ -422,6 +422,7 @@ pub struct Catalogue {
     streams: Vec<Stream>,
     by_name: HashMap<String, StreamId, foldhash::fast::FixedState>,
     products: BTreeMap<String, ShapeId>,
+    by_shape_name: HashMap<String, ShapeId, foldhash::fast::FixedState>,
 }
 
 impl Default for Catalogue {
@@ -431,6 +432,7 @@ impl Default for Catalogue {
             streams: Vec::new(),
             by_name: HashMap::default(),
             products: BTreeMap::new(),
+            by_shape_name: std::iter::once(("unrecognised".into(), ShapeId::UNRECOGNISED)).collect(),
         }
     }
 }
@@ -520,13 +522,27 @@ impl Catalogue {
         Ok(())
     }
 
-    fn push(&mut self, file: &str, shape: Shape) -> Result<ShapeId, CatalogueError> {
+    /// Adds a shape. The name of an earlier one gets a number (`windows/security#2`): what is
+    /// kept under a name must come back to the same shape.
+    fn push(&mut self, file: &str, mut shape: Shape) -> Result<ShapeId, CatalogueError> {
         const MAX_SHAPES: usize = 4_096;
         if self.shapes.len() >= MAX_SHAPES {
             return Err(CatalogueError::Limit { file: file.into(), what: "shapes", limit: MAX_SHAPES });
         }
+        let id = ShapeId(self.shapes.len() as u16);
+        let taken = |name: &String| self.by_shape_name.contains_key(name);
+        if taken(&shape.name) {
+            let mut numbered = (2..).map(|n: usize| format!("{}#{n}", shape.name));
+            shape.name = numbered.find(|name| !taken(name)).unwrap_or_default();
+        }
+        self.by_shape_name.insert(shape.name.clone(), id);
         self.shapes.push(shape);
-        Ok(ShapeId((self.shapes.len() - 1) as u16))
+        Ok(id)
+    }
+
+    /// The shape of that name, exactly as [`Shape::name`] has it.
+    pub fn shape_named(&self, name: &str) -> Option<ShapeId> {
+        self.by_shape_name.get(name).copied()
     }
 
     /// The stream of a channel or log name, compared without case. Allocates only for
@@ -650,13 +666,15 @@ impl Adder<'_> {
 pub struct Projection {
     hot: Vec<FieldSet>,
     kept: Vec<FieldSet>,
+    wanted: Vec<FieldSet>,
     text: Vec<bool>,
+    everything: bool,
 }
 
 impl Projection {
     /// What the shapes themselves want: host, user, telling fields, observables, inputs of derived fields.
     pub fn new(catalogue: &Catalogue) -> Projection {
-        let kept = catalogue.shapes().map(|(_, s)| {
+        let wanted = catalogue.shapes().map(|(_, s)| {
             let mut set = FieldSet::new();
             let derived = s.derive.iter().flat_map(|d| d.inputs.iter());
             for f in s.host.iter().chain(&s.user).chain(&s.telling).chain(derived) {
@@ -667,10 +685,13 @@ impl Projection {
             }
             set
         });
+        let wanted: Vec<FieldSet> = wanted.collect();
         Projection {
             hot: vec![FieldSet::new(); catalogue.len()],
-            kept: kept.collect(),
+            kept: wanted.clone(),
+            wanted,
             text: vec![false; catalogue.len()],
+            everything: false,
         }
     }
 
@@ -678,6 +699,25 @@ impl Projection {
     pub fn want(&mut self, shape: ShapeId, fields: &FieldSet) {
         self.hot[shape.index()].union(fields);
         self.kept[shape.index()].union(fields);
+        self.wanted[shape.index()].union(fields);
+    }
+
+    /// Records are to be kept whole: every known field of every shape comes out, cold unless
+    /// a rule compares it, and values of other names come under names of the batch
+    /// ([`FieldId::is_local`]).
+    pub fn keep_everything(&mut self, fields: &Fields) {
+        let mut all = FieldSet::new();
+        fields.iter().for_each(|(id, _)| all.insert(id));
+        for kept in &mut self.kept {
+            kept.union(&all);
+        }
+        self.everything = true;
+    }
+
+    /// Whether records are to be kept whole ([`Projection::keep_everything`]).
+    #[inline]
+    pub fn everything(&self) -> bool {
+        self.everything
     }
 
     /// Keyword rules want to search every text of this shape.
@@ -695,6 +735,13 @@ impl Projection {
     #[inline]
     pub fn kept(&self, shape: ShapeId) -> &FieldSet {
         &self.kept[shape.index()]
+    }
+
+    /// What somebody has a use for in this run: [`Projection::kept`] without what is there
+    /// only because records are kept whole. Keyword rules must find the same in either case.
+    #[inline]
+    pub fn wanted(&self, shape: ShapeId) -> &FieldSet {
+        &self.wanted[shape.index()]
     }
 
     /// Whether values of unknown fields must be kept too (as [`FieldId::NONE`] cells).

@@ -115,6 +115,9 @@ pub struct Investigate {
     /// Keeps findings, evidence hashes and custody in this folder; evidence it has is read again only for other rules
     #[arg(long, value_name = "DIR", conflicts_with = "no_hash", help_heading = "Running")]
     pub case: Option<PathBuf>,
+    /// Reads evidence again that the case has already, and says what this Palisade finds otherwise
+    #[arg(long, requires = "case", help_heading = "Running")]
+    pub reread: bool,
     /// What Palisade should know of the organisation; a palisade.toml is only read if named here or in the case
     #[arg(long, value_name = "FILE", help_heading = "Running")]
     pub config: Option<PathBuf>,

@@ -208,9 +208,17 @@ pub fn organisation(path: Option<&Path>) -> Result<Organisation> {
 }
 
 /// Closes the knowledge of a run.
-pub fn knowledge(loaded: &mut LoadedRules, indicators: Vec<Indicator>, args: &RuleArgs) -> Result<Knowledge> {
+///
+/// `whole`: records are read whole, for the lake.
+pub fn knowledge(
+    loaded: &mut LoadedRules,
+    indicators: Vec<Indicator>,
+    args: &RuleArgs,
+    whole: bool,
+) -> Result<Knowledge> {
     // An indicator's match is of level high; a run that wants only worse wants none of them.
     let wanted = args.min_level.is_none_or(|min| min <= Severity::High);
     let indicators = if wanted { indicators } else { Vec::new() };
-    Knowledge::new(std::mem::take(&mut loaded.rules), indicators, &args.fields).map_err(|e| anyhow!("{e}"))
+    let make = if whole { Knowledge::whole } else { Knowledge::new };
+    make(std::mem::take(&mut loaded.rules), indicators, &args.fields).map_err(|e| anyhow!("{e}"))
 }

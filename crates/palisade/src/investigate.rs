@@ -51,13 +51,17 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let lists = [&args.indicators, &r.mapping, &r.placeholders, &r.fields].into_iter().flatten();
     let lists: Vec<PathBuf> = lists.cloned().collect();
     let custody = case::inputs(&r.rules, &loaded, &lists, config);
-    let knowledge = inputs::knowledge(&mut loaded, indicators, &args.rules)?;
+    let knowledge = inputs::knowledge(&mut loaded, indicators, &args.rules, args.case.is_some())?;
     drop(loaded);
     let mut opened = args.case.as_deref().map(|dir| case::open_for_run(dir, args.quiet)).transpose()?;
+    if let Some(case) = &mut opened {
+        // What a run that was cut short left behind, before anything new is written.
+        case.sweep()?;
+    }
     let keep = opened.as_mut().map(|case| {
         let (since, until, zone) = (&settings.since, &settings.until, &args.assume_timezone);
         let info = case::run_info(&custody, &format!("{since:?} {until:?} {zone:?} {:?}", r.min_level));
-        Keep { case, info, inputs: custody }
+        Keep { case, info, inputs: custody, reread: args.reread, jobs }
     });
     let style = Style {
         clock: Clock::new(shown, args.display_timezone.clone()),

@@ -1,6 +1,7 @@
 //! The source table: every evidence file and every log in it, and the file hashes.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use palisade_model::{Origin, SourceId};
@@ -14,11 +15,27 @@ pub struct EvidenceFile {
     pub bytes: u64,
     hash: Mutex<Option<Option<[u8; 32]>>>,
     ready: Condvar,
+    /// Whether its rows go into the lake.
+    packed: AtomicBool,
 }
 
 impl EvidenceFile {
     pub(crate) fn new(path: PathBuf, bytes: u64) -> EvidenceFile {
-        EvidenceFile { path, bytes, hash: Mutex::new(None), ready: Condvar::new() }
+        EvidenceFile {
+            path,
+            bytes,
+            hash: Mutex::new(None),
+            ready: Condvar::new(),
+            packed: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn set_packed(&self, packed: bool) {
+        self.packed.store(packed, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_packed(&self) -> bool {
+        self.packed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_hash(&self, hash: Option<[u8; 32]>) {

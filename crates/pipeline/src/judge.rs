@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use palisade_model::{
-    Batch, Catalogue, Citation, Fields, Finding, FindingId, Message, Observable, RuleInfo, ShapeId, Vector,
+    Batch, Catalogue, Citation, Confidence, Fields, Finding, FindingId, Message, Observable, RuleInfo, Severity,
+    ShapeId, Time, Vector,
 };
+use palisade_rules::engine;
+
+use crate::knowledge::Knowledge;
 
 /// Longest value of a telling field kept in a finding, in bytes.
 const MAX_VALUE: usize = 512;
@@ -12,8 +16,100 @@ const MAX_VALUE: usize = 512;
 /// Most observables of one finding.
 const MAX_OBSERVABLES: usize = 32;
 
+/// What of the knowledge looks at a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Look {
+    /// Rules and indicators.
+    Both,
+    /// Rules.
+    Rules,
+    /// Indicators.
+    Indicators,
+}
+
+/// Runs rules and indicators over batches, whoever filled them.
+pub(crate) struct Judge<'a> {
+    knowledge: &'a Knowledge,
+    indicators: Vec<Arc<RuleInfo>>,
+    since: Option<Time>,
+    until: Option<Time>,
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(knowledge: &'a Knowledge, since: Option<Time>, until: Option<Time>) -> Judge<'a> {
+        Judge { knowledge, indicators: indicator_infos(knowledge), since, until }
+    }
+
+    fn in_time(&self, time: Option<Time>) -> bool {
+        let after = self.since.is_none_or(|s| time.is_none_or(|t| t >= s));
+        let before = self.until.is_none_or(|u| time.is_none_or(|t| t < u));
+        after && before
+    }
+
+    /// Appends the findings of a batch in record order, rules before indicators.
+    pub(crate) fn batch(
+        &self,
+        batch: &dyn Batch,
+        look: Look,
+        scratch: &mut engine::Scratch,
+        out: &mut Vec<Finding>,
+    ) {
+        let k = self.knowledge;
+        let first = out.len();
+        let mut rows: Vec<usize> = Vec::new();
+        if look != Look::Indicators {
+            k.engine.scan(batch, scratch, &mut |hit| {
+                if self.in_time(batch.header(hit.row).time) {
+                    let info = &k.infos[hit.rule as usize];
+                    let made =
+                        finding(batch, hit.row, info, "sigma.match", hit.telling, &k.fields, &k.catalogue);
+                    out.push(made);
+                    rows.push(hit.row);
+                }
+            });
+        }
+        let rules = rows.len();
+        if look != Look::Rules {
+            k.indicators.scan(batch, &k.catalogue, &mut |hit| {
+                if self.in_time(batch.header(hit.row).time) {
+                    let info = &self.indicators[hit.indicator as usize];
+                    let telling = [hit.field];
+                    let made =
+                        finding(batch, hit.row, info, "indicator.match", &telling, &k.fields, &k.catalogue);
+                    out.push(made);
+                    rows.push(hit.row);
+                }
+            });
+        }
+        if rows.len() > rules {
+            let mut tail: Vec<(usize, Finding)> = rows.into_iter().zip(out.drain(first..)).collect();
+            tail.sort_by_key(|(row, _)| *row);
+            out.extend(tail.into_iter().map(|(_, f)| f));
+        }
+    }
+}
+
+fn indicator_infos(knowledge: &Knowledge) -> Vec<Arc<RuleInfo>> {
+    let info = |i: &palisade_rules::indicators::Indicator| {
+        Arc::new(RuleInfo {
+            id: format!("indicator:{}", i.pattern),
+            title: format!("Indicator from {}: {}", i.list, i.pattern),
+            level: Severity::High,
+            // A list says that a value was bad once, somewhere.
+            confidence: Confidence(60),
+            attack: Vec::new(),
+            author: None,
+            license: None,
+            description: (!i.note.is_empty()).then(|| i.note.clone()),
+            false_positives: Vec::new(),
+            file: format!("{}:{}", i.list, i.line),
+        })
+    };
+    knowledge.indicators.list().iter().map(info).collect()
+}
+
 /// Builds the finding that `rule` makes of a row.
-pub(crate) fn finding(
+fn finding(
     batch: &dyn Batch,
     row: usize,
     rule: &Arc<RuleInfo>,
@@ -56,7 +152,7 @@ pub(crate) fn finding(
     observables.dedup();
     observables.truncate(MAX_OBSERVABLES);
     Finding {
-        id: FindingId::new(&rule.id, batch.text(row).text),
+        id: FindingId::new(&rule.id, &batch.digest(row)),
         vector: Vector::Host,
         rule: rule.clone(),
         message: Message { id: message.to_owned(), args },
@@ -64,7 +160,7 @@ pub(crate) fn finding(
         time_end: header.time,
         host: host(batch, row, header.shape, catalogue),
         observables,
-        citations: vec![Citation { source: batch.source(), record: header.record, offset: header.offset }],
+        citations: vec![Citation { source: batch.source(row), record: header.record, offset: header.offset }],
         recovered: header.recovered,
     }
 }

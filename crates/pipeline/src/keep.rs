@@ -5,25 +5,26 @@
 //! The same bytes are read once, whether a run before met them or this one.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use palisade_model::{Coverage, Finding, Problem, Time};
-use palisade_store::{Case, CitedSource, CoverageRow, RunInfo, RunWriter, Said, SourceRecord, SourceState};
+use palisade_model::{Coverage, Finding, Origin, Problem, Time};
+use palisade_store::lake::{Intake, Load, RowSet};
+use palisade_store::{
+    Case, CitedSource, CoverageRow, RunInfo, RunWriter, Said, SourceRecord, SourceState, Standing,
+};
 
 use crate::evidence::{EvidenceFile, Sources};
 use crate::knowledge::Knowledge;
 
 /// Findings of one file held before they are committed as a part of it.
-const FINDINGS_PER_COMMIT: usize = 5_000;
+const FINDINGS_PER_COMMIT: usize = 20_000;
 
-/// Small files committed together, the findings and problems they may have in all, and how long one
-/// that has been read may wait: each commit waits for the disk.
-const FILES_PER_COMMIT: usize = 256;
-const NOTES_PER_COMMIT: usize = 1_000;
-/// A file of this size is committed at once.
-const LARGE_BYTES: u64 = 1 << 20;
-const WAIT: Duration = Duration::from_secs(1);
+/// Files committed together, the findings and problems they may have in all, and how long what has
+/// been read may wait: each commit waits for the disk and makes segments, which should be few.
+const FILES_PER_COMMIT: usize = 4_096;
+const NOTES_PER_COMMIT: usize = 20_000;
+const WAIT: Duration = Duration::from_secs(10);
 
 /// Paths committed together.
 const PATHS_PER_COMMIT: usize = 5_000;
@@ -49,6 +50,10 @@ pub struct Keep<'c> {
     pub info: RunInfo,
     /// Rules, lists and settings used.
     pub inputs: Vec<Input>,
+    /// Read everything again, whatever the case knows, and say what has changed.
+    pub reread: bool,
+    /// Threads that write segments.
+    pub jobs: usize,
 }
 
 /// The case while a run is written; shared by the walker (what is known) and the ordered end.
@@ -58,14 +63,25 @@ pub(crate) struct Keeper<'c> {
     waiting: Mutex<Waiting>,
     /// Problems of no file.
     problems: Mutex<Vec<Problem>>,
+    reread: bool,
+    jobs: usize,
 }
 
-/// Files that have been read and wait to be committed together.
+/// What has been read and waits to be committed together: whole files, and rows of the lake.
 #[derive(Default)]
 struct Waiting {
     files: Vec<Said>,
     notes: usize,
     since: Option<Instant>,
+    intake: Intake,
+}
+
+impl Waiting {
+    /// Whether the disk should be troubled now.
+    fn is_due(&self) -> bool {
+        let many = self.files.len() >= FILES_PER_COMMIT || self.notes >= NOTES_PER_COMMIT;
+        many || self.intake.is_full() || self.since.is_some_and(|s| s.elapsed() >= WAIT)
+    }
 }
 
 /// What the walker has met so far. It is serial, so this does not depend on threads.
@@ -83,6 +99,21 @@ pub(crate) struct FileNotes {
     findings: Vec<Finding>,
     problems: Vec<Problem>,
     coverage: Coverage,
+    /// Rows of the file so far, in order, kept or not.
+    rows: u64,
+    lake: Option<FileRows>,
+}
+
+/// Rows of one file on their way into the lake.
+struct FileRows {
+    /// Number of the file in the case.
+    number: i64,
+    /// So many rows, from the first on, are in the lake already: a run before this one was cut short.
+    resume: u64,
+    /// Rows that an earlier state of this file brought.
+    known: Option<RowSet>,
+    /// The member read last, as the case names it.
+    member: (palisade_model::SourceId, Arc<str>),
 }
 
 impl FileNotes {
@@ -106,6 +137,8 @@ impl<'c> Keeper<'c> {
             met: Mutex::default(),
             waiting: Mutex::default(),
             problems: Mutex::default(),
+            reread: keep.reread,
+            jobs: keep.jobs,
         })
     }
 
@@ -114,14 +147,18 @@ impl<'c> Keeper<'c> {
     }
 
     /// Whether reading the file would say nothing new, because a run before this one read it or
-    /// because this one reads the same bytes under another path; its path is kept if so.
+    /// because this one reads the same bytes under another path; its path is kept if so. A file
+    /// that is read may have its rows in the lake already: then they need not be packed.
     pub(crate) fn known(&self, file: &EvidenceFile) -> palisade_store::Result<bool> {
         let Some((hash, sha256)) = file.sha256().zip(file.sha256_hex()) else { return Ok(false) };
-        let known = self.lock().known(&sha256)?;
+        let standing = self.lock().standing(&sha256)?;
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = standing.same && !self.reread;
         let new = !known && met.read.insert(hash);
         if !new {
             met.elsewhere.push(record(file, sha256, SourceState::Partial, 0));
+        } else {
+            file.set_packed(self.reread || !standing.complete);
         }
         Ok(!new)
     }
@@ -140,15 +177,69 @@ impl<'c> Keeper<'c> {
         sources: &Sources,
     ) -> palisade_store::Result<()> {
         notes.findings.push(finding.clone());
-        if notes.findings.len() >= FINDINGS_PER_COMMIT
-            && let Some(sha256) = file.sha256_hex()
-        {
-            self.flush(sources)?;
-            let findings = std::mem::take(&mut notes.findings);
-            let record = record(file, sha256, SourceState::Partial, 0);
-            self.lock().source(&record, &findings, &[], &[], &resolve(sources))?;
+        if notes.findings.len() >= FINDINGS_PER_COMMIT { self.part(notes, file, sources) } else { Ok(()) }
+    }
+
+    /// Takes rows of a source of the file; commits a part of the file when many have come.
+    pub(crate) fn rows(
+        &self,
+        notes: &mut FileNotes,
+        file: &EvidenceFile,
+        source: palisade_model::SourceId,
+        mut load: Load,
+        sources: &Sources,
+    ) -> palisade_store::Result<()> {
+        let Some(sha256) = file.sha256_hex() else { return Ok(()) };
+        if notes.lake.is_none() {
+            notes.lake = Some(self.file_rows(file, &sha256)?);
         }
-        Ok(())
+        let Some(lake) = &mut notes.lake else { return Ok(()) };
+        let before = notes.rows;
+        notes.rows += u64::from(load.rows);
+        load.skip(lake.resume.saturating_sub(before));
+        if let Some(known) = &lake.known {
+            load.retain(|digest, record| !known.contains(digest, record));
+        }
+        if lake.member.0 != source {
+            let way = sources.get(source).map(|s| member_of(&s.origin)).unwrap_or_default();
+            lake.member = (source, way.into());
+        }
+        let due = {
+            let mut waiting = self.waiting();
+            waiting.intake.push(lake.number, &lake.member.1, load);
+            waiting.since.get_or_insert_with(Instant::now);
+            waiting.is_due()
+        };
+        if due { self.part(notes, file, sources) } else { Ok(()) }
+    }
+
+    /// What the lake holds of a file already.
+    fn file_rows(&self, file: &EvidenceFile, sha256: &str) -> palisade_store::Result<FileRows> {
+        let mut writer = self.lock();
+        let Standing { complete, rows_kept, same_reader, .. } = writer.standing(sha256)?;
+        let number = writer.number(sha256)?;
+        let path = file.path.display().to_string();
+        // A file read again by another version may have its rows elsewhere in the order.
+        let anew = complete || self.reread || !same_reader;
+        let resume = if anew { 0 } else { rows_kept };
+        let known = if resume > 0 { None } else { writer.rows_of_path(&path, sha256, anew)? };
+        Ok(FileRows { number, resume, known, member: (palisade_model::SourceId(u32::MAX), "".into()) })
+    }
+
+    /// Commits what waits, and of the file being read what there is so far.
+    fn part(
+        &self,
+        notes: &mut FileNotes,
+        file: &EvidenceFile,
+        sources: &Sources,
+    ) -> palisade_store::Result<()> {
+        let Some(sha256) = file.sha256_hex() else { return Ok(()) };
+        let findings = std::mem::take(&mut notes.findings);
+        let mut source = record(file, sha256, SourceState::Partial, 0);
+        source.rows_kept = notes.rows;
+        let said = Said { source, findings, problems: Vec::new(), coverage: Vec::new() };
+        self.waiting().files.push(said);
+        self.flush(sources)
     }
 
     /// The file has been read to its end.
@@ -175,29 +266,28 @@ impl<'c> Keeper<'c> {
             row.last = [row.last, span.last].into_iter().flatten().max();
         }
         let rows: Vec<CoverageRow> = rows.into_values().collect();
-        let source = record(file, sha256, SourceState::Complete, notes.coverage.events());
+        let mut source = record(file, sha256, SourceState::Complete, notes.coverage.events());
+        source.rows_kept = notes.rows;
         let FileNotes { findings, problems, .. } = notes;
-        let full = {
+        let due = {
             let mut waiting = self.waiting();
             waiting.notes += findings.len() + problems.len();
             waiting.files.push(Said { source, findings, problems, coverage: rows });
-            let since = *waiting.since.get_or_insert_with(Instant::now);
-            let large = file.bytes >= LARGE_BYTES;
-            let many = waiting.files.len() >= FILES_PER_COMMIT || waiting.notes >= NOTES_PER_COMMIT;
-            large || many || since.elapsed() >= WAIT
+            waiting.since.get_or_insert_with(Instant::now);
+            waiting.is_due()
         };
-        if full { self.flush(sources) } else { Ok(()) }
+        if due { self.flush(sources) } else { Ok(()) }
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Commits the files that wait.
+    /// Commits what waits.
     pub(crate) fn flush(&self, sources: &Sources) -> palisade_store::Result<()> {
-        let waiting = std::mem::take(&mut *self.waiting());
-        if !waiting.files.is_empty() {
-            self.lock().sources(&waiting.files, &resolve(sources))?;
+        let mut waiting = std::mem::take(&mut *self.waiting());
+        if !waiting.files.is_empty() || !waiting.intake.is_empty() {
+            self.lock().commit(&waiting.files, &mut waiting.intake, self.jobs, &resolve(sources))?;
         }
         Ok(())
     }
@@ -215,7 +305,14 @@ impl<'c> Keeper<'c> {
 }
 
 fn record(file: &EvidenceFile, sha256: String, state: SourceState, records: u64) -> SourceRecord {
-    SourceRecord { sha256, bytes: file.bytes, path: file.path.display().to_string(), state, records }
+    let path = file.path.display().to_string();
+    SourceRecord { sha256, bytes: file.bytes, path, state, records, rows_kept: 0 }
+}
+
+/// The way from the evidence file to a member: `inbox.mbox!invoice.iso`; empty for the file itself.
+fn member_of(origin: &Origin) -> String {
+    let whole = origin.to_string();
+    whole.strip_prefix(origin.top()).map_or("", |m| m.strip_prefix('!').unwrap_or(m)).to_owned()
 }
 
 fn resolve(sources: &Sources) -> impl Fn(palisade_model::SourceId) -> Option<CitedSource> + '_ {

@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use palisade_host::json::{DialectError, DialectSet, Dialects};
-use palisade_model::{Catalogue, CatalogueError, Fields, FieldsBuilder, Projection, RuleInfo};
+use palisade_model::{
+    Catalogue, CatalogueError, Fields, FieldsBuilder, HashNames, Projection, RuleInfo,
+};
 use palisade_rules::engine::{self, Engine};
 use palisade_rules::indicators::{Indicator, IndicatorSet};
 use palisade_rules::sigma::Rule;
+use palisade_store::lake::{Layout, LayoutSpec};
+use serde::Deserialize;
 
 use crate::packed;
 use crate::rules::read_text;
@@ -29,6 +33,10 @@ pub struct Knowledge {
     pub infos: Vec<Arc<RuleInfo>>,
     /// Indicators.
     pub indicators: IndicatorSet,
+    /// Fields that hold lists of hashes.
+    pub hashes: HashNames,
+    /// Where the lake keeps what, if records are read whole ([`Knowledge::whole`]).
+    pub layout: Option<Layout>,
 }
 
 /// Why knowledge cannot be used.
@@ -57,6 +65,24 @@ impl Knowledge {
         indicators: Vec<Indicator>,
         own_routing: &[PathBuf],
     ) -> Result<Knowledge, KnowledgeError> {
+        Knowledge::build(rules, indicators, own_routing, false)
+    }
+
+    /// As [`Knowledge::new`], for a run whose records are read whole because the lake keeps them.
+    pub fn whole(
+        rules: Vec<Rule>,
+        indicators: Vec<Indicator>,
+        own_routing: &[PathBuf],
+    ) -> Result<Knowledge, KnowledgeError> {
+        Knowledge::build(rules, indicators, own_routing, true)
+    }
+
+    fn build(
+        rules: Vec<Rule>,
+        indicators: Vec<Indicator>,
+        own_routing: &[PathBuf],
+        whole: bool,
+    ) -> Result<Knowledge, KnowledgeError> {
         let mut fields = FieldsBuilder::new();
         let mut catalogue = Catalogue::default();
         let mut dialects = DialectSet::new();
@@ -66,7 +92,7 @@ impl Knowledge {
         for (name, text) in packed::below("fields/", ".toml") {
             if is_dialects(name) {
                 dialects.add(name, text)?;
-            } else {
+            } else if name != COLUMNS {
                 catalogue.add(name, text, &mut fields)?;
             }
         }
@@ -74,6 +100,7 @@ impl Knowledge {
             catalogue.add(&path.display().to_string(), &read(path)?, &mut fields)?;
         }
         engine::intern_fields(&rules, &catalogue, &mut fields);
+        let spec = if whole { Some(columns(&mut fields)?) } else { None };
         let fields = fields.close();
         let dialects = dialects.close(&fields)?;
         let infos = rules.iter().map(|r| Arc::new(engine::rule_info(r))).collect();
@@ -81,12 +108,52 @@ impl Knowledge {
         let indicators = IndicatorSet::new(indicators);
         let mut projection = Projection::new(&catalogue);
         engine.want(&mut projection);
-        Ok(Knowledge { fields, catalogue, dialects, projection, engine, infos, indicators })
+        let hashes = HashNames::new(&fields);
+        let layout = spec.map(|spec| {
+            projection.keep_everything(&fields);
+            Layout::new(&spec, &fields, &catalogue)
+        });
+        Ok(Knowledge {
+            fields,
+            catalogue,
+            dialects,
+            projection,
+            engine,
+            infos,
+            indicators,
+            hashes,
+            layout,
+        })
     }
 }
 
 fn read(path: &Path) -> Result<String, KnowledgeError> {
     read_text(path).map_err(|reason| KnowledgeError::Read { path: path.to_owned(), reason })
+}
+
+/// The file that says which fields are columns of which type.
+const COLUMNS: &str = "fields/columns.toml";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ColumnsToml {
+    integer: Vec<String>,
+    src_ip: Vec<String>,
+    dst_ip: Vec<String>,
+    text: Vec<String>,
+}
+
+/// Reads it; the fields it names are known from now on.
+fn columns(fields: &mut FieldsBuilder) -> Result<LayoutSpec, KnowledgeError> {
+    let text = packed::below(COLUMNS, "").next().map_or("", |(_, text)| text);
+    let parsed: ColumnsToml = toml::from_str(text).map_err(|e| {
+        KnowledgeError::Catalogue(CatalogueError::Toml { file: COLUMNS.into(), error: Box::new(e) })
+    })?;
+    let ColumnsToml { integer, src_ip, dst_ip, text } = parsed;
+    for name in integer.iter().chain(&src_ip).chain(&dst_ip).chain(&text) {
+        fields.intern(name);
+    }
+    Ok(LayoutSpec { integer, src_ip, dst_ip })
 }
 
 /// Dialect files are told by their name: `dialects.toml`, `own-dialects.toml`.

@@ -12,6 +12,7 @@
 //! What this room never does: change evidence, use the network, draw output.
 
 mod evidence;
+mod hunt;
 mod judge;
 mod keep;
 mod knowledge;
@@ -26,10 +27,11 @@ mod tokens;
 mod walk;
 
 pub use evidence::{EvidenceFile, Source, Sources};
+pub use hunt::{HuntSettings, hunt, looked_items};
 pub use keep::{Input, Keep};
 pub use knowledge::{Knowledge, KnowledgeError};
 pub use organisation::Organisation;
 pub use rules::{LoadedRules, RuleSources, load_rules};
 pub use run::{Error, Observer, Progress, Settings, investigate};
-pub use summary::{Blind, Seen, Summary};
+pub use summary::{Blind, Hunted, Seen, Summary};
 pub use test_pairs::{PairReport, PairResult, test_rules};

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use palisade_model::{Coverage, Finding, FindingId, Problem, ProblemCode};
+use palisade_model::{Coverage, Finding, FindingId, Problem, ProblemCode, SourceId};
+use palisade_store::lake::Load;
 
 use crate::evidence::{EvidenceFile, Source, Sources};
 use crate::keep::{FileNotes, Keeper};
@@ -37,6 +38,8 @@ pub(crate) struct ReadPiece {
     pub(crate) coverage: Coverage,
     pub(crate) without_time: u64,
     pub(crate) bytes: u64,
+    /// Rows for the lake, and their source.
+    pub(crate) load: Option<(SourceId, Load)>,
 }
 
 /// Puts outcomes in order and adds them up.
@@ -125,8 +128,11 @@ impl<'o> Order<'o> {
                         keeper.finding(&mut self.notes, file, finding, &self.sources)?;
                     }
                 }
-                if self.keeper.is_some() {
+                if let (Some(keeper), Some(file)) = (self.keeper, &self.file) {
                     self.notes.cover(&piece.coverage);
+                    if let Some((source, load)) = piece.load {
+                        keeper.rows(&mut self.notes, file, source, load, &self.sources)?;
+                    }
                 }
                 for problem in piece.problems {
                     self.problem(problem)?;

@@ -18,13 +18,13 @@ use std::time::Instant;
 use jiff::tz::TimeZone;
 use palisade_host as host;
 use palisade_model::{
-    Batch, Confidence, Finding, Limits, Origin, Problem, RowBatch, RuleInfo, Severity, ShapeId, SourceId,
-    Time,
+    Batch, Finding, Limits, Origin, Problem, RowBatch, ShapeId, SourceId, Time,
 };
 use palisade_rules::engine;
+use palisade_store::lake::Packer;
 
 use crate::evidence::{EvidenceFile, Source, Sources};
-use crate::judge;
+use crate::judge::{Judge, Look};
 use crate::keep::{Keep, Keeper};
 use crate::knowledge::Knowledge;
 use crate::order::{Order, Outcome, ReadPiece};
@@ -95,6 +95,9 @@ pub enum Error {
     /// The case refused what was to be kept.
     #[error(transparent)]
     Case(#[from] palisade_store::Error),
+    /// The lake of the case could not be read.
+    #[error("{0}")]
+    Lake(String),
     /// What receives the results refused them (a closed pipe, a full disk).
     #[error("cannot write results: {0}")]
     Output(String),
@@ -133,6 +136,8 @@ struct Reading {
     id: SourceId,
     origin: Arc<Origin>,
     zone: Option<TimeZone>,
+    /// Its rows go into the lake.
+    packed: bool,
 }
 
 /// Reads evidence and tells the observer what was found.
@@ -164,7 +169,7 @@ pub fn investigate(
         case_failed: Mutex::new(None),
         bytes_read: AtomicU64::new(0),
         files_known: AtomicU64::new(0),
-        indicator_infos: indicator_infos(knowledge),
+        judge: Judge::new(knowledge, settings.since, settings.until),
     };
     let total = files.iter().map(|(_, n)| *n).sum();
     let mut order = Order::new(observer, total, keeper.as_ref(), knowledge);
@@ -211,7 +216,7 @@ struct Run<'a> {
     case_failed: Mutex<Option<Error>>,
     bytes_read: AtomicU64,
     files_known: AtomicU64,
-    indicator_infos: Vec<Arc<RuleInfo>>,
+    judge: Judge<'a>,
 }
 
 impl Run<'_> {
@@ -249,7 +254,8 @@ impl Run<'_> {
         let name = source.file.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let declared = self.settings.organisation.timezone(&name).and_then(|z| self.zones.get(z));
         let zone = declared.or(self.settings.zone.as_ref()).cloned();
-        Reading { id: SourceId(id), origin: Arc::new(source.origin.clone()), zone }
+        let packed = source.file.is_packed();
+        Reading { id: SourceId(id), origin: Arc::new(source.origin.clone()), zone, packed }
     }
 
     fn single(&self, files: &[(PathBuf, u64)], order: &mut Order<'_>) {
@@ -393,7 +399,8 @@ impl Run<'_> {
             zone: reading.zone.as_ref(),
         };
         scratch.seen.resize(k.catalogue.len(), Default::default());
-        let Scratch { host, engine, seen } = scratch;
+        let Scratch { host, engine, seen, packer } = scratch;
+        let layout = k.layout.as_ref().filter(|_| reading.packed);
         let problems = walk::guarded(&reading.origin, || {
             host::read(piece, context, reading.id, &reading.origin, host, &mut |batch: RowBatch| {
                 for row in 0..batch.len() {
@@ -401,65 +408,21 @@ impl Run<'_> {
                     seen[header.shape.index()].add(header.time);
                     out.without_time += u64::from(header.time.is_none());
                 }
-                self.judge(&batch, engine, &mut out.findings);
+                self.judge.batch(&batch, Look::Both, engine, &mut out.findings);
+                if let Some(layout) = layout {
+                    packer.add(&batch, layout);
+                }
                 batch.into_buffers()
             })
         });
+        if let Some(layout) = layout {
+            out.load = Some((reading.id, packer.finish(layout)));
+        }
         out.problems = problems;
         for (i, span) in seen.iter_mut().enumerate().filter(|(_, s)| s.events > 0) {
             out.coverage.shapes.insert(ShapeId(i as u16), std::mem::take(span));
         }
         out
-    }
-
-    fn judge(&self, batch: &RowBatch, scratch: &mut engine::Scratch, out: &mut Vec<Finding>) {
-        let k = self.knowledge;
-        let in_time = |row: usize| {
-            let time = batch.header(row).time;
-            let after = self.settings.since.is_none_or(|s| time.is_none_or(|t| t >= s));
-            let before = self.settings.until.is_none_or(|u| time.is_none_or(|t| t < u));
-            after && before
-        };
-        let first = out.len();
-        let mut rows: Vec<usize> = Vec::new();
-        k.engine.scan(batch, scratch, &mut |hit| {
-            if in_time(hit.row) {
-                let info = &k.infos[hit.rule as usize];
-                out.push(judge::finding(
-                    batch,
-                    hit.row,
-                    info,
-                    "sigma.match",
-                    hit.telling,
-                    &k.fields,
-                    &k.catalogue,
-                ));
-                rows.push(hit.row);
-            }
-        });
-        let rules = rows.len();
-        k.indicators.scan(batch, &k.catalogue, &mut |hit| {
-            if in_time(hit.row) {
-                let info = &self.indicator_infos[hit.indicator as usize];
-                let telling = [hit.field];
-                out.push(judge::finding(
-                    batch,
-                    hit.row,
-                    info,
-                    "indicator.match",
-                    &telling,
-                    &k.fields,
-                    &k.catalogue,
-                ));
-                rows.push(hit.row);
-            }
-        });
-        if rows.len() > rules {
-            // Record order, rules before indicators.
-            let mut tail: Vec<(usize, Finding)> = rows.into_iter().zip(out.drain(first..)).collect();
-            tail.sort_by_key(|(row, _)| *row);
-            out.extend(tail.into_iter().map(|(_, f)| f));
-        }
     }
 }
 
@@ -474,25 +437,7 @@ struct Scratch {
     host: host::Scratch,
     engine: engine::Scratch,
     seen: Vec<palisade_model::Span>,
-}
-
-fn indicator_infos(knowledge: &Knowledge) -> Vec<Arc<RuleInfo>> {
-    let info = |i: &palisade_rules::indicators::Indicator| {
-        Arc::new(RuleInfo {
-            id: format!("indicator:{}", i.pattern),
-            title: format!("Indicator from {}: {}", i.list, i.pattern),
-            level: Severity::High,
-            // A list says that a value was bad once, somewhere.
-            confidence: Confidence(60),
-            attack: Vec::new(),
-            author: None,
-            license: None,
-            description: (!i.note.is_empty()).then(|| i.note.clone()),
-            false_positives: Vec::new(),
-            file: format!("{}:{}", i.list, i.line),
-        })
-    };
-    knowledge.indicators.list().iter().map(info).collect()
+    packer: Packer,
 }
 
 /// SHA-256 of a file; `None` if it cannot be read (the reader reports why).

@@ -45,6 +45,23 @@ pub struct Summary {
     pub seconds: f64,
     /// Whether evidence was hashed.
     pub hashed: bool,
+    /// What a hunt looked at; `None` for a run over files.
+    pub hunted: Option<Hunted>,
+}
+
+/// What a hunt looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hunted {
+    /// Segments that could hold something new.
+    pub segments: u64,
+    /// Segments of the lake.
+    pub of: u64,
+    /// Rows that rules or indicators looked at.
+    pub rows: u64,
+    /// Bytes read of segments and indexes.
+    pub bytes: u64,
+    /// Bytes of the lake.
+    pub lake: u64,
 }
 
 /// One kind of record that was seen.

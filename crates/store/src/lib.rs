@@ -24,6 +24,8 @@ mod backup;
 mod case;
 mod custody;
 mod db;
+mod fail;
+pub mod lake;
 mod lock;
 mod overview;
 mod place;
@@ -40,6 +42,8 @@ pub use case::{Case, SourceState};
 pub use overview::{LakeSummary, Overview, ProblemRow, RunRow, SeenShape, SourceRow};
 pub use place::redact;
 pub use read::{Counts, Filter, StoredCitation, StoredFinding};
+pub use fail::POINTS;
+pub use lake::{RowSet, Standing};
 pub use run::{
     Added, CitedSource, ClockBack, CoverageRow, IndicatorRow, Resolve, RunInfo, RunWriter, Said, SourceRecord,
 };

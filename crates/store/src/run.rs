@@ -1,6 +1,8 @@
 //! Writing: one run, source by source.
 
 use palisade_model::{Finding, Origin, Problem, SourceId, Time};
+use std::collections::HashMap;
+
 use sqlx::Row as _;
 
 use crate::case::Parts;
@@ -56,6 +58,8 @@ pub struct SourceRecord {
     pub state: SourceState,
     /// Records read in it.
     pub records: u64,
+    /// Rows of it that are in the lake with this commit, from the first on.
+    pub rows_kept: u64,
 }
 
 /// What was seen of one shape in one source.
@@ -151,9 +155,11 @@ impl std::fmt::Display for ClockBack {
 /// Writes one run into a case.
 #[derive(Debug)]
 pub struct RunWriter<'c> {
-    case: &'c mut Case,
-    id: i64,
+    pub(crate) case: &'c mut Case,
+    pub(crate) id: i64,
     clock_back: Option<ClockBack>,
+    /// Numbers given to sources that are not kept yet, by SHA-256.
+    pub(crate) numbers: HashMap<String, i64>,
 }
 
 /// Indicators in one statement.
@@ -180,7 +186,7 @@ impl Case {
     pub fn begin_run(&mut self, info: &RunInfo) -> Result<RunWriter<'_>> {
         let Parts { conn, runtime, dir } = self.parts()?;
         let (id, clock_back) = runtime.block_on(begin(conn, info)).map_err(|e| e.of(dir))?;
-        Ok(RunWriter { case: self, id, clock_back })
+        Ok(RunWriter { case: self, id, clock_back, numbers: HashMap::new() })
     }
 }
 
@@ -242,28 +248,6 @@ impl RunWriter<'_> {
         self.clock_back
     }
 
-    /// Whether a run before this one read evidence with this SHA-256 to its end with the rules and
-    /// settings of this run, so that reading it again adds nothing (call [`RunWriter::paths`] all
-    /// the same, so that its path is kept). What this run has kept so far does not count: how far
-    /// it is depends on its threads.
-    pub fn known(&mut self, sha256: &str) -> Result<bool> {
-        let Parts { conn, runtime, dir } = self.case.parts()?;
-        let id = self.id;
-        let work = async {
-            let same: i64 = sqlx::query_scalar(
-                "SELECT COUNT(*) FROM source s JOIN run was ON was.id = s.last_run JOIN run now ON now.id = $1
-                 WHERE s.sha256 = $2 AND s.state = 'complete' AND s.last_run < now.id
-                   AND was.rules_digest = now.rules_digest AND was.config_digest = now.config_digest",
-            )
-            .bind(id)
-            .bind(sha256)
-            .fetch_one(conn)
-            .await?;
-            Ok(same > 0)
-        };
-        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
-    }
-
     /// Records a file that decides what is found: `kind` is `rules`, `list` or `config`.
     pub fn input(&mut self, kind: &str, path: &str, sha256: &str, bytes: u64) -> Result<()> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
@@ -298,12 +282,13 @@ impl RunWriter<'_> {
     pub fn paths(&mut self, sources: &[SourceRecord]) -> Result<()> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
+        let numbers = &self.numbers;
         let work = async {
             let mut tx = db::begin(conn).await?;
             for source in sources {
                 // State and counts of a complete source are not touched by a partial record of it.
                 let partial = SourceRecord { state: SourceState::Partial, ..source.clone() };
-                put_source(&mut tx, id, &partial, &mut Added::default()).await?;
+                put_source(&mut tx, id, &partial, numbers, &mut Added::default()).await?;
             }
             tx.commit().await?;
             Ok(())
@@ -341,18 +326,12 @@ impl RunWriter<'_> {
     pub fn sources(&mut self, said: &[Said], resolve: Resolve<'_>) -> Result<Added> {
         let Parts { conn, runtime, dir } = self.case.parts()?;
         let id = self.id;
+        let numbers = &self.numbers;
         let work = async {
             let mut tx = db::begin(conn).await?;
             let mut added = Added::default();
-            for Said { source, findings, problems, coverage } in said {
-                let (source_id, was) = put_source(&mut tx, id, source, &mut added).await?;
-                // Other rules may find more, so findings are added; problems and coverage are the reader's,
-                // and the last reader that came to the end says what holds.
-                if source.state == SourceState::Complete || was != Some(SourceState::Complete) {
-                    put_problems(&mut tx, id, Some(source_id), problems).await?;
-                    put_coverage(&mut tx, source_id, coverage).await?;
-                }
-                put_findings(&mut tx, id, findings, resolve, &mut added).await?;
+            for one in said {
+                put_said(&mut tx, id, one, numbers, resolve, &mut added).await?;
             }
             tx.commit().await?;
             Ok(added)
@@ -412,10 +391,30 @@ impl RunWriter<'_> {
     }
 }
 
+/// A source and everything said of it.
+pub(crate) async fn put_said(
+    conn: &mut Conn,
+    run: i64,
+    Said { source, findings, problems, coverage }: &Said,
+    numbers: &HashMap<String, i64>,
+    resolve: Resolve<'_>,
+    added: &mut Added,
+) -> Result<(), Inner> {
+    let (id, was) = put_source(conn, run, source, numbers, added).await?;
+    // Other rules may find more, so findings are added; problems and coverage are the reader's,
+    // and the last reader that came to the end says what holds.
+    if source.state == SourceState::Complete || was != Some(SourceState::Complete) {
+        put_problems(conn, run, Some(id), problems).await?;
+        put_coverage(conn, id, coverage).await?;
+    }
+    put_findings(conn, run, findings, resolve, added).await
+}
+
 async fn put_source(
     conn: &mut Conn,
     run: i64,
     source: &SourceRecord,
+    numbers: &HashMap<String, i64>,
     added: &mut Added,
 ) -> Result<(i64, Option<SourceState>), Inner> {
     let complete = source.state == SourceState::Complete;
@@ -437,25 +436,30 @@ async fn put_source(
             if was == SourceState::Partial || complete {
                 sqlx::query(
                     "UPDATE source SET state = $1, records = $2, last_run = $3,
+                         rows_kept = CASE WHEN rows_kept > $5 THEN rows_kept ELSE $5 END,
                          tool_version = (SELECT tool_version FROM run WHERE id = $3) WHERE id = $4",
                 )
                 .bind(state)
                 .bind(signed(source.records))
                 .bind(run)
                 .bind(id)
+                .bind(signed(source.rows_kept))
                 .execute(&mut *conn)
                 .await?;
             }
             (id, Some(was))
         }
         None => {
-            let id: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM source")
+            let next: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM source")
                 .fetch_one(&mut *conn)
                 .await?;
+            // Rows in the lake may carry a number that was given before the source was kept.
+            let given = numbers.values().max().map_or(0, |n| n + 1);
+            let id = numbers.get(&source.sha256).copied().unwrap_or(next.max(given));
             sqlx::query(
                 "INSERT INTO source (id, sha256, bytes, first_path, first_run, state, records, last_run,
-                     tool_version)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $5, (SELECT tool_version FROM run WHERE id = $5))",
+                     tool_version, rows_kept)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $5, (SELECT tool_version FROM run WHERE id = $5), $8)",
             )
             .bind(id)
             .bind(&source.sha256)
@@ -464,6 +468,7 @@ async fn put_source(
             .bind(run)
             .bind(state)
             .bind(signed(source.records))
+            .bind(signed(source.rows_kept))
             .execute(&mut *conn)
             .await?;
             added.sources += 1;

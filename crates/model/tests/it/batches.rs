@@ -90,6 +90,8 @@ fn header(house: &House, record: u64) -> RowHeader {
         record,
         offset: record * 3,
         recovered: record.is_multiple_of(7),
+        guids: record.is_multiple_of(5),
+        blank: record.is_multiple_of(3),
     }
 }
 

@@ -391,7 +391,15 @@ impl House {
             }
         }
         let time = Time::parse(example.time).unwrap();
-        b.end(RowHeader { shape, time: Some(time), record: 42, offset: 4_096, recovered: false });
+        b.end(RowHeader {
+            shape,
+            time: Some(time),
+            record: 42,
+            offset: 4_096,
+            recovered: false,
+            guids: false,
+            blank: false,
+        });
         b.finish()
     }
 }
@@ -422,7 +430,7 @@ fn finding(house: &House, example: &Example, batch: &RowBatch) -> Finding {
         Some((house.fields.name(*f).to_owned(), value.into_owned()))
     });
     Finding {
-        id: FindingId::new(&rule.id, batch.text(0).text),
+        id: FindingId::new(&rule.id, &batch.digest(0)),
         vector: example.vector,
         rule: Arc::new(rule),
         message: Message { id: "sigma.match".to_owned(), args: told.collect() },
@@ -430,7 +438,7 @@ fn finding(house: &House, example: &Example, batch: &RowBatch) -> Finding {
         time_end: header.time,
         host: shape.host.iter().find_map(|f| event.show(*f)).map(|h| h.into_owned()),
         observables,
-        citations: vec![Citation { source: batch.source(), record: header.record, offset: header.offset }],
+        citations: vec![Citation { source: batch.source(0), record: header.record, offset: header.offset }],
         recovered: header.recovered,
     }
 }
@@ -520,8 +528,8 @@ fn the_content_id_of_a_finding_is_pinned() {
         .collect();
     assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), EXAMPLES.len());
     // SHA-256 over the two parts, each behind its length as eight bytes, little endian; first half.
-    assert_eq!(FindingId::new("", "").to_string(), "374708fff7719dd5979ec875d56cd228");
-    assert_ne!(FindingId::new("a", "bc"), FindingId::new("ab", "c"));
+    assert_eq!(FindingId::new("", &[0; 16]).to_string(), "2d77a6f16003c7f09e6daea5caf4e61b");
+    assert_ne!(FindingId::new("a", &[0; 16]), FindingId::new("a\0", &[0; 16]));
 }
 
 /// Each vector explains itself with an exhibit of its own form; who draws it knows no vector.

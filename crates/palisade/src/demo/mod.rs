@@ -58,7 +58,7 @@ fn show(folder: &Path, kept: bool) -> Result<Exit> {
     let jobs = inputs::jobs(None)?;
     let rules = RuleArgs::default();
     let mut loaded = inputs::rules(&rules, jobs)?;
-    let knowledge = inputs::knowledge(&mut loaded, Vec::new(), &rules)?;
+    let knowledge = inputs::knowledge(&mut loaded, Vec::new(), &rules, false)?;
     let style = Style {
         colour: output::colour_wanted(),
         width: output::terminal_width(),

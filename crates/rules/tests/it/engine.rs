@@ -77,7 +77,15 @@ impl Setup {
                 }
             }
             let (record, offset) = (i as u64, 0);
-            builder.end(RowHeader { shape, time: None, record, offset, recovered: false });
+            builder.end(RowHeader {
+                shape,
+                time: None,
+                record,
+                offset,
+                recovered: false,
+                guids: false,
+                blank: false,
+            });
         }
         builder.finish()
     }

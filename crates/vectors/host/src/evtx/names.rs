@@ -64,7 +64,7 @@ pub(super) struct Name {
     pub field: FieldId,
     /// Its number in the `System` section, or [`OTHER`].
     pub system: u8,
-    /// It is `Hashes`, which is also split.
+    /// It is `Hashes` (or `Hash`, in Sysmon's event 15), which is also split.
     pub hashes: bool,
 }
 
@@ -119,7 +119,7 @@ impl Names {
             len: name.len() as u32,
             field: fields.id(name).unwrap_or(FieldId::NONE),
             system,
-            hashes: name == "Hashes",
+            hashes: matches!(name, "Hashes" | "Hash"),
         });
         self.text.push_str(name);
         self.by_text.insert(name.into(), id);

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use palisade_model::{Catalogue, FieldId, Fields, RowBuilder, RowHeader, ShapeId, StreamId, Time};
+use palisade_model::{Catalogue, FieldId, Fields, HashNames, RowBuilder, RowHeader, ShapeId, StreamId, Time};
 
 use super::bytes::{u16_at, u64_at};
 use super::names::{self, Name, Names};
@@ -30,8 +30,6 @@ const MAX_OPS_PER_CHUNK: usize = 1 << 20;
 const MAX_BYTES_PER_CHUNK: usize = 32 << 20;
 /// Channels remembered per piece.
 const MAX_CHANNELS: usize = 64;
-/// Most parts of a `Hashes` value.
-const MAX_HASHES: usize = 8;
 
 /// What became of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,7 +89,7 @@ pub(super) struct Rows {
     name: Vec<u8>,
     channel: Vec<u8>,
     channels: Vec<(Vec<u8>, Option<StreamId>)>,
-    hashes: Vec<(&'static str, FieldId)>,
+    hashes: HashNames,
     /// The field `Data`, if wanted.
     data: Option<FieldId>,
     /// Written values of elements without a name, and where.
@@ -114,20 +112,7 @@ impl Rows {
     pub fn next_piece(&mut self, fields: &Fields) {
         self.names.clear(fields);
         self.channels.clear();
-        self.hashes.clear();
-        for (key, name) in [
-            ("IMPHASH", "Imphash"),
-            ("IMPHASH", "IMPHASH"),
-            ("IMPHASH", "imphash"),
-            ("MD5", "md5"),
-            ("MD5", "MD5"),
-            ("SHA1", "sha1"),
-            ("SHA1", "SHA1"),
-            ("SHA256", "sha256"),
-            ("SHA256", "SHA256"),
-        ] {
-            self.hashes.extend(fields.id(name).map(|id| (key, id)));
-        }
+        self.hashes = HashNames::new(fields);
         self.data = fields.id("Data");
     }
 
@@ -167,8 +152,15 @@ impl Rows {
         }
         let (shape, time) = self.route(chunk, place, context.catalogue);
         self.write(chunk, shape, context, builder);
-        let header =
-            RowHeader { shape, time, record: place.record, offset: place.offset, recovered: place.recovered };
+        let header = RowHeader {
+            shape,
+            time,
+            record: place.record,
+            offset: place.offset,
+            recovered: place.recovered,
+            guids: false,
+            blank: true,
+        };
         match std::str::from_utf8(&self.text) {
             Ok(text) => builder.arena_mut().push_str(text),
             // Every writer appends UTF-8 only; were one wrong, the row is lost, not the run.
@@ -512,7 +504,14 @@ impl Rows {
                 let field = if shadowed { all.then_some(FieldId::NONE) } else { wanted(name.field) };
                 cell(builder, field, written, range.clone());
                 if name.hashes && written == Written::Text {
-                    self.split_hashes(&text, start, base, &wanted, builder);
+                    let whole = text.get(start..).unwrap_or(&[]);
+                    self.hashes.split(whole, |field, part| {
+                        // The text comes into the arena when the row is done.
+                        if kept.contains(field) {
+                            let place = base + start;
+                            builder.extra_cell(field, place + part.start..place + part.end);
+                        }
+                    });
                 }
                 text.push(b'\n');
             }
@@ -568,7 +567,7 @@ impl Rows {
             spelled.retain(|b| *b != b' ');
             name.field =
                 std::str::from_utf8(&spelled).ok().and_then(|n| fields.id(n)).unwrap_or(FieldId::NONE);
-            name.hashes = spelled == b"Hashes";
+            name.hashes = spelled == b"Hashes" || spelled == b"Hash";
             text.extend_from_slice(&spelled);
             self.name = spelled;
         } else {
@@ -625,35 +624,6 @@ impl Rows {
                 Written::Number
             }
             None => written,
-        }
-    }
-
-    /// `SHA1=…,MD5=…,IMPHASH=…` also under the names of the single hashes.
-    fn split_hashes(
-        &self,
-        text: &[u8],
-        start: usize,
-        base: usize,
-        wanted: &dyn Fn(FieldId) -> Option<FieldId>,
-        builder: &mut RowBuilder<'_>,
-    ) {
-        if self.hashes.is_empty() {
-            return;
-        }
-        let mut at = start;
-        for part in text.get(start..).unwrap_or(&[]).split(|b| *b == b',').take(MAX_HASHES) {
-            let end = at + part.len();
-            if let Some(equals) = memchr::memchr(b'=', part) {
-                let key = part.get(..equals).unwrap_or(&[]).trim_ascii();
-                for (name, field) in &self.hashes {
-                    // Its own name only: as an unnamed value the whole is there already.
-                    let field = wanted(*field).filter(|f| *f != FieldId::NONE);
-                    if field.is_some() && key.eq_ignore_ascii_case(name.as_bytes()) {
-                        cell(builder, field, Written::Text, base + at + equals + 1..base + end);
-                    }
-                }
-            }
-            at = end + 1;
         }
     }
 }

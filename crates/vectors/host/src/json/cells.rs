@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 use palisade_model::{FieldId, RowBuilder};
 
 use super::scan::{Entry, Kind};
@@ -62,62 +62,8 @@ pub(super) fn cell(
     }
 }
 
-/// Where the same GUID lies with braces if `e` has none, without them if it has some.
-/// Exporters drop the braces that Windows writes, and rules are written after either.
+/// Where the other spelling of the GUID that `e` may be lies.
 pub(super) fn other_spelling(builder: &mut RowBuilder<'_>, e: &Entry) -> Option<Range<usize>> {
-    let range = e.start as usize..e.end as usize;
-    if !matches!(e.kind, Kind::Text | Kind::Plain) {
-        return None;
-    }
-    match builder.arena().as_bytes().get(range.clone())? {
-        [b'{', inner @ .., b'}'] if is_bare_guid(inner) => Some(range.start + 1..range.end - 1),
-        bytes if is_bare_guid(bytes) => {
-            let arena = builder.arena_mut();
-            let start = arena.len();
-            arena.push('{');
-            arena.extend_from_within(range);
-            arena.push('}');
-            Some(start..arena.len())
-        }
-        _ => None,
-    }
-}
-
-/// `0cce9210-69ae-11d9-bed3-505054503030`
-fn is_bare_guid(b: &[u8]) -> bool {
-    b.len() == 36
-        && b.iter().enumerate().all(|(i, c)| match i {
-            8 | 13 | 18 | 23 => *c == b'-',
-            _ => c.is_ascii_hexdigit(),
-        })
-}
-
-/// Sysmon's `SHA1=…,MD5=…,IMPHASH=…` also as fields of their own.
-pub(super) fn hashes(
-    builder: &mut RowBuilder<'_>,
-    names: &super::dialect::Names,
-    e: &Entry,
-    plain: &Option<Range<usize>>,
-    kept: impl Fn(FieldId) -> bool,
-) {
-    let range = plain.clone().unwrap_or(e.start as usize..e.end as usize);
-    let mut at = range.start;
-    for _ in 0..8 {
-        let Some(rest) = builder.arena().get(at..range.end) else { return };
-        let len = memchr(b',', rest.as_bytes()).unwrap_or(rest.len());
-        let part = &rest[..len];
-        if let Some(eq) = memrchr(b'=', part.as_bytes()) {
-            let name = part[..eq].trim();
-            let known = names.parts.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-            for field in known.into_iter().flat_map(|(_, f)| f.iter().flatten()) {
-                if kept(*field) {
-                    builder.range_cell(*field, at + eq + 1..at + len);
-                }
-            }
-        }
-        at += len + 1;
-        if at >= range.end {
-            return;
-        }
-    }
+    let text = matches!(e.kind, Kind::Text | Kind::Plain);
+    if text { builder.guid_spelling(e.start as usize..e.end as usize) } else { None }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use palisade_model::{FieldId, Fields};
+use palisade_model::{FieldId, Fields, HashNames};
 use serde::Deserialize;
 
 use super::row::MOUNTED;
@@ -209,16 +209,7 @@ impl DialectSet {
             names: Names {
                 event_id: fields.id("EventID"),
                 data: fields.id("Data"),
-                hashes: [fields.id("Hashes"), fields.id("Hash")],
-                parts: ["MD5", "SHA1", "SHA256", "IMPHASH"].map(|part| {
-                    let spellings = match part {
-                        "IMPHASH" => ["Imphash", "imphash"],
-                        "MD5" => ["md5", "MD5"],
-                        "SHA1" => ["sha1", "SHA1"],
-                        _ => ["sha256", "SHA256"],
-                    };
-                    (part, spellings.map(|s| fields.id(s)))
-                }),
+                hashes: HashNames::new(fields),
             },
         })
     }
@@ -411,9 +402,7 @@ pub(super) struct Names {
     /// What the event's unnamed values are called.
     pub data: Option<FieldId>,
     /// `SHA1=…,MD5=…`
-    pub hashes: [Option<FieldId>; 2],
-    /// Its parts, by the fields that rules read them from.
-    pub parts: [(&'static str, [Option<FieldId>; 2]); 4],
+    pub hashes: HashNames,
 }
 
 /// How JSON records are recognised, merged with every field name that somebody asked for.

@@ -9,7 +9,7 @@ use palisade_model::{
     StreamId, Time, unescape_json,
 };
 
-use super::cells::{cell, event_id_cell, hashes, other_spelling};
+use super::cells::{cell, event_id_cell, other_spelling};
 use super::dialect::{Dialect, Dialects, Signs};
 use super::embed::{self, System};
 use super::problems::Problems;
@@ -501,7 +501,9 @@ impl Reader<'_, '_, '_, '_> {
         if let Some((_, e)) = host {
             self.host(shape, e);
         }
-        let header = RowHeader { shape, time, record, offset, recovered: false };
+        let blank = dialect.embeds && self.scratch.found.entries.iter().any(|e| e.kind == Kind::Blank);
+        let header =
+            RowHeader { shape, time, record, offset, recovered: false, guids: dialect.windows, blank };
         self.builder.end_over(header, raw, escaped);
     }
 
@@ -604,7 +606,6 @@ impl Reader<'_, '_, '_, '_> {
         let (kept, hot) = (projection.kept(shape), projection.hot(shape));
         let names = &self.dialects.names;
         let text_wanted = projection.text(shape);
-        let derived = &self.context.catalogue.shape_of(shape).derive;
         let Scratch { found, candidates, ranks, stamp, .. } = &mut *self.scratch;
         let builder = &mut self.builder;
         let mut next = 0;
@@ -630,15 +631,14 @@ impl Reader<'_, '_, '_, '_> {
                 cell(builder, c.field, e, is_hot, &mut plain);
                 if is_hot && dialect.windows {
                     guid = guid.or_else(|| other_spelling(builder, e));
-                    // A field made of this one must not have it twice.
-                    let whole = derived.iter().any(|d| d.inputs.contains(&c.field));
-                    if let Some(other) = guid.clone().filter(|_| !whole) {
-                        builder.range_cell(c.field, other);
+                    if let Some(other) = guid.clone().filter(|_| builder.is_spelled_twice(shape, c.field)) {
+                        builder.extra_cell(c.field, other);
                         spelled = true;
                     }
                 }
-                if names.hashes.contains(&Some(c.field)) {
-                    hashes(builder, names, e, &plain, |f| kept.contains(f));
+                if names.hashes.is_whole(c.field) {
+                    let range = plain.clone().unwrap_or(e.start as usize..e.end as usize);
+                    builder.hash_parts(&names.hashes, shape, range);
                 }
             }
             if text_wanted && !used && e.start < e.end {
@@ -654,7 +654,7 @@ impl Reader<'_, '_, '_, '_> {
             if text_wanted && !spelled && dialect.windows {
                 let other = guid.or_else(|| other_spelling(builder, e));
                 if let Some(other) = other {
-                    builder.range_cell(FieldId::NONE, other);
+                    builder.extra_cell(FieldId::NONE, other);
                 }
             }
         }

@@ -1,0 +1,334 @@
+//! New intelligence over old events: the same rules and indicators, run over the lake.
+//!
+//! ```text
+//! indicators ─ index of each segment ─▶ blocks ─┐
+//! rules ─────────────────────── row groups ─────┴▶ workers: fill ─▶ batches ─ the same judge ─▶ in order ─▶ observer
+//! ```
+//!
+//! Findings are those that [`investigate`](crate::investigate) makes of the same records with the same
+//! rules: their ids are of the records' content. They come by segment and time, not by file.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Instant;
+
+use palisade_model::{Batch as _, Finding, Origin, Time};
+use palisade_rules::engine;
+use palisade_rules::indicators::Pattern;
+use palisade_store::SourceRow;
+use palisade_store::lake::index::{Index, Query, QuerySet, merge_blocks};
+use palisade_store::lake::{FillContext, Lake, MetSources, Segment, Which, table_of};
+use sha2::{Digest as _, Sha256};
+
+use crate::evidence::{EvidenceFile, Source, Sources};
+use crate::judge::{Judge, Look};
+use crate::knowledge::Knowledge;
+use crate::run::{Error, Observer, Progress};
+use crate::summary::{Hunted, Summary};
+use crate::tokens::{CloseOnPanic, Tokens};
+
+/// Units in flight per worker.
+const UNITS_PER_JOB: usize = 4;
+
+/// How to hunt.
+#[derive(Clone, Debug)]
+pub struct HuntSettings {
+    /// Threads.
+    pub jobs: usize,
+    /// Findings before this moment are left out (events without a time stay).
+    pub since: Option<Time>,
+    /// Findings at or after this moment are left out.
+    pub until: Option<Time>,
+    /// Only segments with rows of commits after this one.
+    pub after: i64,
+}
+
+/// What one worker takes: some rows of one segment.
+struct Unit<'l> {
+    segment: &'l Segment,
+    which: Which,
+    look: Look,
+    rows: u64,
+}
+
+/// Runs the knowledge's rules and indicators over the lake and tells the observer what was found.
+///
+/// `sources` are the case's, for citations. Segments that cannot be read end the hunt with an error
+/// that names them: an answer with a hole in it is none.
+pub fn hunt(
+    lake: &Lake,
+    sources: &[SourceRow],
+    knowledge: &Knowledge,
+    settings: &HuntSettings,
+    observer: &mut dyn Observer,
+) -> Result<(Summary, Sources), Error> {
+    let start = Instant::now();
+    let before = lake.bytes_read();
+    let segments: Vec<&Segment> = lake
+        .segments()
+        .iter()
+        .filter(|s| s.seqs.1 > settings.after)
+        .filter(|s| s.meets(settings.since.map(|t| t.0), settings.until.map(|t| t.0)))
+        .collect();
+    let mut units = Vec::new();
+    if !knowledge.engine.rules().is_empty() {
+        units_of_rules(&segments, knowledge, &mut units);
+    }
+    if !knowledge.indicators.list().is_empty() {
+        units_of_indicators(lake, &segments, knowledge, &mut units)?;
+    }
+    let met = MetSources::default();
+    let hunter = Hunter {
+        lake,
+        judge: Judge::new(knowledge, settings.since, settings.until),
+        context: FillContext {
+            fields: &knowledge.fields,
+            catalogue: &knowledge.catalogue,
+            projection: &knowledge.projection,
+            hashes: &knowledge.hashes,
+            sources: &met,
+        },
+    };
+    let mut teller = Teller {
+        observer,
+        met: &met,
+        by_number: sources.iter().map(|s| (s.id, s)).collect(),
+        files: HashMap::new(),
+        sources: Sources::default(),
+        summary: Summary::default(),
+        total: units.iter().map(|u| u.rows).sum(),
+        done: 0,
+    };
+    if settings.jobs <= 1 {
+        let mut scratch = engine::Scratch::default();
+        for unit in &units {
+            let found = hunter.unit(unit, &mut scratch)?;
+            teller.take(unit, found)?;
+        }
+    } else {
+        threaded(&hunter, &units, settings.jobs, &mut teller)?;
+    }
+    let Teller { mut summary, sources, .. } = teller;
+    summary.rules_loaded = knowledge.engine.rules().len() as u64;
+    summary.indicators = knowledge.indicators.list().len() as u64;
+    summary.hashed = true;
+    summary.seconds = start.elapsed().as_secs_f64();
+    summary.hunted = Some(Hunted {
+        segments: segments.len() as u64,
+        of: lake.segments().len() as u64,
+        rows: summary.events,
+        bytes: lake.bytes_read() - before,
+        lake: lake.bytes(),
+    });
+    Ok((summary, sources))
+}
+
+/// Every row group of the tables whose records some rule looks at.
+fn units_of_rules<'l>(segments: &[&'l Segment], knowledge: &Knowledge, units: &mut Vec<Unit<'l>>) {
+    let mut wanted: BTreeMap<String, bool> = BTreeMap::new();
+    for (id, shape) in knowledge.catalogue.shapes() {
+        *wanted.entry(table_of(&shape.name)).or_default() |= knowledge.engine.covers(id);
+    }
+    for segment in segments {
+        // A table that routing no longer knows is looked at rather than left out.
+        if !wanted.get(segment.table.as_ref()).copied().unwrap_or(true) {
+            continue;
+        }
+        let groups = segment.row_groups() as u64;
+        for group in 0..segment.row_groups() {
+            let rows = segment.rows / groups.max(1);
+            units.push(Unit { segment, which: Which::RowGroup(group), look: Look::Rules, rows });
+        }
+    }
+}
+
+/// The blocks that indexes name.
+fn units_of_indicators<'l>(
+    lake: &Lake,
+    segments: &[&'l Segment],
+    knowledge: &Knowledge,
+    units: &mut Vec<Unit<'l>>,
+) -> Result<(), Error> {
+    let queries = knowledge.indicators.list().iter().map(|i| match &i.pattern {
+        Pattern::Exact(observable) => Query::exact(observable),
+        Pattern::Network(ip, len) => Query::network(*ip, *len),
+    });
+    let set = QuerySet::new(queries);
+    for segment in segments {
+        let failed = |why: String| Error::Lake(format!("the index of segment {}: {why}", segment.file));
+        let source = lake.open_index(segment).map_err(|e| failed(e.to_string()))?;
+        let index = Index::open(source).map_err(|e| failed(e.to_string()))?;
+        let hits = index.lookup_many(&set).map_err(|e| failed(e.to_string()))?;
+        if hits.is_empty() {
+            continue;
+        }
+        let blocks = merge_blocks(hits.iter().map(|(_, h)| h));
+        let rows = blocks.iter().map(|b| u64::from(b.end - b.start)).sum::<u64>()
+            * u64::from(palisade_store::lake::BLOCK_ROWS);
+        units.push(Unit { segment, which: Which::Blocks(blocks), look: Look::Indicators, rows });
+    }
+    Ok(())
+}
+
+struct Hunter<'a> {
+    lake: &'a Lake,
+    judge: Judge<'a>,
+    context: FillContext<'a>,
+}
+
+/// What a unit gave.
+#[derive(Default)]
+struct Found {
+    findings: Vec<Finding>,
+    rows: u64,
+}
+
+impl Hunter<'_> {
+    fn unit(&self, unit: &Unit<'_>, scratch: &mut engine::Scratch) -> Result<Found, Error> {
+        let mut found = Found::default();
+        let spare = palisade_model::Buffers::default();
+        self.lake
+            .read(unit.segment, &unit.which, self.context, spare, &mut |batch| {
+                found.rows += batch.len() as u64;
+                self.judge.batch(&batch, unit.look, scratch, &mut found.findings);
+                batch.into_buffers()
+            })
+            .map_err(|e| Error::Lake(e.to_string()))?;
+        Ok(found)
+    }
+}
+
+fn threaded(
+    hunter: &Hunter<'_>,
+    units: &[Unit<'_>],
+    jobs: usize,
+    teller: &mut Teller<'_, '_>,
+) -> Result<(), Error> {
+    let tokens = Tokens::new(jobs * UNITS_PER_JOB);
+    let next = AtomicUsize::new(0);
+    let (done_in, done_out) = mpsc::channel::<(usize, Result<Found, Error>)>();
+    std::thread::scope(|scope| {
+        let (tokens, next) = (&tokens, &next);
+        for _ in 0..jobs.min(units.len()).max(1) {
+            let done_in = done_in.clone();
+            let worker = move || {
+                let _guard = CloseOnPanic(tokens);
+                let mut scratch = engine::Scratch::default();
+                // The token before the number: whoever holds the next number in order is at work.
+                while tokens.take() {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(unit) = units.get(n) else { return };
+                    if done_in.send((n, hunter.unit(unit, &mut scratch))).is_err() {
+                        return;
+                    }
+                }
+            };
+            std::thread::Builder::new()
+                .name("hunt".to_owned())
+                .spawn_scoped(scope, worker)
+                .map_err(Error::Threads)?;
+        }
+        drop(done_in);
+        let mut pending = BTreeMap::new();
+        let mut expected = 0;
+        let mut result = Ok(());
+        for (n, found) in done_out {
+            pending.insert(n, found);
+            while let Some(found) = pending.remove(&expected) {
+                if result.is_ok() {
+                    result = found.and_then(|found| teller.take(&units[expected], found));
+                }
+                expected += 1;
+                tokens.give();
+            }
+            if result.is_err() {
+                tokens.close();
+            }
+        }
+        // Workers that wait for a token after the last unit.
+        tokens.close();
+        result
+    })
+}
+
+/// The ordered end: resolves sources, adds up, tells.
+struct Teller<'o, 's> {
+    observer: &'o mut dyn Observer,
+    met: &'o MetSources,
+    by_number: HashMap<i64, &'s SourceRow>,
+    files: HashMap<i64, Arc<EvidenceFile>>,
+    sources: Sources,
+    summary: Summary,
+    total: u64,
+    done: u64,
+}
+
+impl Teller<'_, '_> {
+    fn take(&mut self, unit: &Unit<'_>, found: Found) -> Result<(), Error> {
+        self.summary.events += found.rows;
+        self.done += unit.rows;
+        if !found.findings.is_empty() {
+            self.resolve();
+        }
+        for finding in &found.findings {
+            self.summary.findings += 1;
+            *self.summary.by_severity.entry(finding.rule.level).or_default() += 1;
+            self.observer.finding(finding, &self.sources).map_err(Error::Output)?;
+        }
+        self.observer.progress(Progress {
+            bytes: self.done,
+            total: self.total,
+            events: self.summary.events,
+            findings: self.summary.findings,
+        });
+        Ok(())
+    }
+
+    /// Gives the sources met since the last call their files.
+    fn resolve(&mut self) {
+        for (number, member) in self.met.list().into_iter().skip(self.sources.len()) {
+            let known = self.by_number.get(&number);
+            let file = self.files.entry(number).or_insert_with(|| {
+                let (path, bytes) = known.map_or((String::new(), 0), |s| (s.path.clone(), s.bytes));
+                let file = EvidenceFile::new(path.into(), bytes);
+                file.set_hash(known.and_then(|s| unhex(&s.sha256)));
+                Arc::new(file)
+            });
+            let top = Origin::file(file.path.display().to_string());
+            // The way is one text in the case; as one member it reads the same.
+            let origin = if member.is_empty() { top } else { top.member(&member) };
+            self.sources.push(Source { file: file.clone(), origin });
+        }
+    }
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut out = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (i, byte) in out.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
+    }
+    Some(out)
+}
+
+/// What stands for each rule and each indicator in the case's memory of what has looked where:
+/// a digest of what it looks for, so that a rule whose title changes is the same and one whose
+/// condition changes is new.
+pub fn looked_items(knowledge: &Knowledge) -> Vec<(&'static str, String)> {
+    let digest = |text: &str| {
+        Sha256::digest(text.as_bytes()).iter().take(16).fold(String::new(), |s, b| s + &format!("{b:02x}"))
+    };
+    let rules = knowledge.engine.rules().iter().map(|r| {
+        let text = format!("{:?}\0{:?}\0{:?}", r.id.as_ref().unwrap_or(&r.title), r.logsource, r.expr);
+        ("rule", digest(&text))
+    });
+    let kind = |p: &Pattern| match p {
+        Pattern::Exact(o) => o.to_string(),
+        Pattern::Network(..) => p.to_string(),
+    };
+    let indicators = knowledge.indicators.list().iter().map(|i| ("indicator", digest(&kind(&i.pattern))));
+    rules.chain(indicators).collect()
+}

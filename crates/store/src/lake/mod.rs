@@ -1,0 +1,39 @@
+//! The lake: every event, kept so that it can be asked again.
+//!
+//! ```text
+//! pieces ─ pack (any thread) ─▶ columns ─ intake ─▶ segments ─ one transaction ─▶ the case lists them
+//! segments ─ index ─▶ blocks of rows ─ fill ─▶ batches for the same rules ─ or ─ table ─▶ SQL
+//! ```
+//!
+//! | module | is |
+//! | --- | --- |
+//! | `layout` | which table and column a value goes to |
+//! | `pack` | rows of a piece to columns |
+//! | `intake` | rows that wait to be a segment |
+//! | `segment` | writing one Parquet file and its index |
+//! | `index` | the sorted observable-hash index |
+//! | `segments` | segments as the case lists them |
+//! | `fill` | rows of a segment back to batches |
+//! | `table`, `session` | SQL |
+//!
+//! What it never does: judge; make a segment part of the case before it lies on disk, synced; change one.
+
+mod commit;
+mod fill;
+pub mod index;
+mod intake;
+mod layout;
+mod pack;
+mod segment;
+mod segments;
+mod session;
+mod table;
+
+pub use commit::{RowSet, Standing};
+pub use fill::{FillContext, FillError, MetSources, Which};
+pub use intake::{INTAKE_BYTES, Intake};
+pub use layout::{ColumnType, Layout, LayoutSpec, MAX_COLUMNS, envelope_schema, table_of};
+pub use pack::{Load, Packer, Part};
+pub use segment::{BLOCK_ROWS, ROW_GROUP_ROWS};
+pub use segments::{Counted, CountedRead, Lake, Segment};
+pub use session::{KnowledgeTable, MAX_SQL_BYTES, QueryCost, QueryError, QueryLimits, Rows, Visible, query};

@@ -1,0 +1,260 @@
+//! SQL over the lake: read-only, bounded in memory and time.
+//!
+//! [`session`] is the one place that builds a DataFusion session; a larger installation builds
+//! another one there. A query sees the tables of the lake, `events` (all of them, envelope
+//! columns), the case's knowledge, and views made of these. It cannot write, create, set, reach another
+//! file or address, and functions that blow small values up are not there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::MemTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::object_store::ObjectStore;
+use datafusion::object_store::local::LocalFileSystem;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use futures::StreamExt as _;
+
+use super::segments::Lake;
+use super::table::{LakeTable, STORE_URL};
+
+/// Longest query, in bytes.
+pub const MAX_SQL_BYTES: usize = 1 << 20;
+
+/// Most tables a query's views may refer to is bounded by the catalogue; most of a spill on disk is this.
+const SPILL_BYTES: u64 = 4 << 30;
+
+/// Footers kept in memory.
+const FOOTER_CACHE: usize = 256 << 20;
+
+/// Functions that make large values out of small ones: memory they take is not counted before it is taken.
+const BOMBS: [&str; 8] =
+    ["repeat", "lpad", "rpad", "array_repeat", "generate_series", "range", "array_resize", "list_resize"];
+
+/// Limits of a query.
+#[derive(Clone, Copy, Debug)]
+pub struct QueryLimits {
+    /// Bytes that sorting, joining and grouping may hold.
+    pub memory: usize,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// What a query cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QueryCost {
+    /// Rows given.
+    pub rows: u64,
+    /// Seconds of planning and running.
+    pub seconds: f64,
+    /// Bytes read of the lake.
+    pub bytes: u64,
+}
+
+/// Why a query gave no answer. Each message stands alone.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// Not understood, or not allowed.
+    #[error("the query cannot be run: {0}")]
+    Plan(String),
+    /// It needed more memory than it may have.
+    #[error("the query needs more memory than it may have ({limit} MiB): {why}; narrow it (a time range, fewer columns) or raise --memory", limit = .limit >> 20)]
+    Memory {
+        /// What it may have, in bytes.
+        limit: usize,
+        /// What DataFusion says.
+        why: String,
+    },
+    /// It took too long.
+    #[error("the query did not end within {0:?}; narrow it (a time range helps most) or raise --timeout")]
+    Timeout(Duration),
+    /// A segment is missing or damaged.
+    #[error("the lake cannot be read: {0}; `palisade case verify` shows what is damaged")]
+    Lake(String),
+    /// Something else while it ran.
+    #[error("the query failed: {0}")]
+    Run(String),
+    /// Whoever receives the rows refused them.
+    #[error("{0}")]
+    Sink(String),
+}
+
+/// A table of the case's knowledge, in memory.
+pub struct KnowledgeTable {
+    /// Its name in SQL.
+    pub name: &'static str,
+    /// Its rows.
+    pub rows: RecordBatch,
+}
+
+/// Receives the rows of an answer, first once with none for the columns.
+pub type Rows<'a> = dyn FnMut(&SchemaRef, Option<&RecordBatch>) -> Result<(), String> + 'a;
+
+/// The tables a query can see besides the lake's.
+#[derive(Default)]
+pub struct Visible {
+    /// Knowledge.
+    pub knowledge: Vec<KnowledgeTable>,
+    /// Views: name and the query behind it. One that cannot be planned is an error only when asked for.
+    pub views: Vec<(String, String)>,
+}
+
+fn store_of(lake: &Lake) -> Result<Arc<dyn ObjectStore>, QueryError> {
+    // Confined to the lake's directory: no path of a query leads out of it.
+    match LocalFileSystem::new_with_prefix(lake.dir()) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(e) => Err(QueryError::Lake(e.to_string())),
+    }
+}
+
+/// Builds the session: limits, tables of the lake, knowledge, views.
+async fn session(lake: &Lake, visible: &Visible, limits: QueryLimits) -> Result<SessionContext, QueryError> {
+    let plan = |e: DataFusionError| QueryError::Plan(e.strip_backtrace());
+    let mut config = SessionConfig::new()
+        .with_target_partitions(limits.threads.max(1))
+        .with_information_schema(true)
+        .with_batch_size(8_192);
+    let options = config.options_mut();
+    // Field names are the record's own, upper and lower case as it has them.
+    options.sql_parser.enable_ident_normalization = false;
+    options.execution.parquet.pushdown_filters = true;
+    options.execution.parquet.reorder_filters = true;
+    options.execution.collect_statistics = false;
+    let narrowest = std::num::NonZeroUsize::MIN.saturating_add(4);
+    let pool = TrackConsumersPool::new(FairSpillPool::new(limits.memory), narrowest);
+    let disk = DiskManagerBuilder::default()
+        .with_mode(DiskManagerMode::OsTmpDirectory)
+        .with_max_temp_directory_size(SPILL_BYTES);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(pool))
+        .with_disk_manager_builder(disk)
+        .with_metadata_cache_limit(FOOTER_CACHE.min(limits.memory / 4))
+        .build_arc()
+        .map_err(plan)?;
+    let context = SessionContext::new_with_config_rt(config, runtime);
+    for name in BOMBS {
+        context.deregister_udf(name);
+        context.deregister_udtf(name);
+    }
+    if !lake.segments().is_empty() {
+        let store = store_of(lake)?;
+        let url = url::Url::parse(STORE_URL).map_err(|e| QueryError::Run(e.to_string()))?;
+        context.register_object_store(&url, store.clone());
+        let mut tables: Vec<&str> = lake.segments().iter().map(|s| s.table.as_ref()).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        for table in tables {
+            let provider = LakeTable::new(lake, Some(table), store.clone());
+            context.register_table(table, Arc::new(provider)).map_err(plan)?;
+        }
+        context.register_table("events", Arc::new(LakeTable::new(lake, None, store))).map_err(plan)?;
+    }
+    for table in &visible.knowledge {
+        let memory = MemTable::try_new(table.rows.schema(), vec![vec![table.rows.clone()]]).map_err(plan)?;
+        context.register_table(table.name, Arc::new(memory)).map_err(plan)?;
+    }
+    for (name, sql) in &visible.views {
+        let view = context.sql(sql).await.map_err(plan)?.into_view();
+        context.register_table(name.as_str(), view).map_err(plan)?;
+    }
+    Ok(context)
+}
+
+/// Runs one query and hands its rows over, batch by batch.
+///
+/// # Errors
+/// [`QueryError`]; rows given before an error are part of no answer.
+pub fn query(
+    lake: &Lake,
+    visible: &Visible,
+    sql: &str,
+    limits: QueryLimits,
+    rows: &mut Rows<'_>,
+) -> Result<QueryCost, QueryError> {
+    if sql.len() > MAX_SQL_BYTES {
+        return Err(QueryError::Plan(format!("it is longer than {} KiB", MAX_SQL_BYTES >> 10)));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(limits.threads.max(1))
+        .thread_name("query")
+        // Plans nest as queries do; DataFusion grows the stack further where it recurses.
+        .thread_stack_size(8 << 20)
+        .enable_time()
+        .build()
+        .map_err(|e| QueryError::Run(e.to_string()))?;
+    let started = Instant::now();
+    let work = run(lake, visible, sql, limits, rows);
+    let result = match limits.timeout {
+        Some(limit) => runtime.block_on(async {
+            tokio::time::timeout(limit, work).await.unwrap_or(Err(QueryError::Timeout(limit)))
+        }),
+        None => runtime.block_on(work),
+    };
+    // Work that does not look up any more is not waited for.
+    runtime.shutdown_background();
+    let (given, bytes) = result?;
+    Ok(QueryCost { rows: given, seconds: started.elapsed().as_secs_f64(), bytes })
+}
+
+async fn run(
+    lake: &Lake,
+    visible: &Visible,
+    sql: &str,
+    limits: QueryLimits,
+    sink: &mut Rows<'_>,
+) -> Result<(u64, u64), QueryError> {
+    let before = lake.bytes_read();
+    let context = session(lake, visible, limits).await?;
+    let allowed = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let told = |e: DataFusionError| error(&e, limits);
+    // On a thread of its own, so that planning is under the time limit as well.
+    let sql = sql.to_owned();
+    let planning = tokio::spawn(async move {
+        let frame = context.sql_with_options(&sql, allowed).await?;
+        let plan = frame.create_physical_plan().await?;
+        Ok::<_, DataFusionError>((context, plan))
+    });
+    let (context, plan) = planning.await.map_err(|e| QueryError::Run(e.to_string()))?.map_err(told)?;
+    let schema = plan.schema();
+    sink(&schema, None).map_err(QueryError::Sink)?;
+    let mut stream = execute_stream(plan.clone(), context.task_ctx()).map_err(told)?;
+    let mut given = 0;
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(told)?;
+        given += batch.num_rows() as u64;
+        sink(&schema, Some(&batch)).map_err(QueryError::Sink)?;
+    }
+    Ok((given, scanned(plan.as_ref()) + lake.bytes_read() - before))
+}
+
+/// Bytes that the scans of a plan read.
+fn scanned(plan: &dyn ExecutionPlan) -> u64 {
+    let own = plan.metrics().and_then(|m| m.sum_by_name("bytes_scanned")).map_or(0, |v| v.as_usize() as u64);
+    own + plan.children().into_iter().map(|c| scanned(c.as_ref())).sum::<u64>()
+}
+
+fn error(e: &DataFusionError, limits: QueryLimits) -> QueryError {
+    let text = e.strip_backtrace();
+    match e.find_root() {
+        DataFusionError::ResourcesExhausted(why) => {
+            QueryError::Memory { limit: limits.memory, why: why.lines().next().unwrap_or("").to_owned() }
+        }
+        DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
+            QueryError::Lake(text)
+        }
+        DataFusionError::SQL(..)
+        | DataFusionError::Plan(_)
+        | DataFusionError::SchemaError(..)
+        | DataFusionError::NotImplemented(_)
+        | DataFusionError::Diagnostic(..) => QueryError::Plan(text),
+        _ => QueryError::Run(text),
+    }
+}
