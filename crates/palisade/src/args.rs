@@ -226,10 +226,16 @@ pub struct List {
 /// `palisade case …`.
 #[derive(Subcommand, Debug)]
 pub enum CaseCommand {
-    /// Checks the custody chain and the hashes of the evidence, on any machine
+    /// Checks the custody chain and the hashes of the lake and the evidence, on any machine
     Verify(CaseVerify),
+    /// Shows what a case holds: runs, sources, problems, coverage, the lake
+    Show(CaseShow),
     /// Shows the findings of a case with the verdicts on them
     Findings(CaseFindings),
+    /// Copies a case into a new folder, while others read it
+    Backup(CaseBackup),
+    /// Makes a case out of a backup, also in a PostgreSQL database
+    Restore(CaseRestore),
     /// Adds, undoes and lists verdicts
     #[command(subcommand)]
     Verdict(VerdictCommand),
@@ -264,11 +270,69 @@ pub struct CaseVerify {
     pub evidence: Vec<PathBuf>,
 }
 
+/// `palisade case show`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade case show cases/2026-031
+  palisade case show cases/2026-031 --format json --limit 100000 | jq '.sources[].path'")]
+pub struct CaseShow {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// At most so many runs, sources and problems
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: u64,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = CaseShowFormat::Table)]
+    pub format: CaseShowFormat,
+}
+
+/// `palisade case backup`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade case backup cases/2026-031 /backup/2026-031
+  sha256sum --check backup.txt      in the backup: whether it is as it was made
+
+The backup is a case of its own: `palisade case verify` checks it, every command reads it. It is whole
+in its folder, also where the knowledge of the original is in PostgreSQL.")]
+pub struct CaseBackup {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Folder of the backup, which must be empty or not exist
+    #[arg(value_name = "TO")]
+    pub to: PathBuf,
+}
+
+/// `palisade case restore`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade case restore /backup/2026-031 cases/2026-031
+  palisade case restore /backup/2026-031 cases/2026-031 --database postgres://palisade@db/cases
+
+Give the password of a database in PGPASSWORD or ~/.pgpass: other users of this machine can see
+what stands on a command line.")]
+pub struct CaseRestore {
+    /// Folder of the backup
+    #[arg(value_name = "BACKUP")]
+    pub from: PathBuf,
+    /// Folder of the new case, which must be empty or not exist
+    #[arg(value_name = "DIR")]
+    pub to: PathBuf,
+    /// PostgreSQL database for the knowledge of the new case (a file in its folder if not given)
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+}
+
 /// `palisade case findings`.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
 Examples:
   palisade case findings cases/2026-031 --min-level high
+  palisade case findings cases/2026-031 --format csv > findings.csv
   palisade case findings cases/2026-031 --format ndjson")]
 pub struct CaseFindings {
     /// Folder of the case
@@ -396,6 +460,17 @@ pub enum CaseFormat {
     Table,
     /// One JSON object per line
     Ndjson,
+    /// One row per finding, for spreadsheets
+    Csv,
+}
+
+/// Forms of a case at a glance.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CaseShowFormat {
+    /// For people
+    Table,
+    /// One JSON document
+    Json,
 }
 
 /// Forms of rule test results.

@@ -6,13 +6,16 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
-use palisade_model::{Verdict, VerdictKind, terminal};
+use palisade_model::{Time, Verdict, VerdictKind, csv_cell, terminal};
 use palisade_pipeline::{Input, LoadedRules};
-use palisade_store::{Case, Filter, Outcome, RunInfo, verify};
+use palisade_store::{Backup, Case, Filter, Outcome, Overview, RunInfo, StoredFinding, verify};
 use sha2::Digest as _;
 
-use crate::args::{CaseFindings, CaseFormat, CaseVerify, VerdictAdd, VerdictList, VerdictUndo};
-use crate::errors::Exit;
+use crate::args::{
+    CaseBackup, CaseFindings, CaseFormat, CaseRestore, CaseShow, CaseShowFormat, CaseVerify, VerdictAdd,
+    VerdictList, VerdictUndo,
+};
+use crate::errors::{Exit, note};
 use crate::output::{count, plural};
 use crate::times::{Clock, moment, now};
 
@@ -22,6 +25,15 @@ const CONFIG: &str = "palisade.toml";
 /// The `palisade.toml` of a case, if it has one.
 pub fn config(dir: &Path) -> Option<PathBuf> {
     Some(dir.join(CONFIG)).filter(|p| p.is_file())
+}
+
+/// Opens or makes the case that a run is kept in; says if the machine's clock cannot be right.
+pub fn open_for_run(dir: &Path, quiet: bool) -> palisade_store::Result<Case> {
+    let mut case = Case::open_or_create(dir)?;
+    if let Some(back) = case.clock_back(now())?.filter(|_| !quiet) {
+        note(&format!("{back}; nothing is ordered by these times, and custody has a remark"));
+    }
+    Ok(case)
 }
 
 /// Digests of rules, lists and configuration, for the custody chain: one per path the user
@@ -146,8 +158,17 @@ pub fn findings(args: &CaseFindings) -> Result<Exit> {
     };
     let clock = Clock::default();
     let mut out = io::BufWriter::new(io::stdout().lock());
+    if args.format == CaseFormat::Csv {
+        let mut writer = csv::Writer::from_writer(&mut out);
+        writer.write_record(CSV)?;
+        for f in &found {
+            csv_row(&mut writer, f, word(&f.id, &f.rule_id), &clock)?;
+        }
+        writer.flush()?;
+    }
     for f in &found {
         match args.format {
+            CaseFormat::Csv => break,
             CaseFormat::Ndjson => {
                 let mut line = serde_json::to_value(f)?;
                 line["verdict"] = word(&f.id, &f.rule_id).into();
@@ -182,6 +203,186 @@ pub fn findings(args: &CaseFindings) -> Result<Exit> {
     Ok(Exit::Clean)
 }
 
+const CSV: [&str; 15] = [
+    "finding_id",
+    "time",
+    "time_end",
+    "severity",
+    "confidence",
+    "host",
+    "rule_id",
+    "title",
+    "attack",
+    "verdict",
+    "source",
+    "record",
+    "offset",
+    "sha256",
+    "citations",
+];
+
+/// A finding with its first citation; how many it has stands last.
+fn csv_row<W: io::Write>(
+    writer: &mut csv::Writer<W>,
+    f: &StoredFinding,
+    verdict: Option<&str>,
+    clock: &Clock,
+) -> Result<()> {
+    let time = |t: Option<Time>| t.map(|t| clock.exact(t)).unwrap_or_default();
+    let cited = f.citations.first();
+    let source =
+        cited.map(|c| if c.member.is_empty() { c.path.clone() } else { format!("{}!{}", c.path, c.member) });
+    writer.write_record([
+        f.id.as_str(),
+        &time(f.time),
+        &time(f.time_end),
+        f.severity.name(),
+        &f.confidence.to_string(),
+        &csv_cell(f.host.as_deref().unwrap_or("")),
+        &csv_cell(&f.rule_id),
+        &csv_cell(&f.title),
+        &csv_cell(&f.attack.join(" ")),
+        verdict.unwrap_or(""),
+        &csv_cell(&source.unwrap_or_default()),
+        &cited.map(|c| c.record.to_string()).unwrap_or_default(),
+        &cited.map(|c| c.offset.to_string()).unwrap_or_default(),
+        cited.map_or("", |c| c.sha256.as_str()),
+        &f.citations.len().to_string(),
+    ])?;
+    Ok(())
+}
+
+/// `palisade case show DIR`.
+pub fn show(args: &CaseShow) -> Result<Exit> {
+    let overview = Case::open_read_only(&args.dir)?.overview(args.limit)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match args.format {
+        CaseShowFormat::Json => {
+            serde_json::to_writer_pretty(&mut out, &overview)?;
+            writeln!(out)?;
+        }
+        CaseShowFormat::Table => show_table(&overview, &mut out)?,
+    }
+    out.flush()?;
+    Ok(Exit::Clean)
+}
+
+fn show_table(o: &Overview, out: &mut impl io::Write) -> io::Result<()> {
+    let clock = Clock::default();
+    let time = |t: Option<Time>| t.map_or_else(|| "-".to_owned(), |t| clock.short(t));
+    let c = &o.counts;
+    writeln!(
+        out,
+        "{}, {} ({} read to the end), {}, {}, {}; knowledge in {}",
+        plural(c.runs, "run"),
+        plural(c.sources, "evidence file"),
+        count(c.complete),
+        plural(c.findings, "finding"),
+        plural(c.problems, "problem"),
+        plural(c.verdicts, "verdict"),
+        o.database
+    )?;
+    let more = |all: u64, shown: usize| match all.saturating_sub(shown as u64) {
+        0 => String::new(),
+        n => format!(", {} more not shown (--limit)", count(n)),
+    };
+    writeln!(out, "\nRUNS, newest first{}", more(c.runs, o.runs.len()))?;
+    for r in &o.runs {
+        writeln!(
+            out,
+            "{:>5}  {}  {:<19}  {} by {} on {}: {}",
+            r.id,
+            clock.short(r.started),
+            r.finished.map_or_else(|| "did not end".into(), |t| clock.short(t)),
+            terminal(&r.tool_version),
+            terminal(&r.operator),
+            terminal(&r.machine),
+            terminal(&r.command_line)
+        )?;
+    }
+    writeln!(out, "\nEVIDENCE{}", more(c.sources, o.sources.len()))?;
+    for s in &o.sources {
+        let other =
+            if s.paths > 1 { format!(" and {}", plural(s.paths - 1, "other path")) } else { String::new() };
+        writeln!(
+            out,
+            "{:>5}  {}  {:>14} bytes  {:>11} records  {:>11} in the lake  {}{other}{}",
+            s.id,
+            s.sha256.get(..16).unwrap_or(&s.sha256),
+            count(s.bytes),
+            count(s.records),
+            count(s.rows_kept),
+            terminal(&s.path),
+            if s.complete { "" } else { "  (not read to its end)" }
+        )?;
+    }
+    if !o.problems.is_empty() {
+        writeln!(out, "\nPROBLEMS, most frequent first{}", more(c.problems, o.problems.len()))?;
+    }
+    for p in &o.problems {
+        let at = p.offset.map(|n| format!(" at byte {}", count(n))).unwrap_or_default();
+        writeln!(
+            out,
+            "{:>11} ×  {:<16}  {}{at}: {}",
+            count(p.times),
+            p.code,
+            terminal(&p.origin),
+            terminal(&p.message)
+        )?;
+    }
+    if !o.coverage.is_empty() {
+        writeln!(out, "\nCOVERAGE")?;
+    }
+    for s in &o.coverage {
+        let files = plural(s.sources, "file");
+        let (shape, first, last) = (terminal(&s.shape), time(s.first), time(s.last));
+        writeln!(out, "{:>14} events  {shape:<32}  {first:<19} to {last:<19}  in {files}", count(s.events))?;
+    }
+    if !o.lake.is_empty() {
+        writeln!(out, "\nLAKE")?;
+    }
+    for t in &o.lake {
+        let (table, first, last) = (terminal(&t.table), time(t.first), time(t.last));
+        let (segments, bytes) = (plural(t.segments, "segment"), count(t.bytes + t.index_bytes));
+        writeln!(
+            out,
+            "{:>14} rows    {table:<32}  {first:<19} to {last:<19}  {segments}, {bytes} bytes",
+            count(t.rows)
+        )?;
+    }
+    Ok(())
+}
+
+/// `palisade case backup DIR TO`.
+pub fn backup(args: &CaseBackup) -> Result<Exit> {
+    // A case on a read-only medium has no writer to keep out.
+    let mut case = match Case::open(&args.dir) {
+        Err(palisade_store::Error::ReadOnly { .. }) => Case::open_read_only(&args.dir)?,
+        other => other?,
+    };
+    let done = case.backup(&args.to)?;
+    copied("backed up to", &args.to, &done)
+}
+
+/// `palisade case restore BACKUP DIR`.
+pub fn restore(args: &CaseRestore) -> Result<Exit> {
+    let done = Case::restore(&args.from, &args.to, args.database.as_deref())?;
+    copied("restored to", &args.to, &done)
+}
+
+fn copied(what: &str, to: &Path, done: &Backup) -> Result<Exit> {
+    let rows = done.rows.map(|n| format!(", {} of knowledge", plural(n, "row"))).unwrap_or_default();
+    let linked = if done.linked == 0 { String::new() } else { format!(" ({} linked)", count(done.linked)) };
+    writeln!(
+        io::stdout(),
+        "{what} {}: {} of the lake{linked}, {} bytes{rows}",
+        terminal(&to.display().to_string()),
+        plural(done.files, "file"),
+        count(done.bytes)
+    )?;
+    Ok(Exit::Clean)
+}
+
 /// `palisade case verdict add DIR SUBJECT… --kind K --reason WHY`.
 pub fn verdict_add(args: &VerdictAdd) -> Result<Exit> {
     let kind = VerdictKind::parse(&args.kind.replace('-', "_")).ok_or_else(|| {
@@ -209,8 +410,8 @@ pub fn verdict_add(args: &VerdictAdd) -> Result<Exit> {
     };
     let mut case = Case::open(&args.dir)?;
     let known = case.findings(&Filter::default())?;
-    if let Some(typo) = args.subjects.iter().find(|s| !known.iter().any(|f| f.id == **s || f.rule_id == **s))
-    {
+    let is_known = |s: &String| known.iter().any(|f| f.id == *s || f.rule_id == *s);
+    if let Some(typo) = args.subjects.iter().find(|s| !is_known(s)) {
         bail!("the case has no finding and no rule \"{typo}\"; `palisade case findings DIR` lists them");
     }
     let id = case.verdict_add(&verdict)?;

@@ -6,8 +6,6 @@ use anyhow::{Result, anyhow, bail};
 use palisade_model::{Finding, Problem};
 use palisade_pipeline::{Error, Keep, Observer, Progress, Settings, Sources, Summary, investigate};
 
-use palisade_store::Case;
-
 use crate::args::{Format, Investigate};
 use crate::case;
 use crate::errors::{Exit, note, reason};
@@ -55,7 +53,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let custody = case::inputs(&r.rules, &loaded, &lists, config);
     let knowledge = inputs::knowledge(&mut loaded, indicators, &args.rules, args.case.is_some())?;
     drop(loaded);
-    let mut opened = args.case.as_deref().map(Case::open_or_create).transpose()?;
+    let mut opened = args.case.as_deref().map(|dir| case::open_for_run(dir, args.quiet)).transpose()?;
     if let Some(case) = &mut opened {
         // What a run that was cut short left behind, before anything new is written.
         case.sweep()?;
@@ -193,7 +191,7 @@ fn check_output(file: &Path, args: &Investigate, config: Option<&Path>) -> Resul
         let at = there.as_deref().unwrap_or(file);
         let inside = at.parent().is_some_and(|p| p == case || Some(p) == real(case).as_deref());
         let name = at.file_name().and_then(|n| n.to_str()).unwrap_or("");
-        let kept = [palisade_store::MANIFEST, palisade_store::LOCK].contains(&name);
+        let kept = [palisade_store::MANIFEST, palisade_store::LOCK, palisade_store::LINK].contains(&name);
         if inside && (kept || name.starts_with(palisade_store::DATABASE)) {
             return refuse("part of the case");
         }

@@ -32,7 +32,10 @@ fn main() -> ExitCode {
         args::Command::Rules(args::RulesCommand::Test(a)) => rules::test(&a),
         args::Command::Rules(args::RulesCommand::List(a)) => rules::list(&a),
         args::Command::Case(args::CaseCommand::Verify(a)) => case::check(&a),
+        args::Command::Case(args::CaseCommand::Show(a)) => case::show(&a),
         args::Command::Case(args::CaseCommand::Findings(a)) => case::findings(&a),
+        args::Command::Case(args::CaseCommand::Backup(a)) => case::backup(&a),
+        args::Command::Case(args::CaseCommand::Restore(a)) => case::restore(&a),
         args::Command::Case(args::CaseCommand::Verdict(v)) => match v {
             args::VerdictCommand::Add(a) => case::verdict_add(&a),
             args::VerdictCommand::Undo(a) => case::verdict_undo(&a),

@@ -30,6 +30,14 @@ pub struct Organisation {
     pub trusted_mail_servers: Vec<String>,
     /// Source name or its beginning → IANA time zone of times that name none.
     pub timezones: std::collections::BTreeMap<String, String>,
+    /// Where a case keeps its knowledge: read by `store` alone, for it may hold a password.
+    #[serde(deserialize_with = "unread")]
+    pub store: (),
+}
+
+/// Takes any value and keeps nothing of it.
+fn unread<'de, D: serde::Deserializer<'de>>(value: D) -> Result<(), D::Error> {
+    serde::de::IgnoredAny::deserialize(value).map(|_| ())
 }
 
 impl Organisation {

@@ -119,6 +119,7 @@ impl Case {
             .enable_all()
             .build()
             .map_err(|e| file_error("starting the database driver for", dir, e, dir))?;
+        let mut unmade = None;
         let conn = match place {
             Place::File(file) => {
                 let access = match mode {
@@ -128,10 +129,17 @@ impl Case {
                 };
                 runtime.block_on(db::open_file(&file, access)).map_err(|e| e.of(dir))?
             }
-            Place::Server(server) => runtime.block_on(on_server(dir, server, mode))?,
+            Place::Server(mut server) => {
+                let conn = runtime.block_on(on_server(dir, &mut server, mode))?;
+                unmade = Some(server).filter(|s| !s.made && mode == Mode::Create);
+                conn
+            }
         };
         let mut case = Case { conn: Some(conn), runtime, dir: dir.to_owned(), _lock: lock };
         case.bring_up(mode, steps)?;
+        if let Some(server) = unmade {
+            server.link(dir, true)?;
+        }
         Ok(case)
     }
 
@@ -206,7 +214,7 @@ pub(crate) fn make_dir(dir: &Path) -> Result<()> {
 pub(crate) async fn reader(dir: &Path) -> Result<Conn, Inner> {
     match place::find(dir)? {
         Place::File(file) => db::open_file(&file, file_access(dir)).await,
-        Place::Server(server) => Ok(on_server(dir, server, Mode::Read).await?),
+        Place::Server(mut server) => Ok(on_server(dir, &mut server, Mode::Read).await?),
     }
 }
 
@@ -232,7 +240,7 @@ fn empty(dir: &Path) -> Result<()> {
 }
 
 /// A connection to the schema of a case, which is made if the case is.
-async fn on_server(dir: &Path, mut server: Server, mode: Mode) -> Result<Conn> {
+async fn on_server(dir: &Path, server: &mut Server, mode: Mode) -> Result<Conn> {
     let mut conn = server.connect(dir).await?;
     let of = |e: sqlx::Error| Inner::Sql(e).of(dir);
     let schema = server.name(&mut conn, dir).await.map_err(|e| e.of(dir))?;
@@ -246,21 +254,22 @@ async fn on_server(dir: &Path, mut server: Server, mode: Mode) -> Result<Conn> {
         .fetch_one(&mut conn)
         .await
         .map_err(of)?;
-    if there == 0 && mode != Mode::Create {
+    if there == 0 && (mode != Mode::Create || server.made) {
         return Err(Error::NoSchema { dir: dir.to_owned(), schema });
     }
     if mode == Mode::Create {
         // The link first: a crash then leaves a link to a schema that the next writer makes, and
         // no schema that nobody knows of.
         if !server.linked {
-            server.link(dir)?;
+            server.link(dir, false)?;
         }
         if there == 0 {
             let sql = format!("CREATE SCHEMA {schema}");
             sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.map_err(of)?;
         }
     }
-    let sql = format!("SET search_path TO {schema}");
+    // The name is for those who look after the server and ask who holds what.
+    let sql = format!("SET search_path TO {schema}; SET application_name TO {schema}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.map_err(of)?;
     Ok(conn)
 }

@@ -190,7 +190,8 @@ pub(crate) fn public(error: &sqlx::Error, dir: &Path) -> Error {
     match code(error) {
         Some(Code::Sqlite(code)) => match (code & 0xff, code) {
             (5 | 6, _) => Error::Locked(dir),
-            (8, _) => Error::ReadOnly { dir, why },
+            // 14: a log that was left behind can only be read where a file can be made beside it.
+            (8 | 14, _) => Error::ReadOnly { dir, why },
             (11 | 26, _) => Error::Damaged { dir, why },
             (13, _) => Error::DiskFull(dir),
             // SQLITE_IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE: a quota, a limit on file sizes, a failing disk.
@@ -200,6 +201,8 @@ pub(crate) fn public(error: &sqlx::Error, dir: &Path) -> Error {
         Some(Code::Postgres(state)) => match state.as_str() {
             "53100" => Error::ServerFull(dir),
             "25006" | "42501" => Error::ReadOnly { dir, why },
+            // The server stops, or somebody ended the connection.
+            "57P01" | "57P02" | "57P03" => Error::ServerGone { dir, why },
             "XX001" | "XX002" => Error::Damaged { dir, why },
             _ => Error::Database { dir, why },
         },

@@ -32,6 +32,7 @@ mod place;
 mod read;
 mod run;
 mod schema;
+mod testing;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ pub use run::{
 };
 pub use schema::SCHEMA_VERSION;
 #[doc(hidden)]
-pub use schema::{STEPS, Step};
+pub use schema::{REFERENCES, STEPS, Step, TABLES};
 pub use verify::{Check, Outcome, Report, verify};
 
 /// The database file in a case directory.

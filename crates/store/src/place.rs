@@ -43,6 +43,8 @@ pub(crate) struct Server {
     pub(crate) schema: Option<String>,
     /// Whether the directory has a link.
     pub(crate) linked: bool,
+    /// Whether the case was made to its end, so that a schema which is not there was lost.
+    pub(crate) made: bool,
 }
 
 impl std::fmt::Debug for Server {
@@ -55,32 +57,32 @@ impl std::fmt::Debug for Server {
 pub fn redact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("postgres://").or_else(|| rest.find("postgresql://")) {
+    while let Some(at) = ["postgres://", "postgresql://"].iter().filter_map(|s| rest.find(s)).min() {
         let (before, url) = rest.split_at(at);
         let scheme = url.find("://").map_or(0, |i| i + 3);
         let end = url.find(char::is_whitespace).unwrap_or(url.len());
         out.push_str(before);
         out.push_str(url.get(..scheme).unwrap_or_default());
         let body = url.get(scheme..end).unwrap_or_default();
-        // A password may hold any sign that is not escaped; the last `@` of what stands before the
-        // query ends it.
-        let (place, query) = body.split_once('?').map_or((body, None), |(p, q)| (p, Some(q)));
-        match place.rsplit_once('@') {
+        // A password may hold any sign; the last `@` ends it. Should that be one of the query, more is
+        // left out than need be.
+        let rest_of_url = match body.rsplit_once('@') {
             Some((who, host)) => {
                 let user = who.split_once(':').map_or(who, |(user, _)| user);
                 out.push_str(user);
                 out.push_str(if user == who { "@" } else { ":***@" });
-                out.push_str(host);
+                host
             }
-            None => out.push_str(place),
-        }
-        if let Some(query) = query {
-            let words: Vec<&str> = query
-                .split('&')
-                .map(|w| if w.starts_with("password=") { "password=***" } else { w })
-                .collect();
-            out.push('?');
-            out.push_str(&words.join("&"));
+            None => body,
+        };
+        for (i, word) in rest_of_url.split_inclusive(['?', '&']).enumerate() {
+            match word.strip_prefix("password=") {
+                Some(secret) if i > 0 => {
+                    out.push_str("password=***");
+                    out.push_str(if secret.ends_with('&') { "&" } else { "" });
+                }
+                _ => out.push_str(word),
+            }
         }
         rest = url.get(end..).unwrap_or_default();
     }
@@ -107,13 +109,14 @@ pub(crate) fn find(dir: &Path) -> Result<Place> {
     };
     let schema = text(linked.as_ref(), "schema").or_else(|| text(named, "schema"));
     check(dir, &url, schema.as_deref())?;
-    Ok(Place::Server(Server { url, schema, linked: link }))
+    let made = linked.as_ref().and_then(|l| l.get("made")?.as_bool()).unwrap_or(false);
+    Ok(Place::Server(Server { url, schema, linked: link, made }))
 }
 
 /// A place for a new case.
 pub(crate) fn server(dir: &Path, url: &str) -> Result<Server> {
     check(dir, url, None)?;
-    Ok(Server { url: url.to_owned(), schema: None, linked: false })
+    Ok(Server { url: url.to_owned(), schema: None, linked: false, made: false })
 }
 
 fn check(dir: &Path, url: &str, schema: Option<&str>) -> Result<()> {
@@ -192,14 +195,15 @@ impl Server {
         Ok(conn)
     }
 
+    /// What the driver says, should it ever repeat what it was given.
     fn without_password(&self, text: &str) -> String {
-        let password =
-            self.url.split_once("://").and_then(|(_, u)| u.split_once('?').map_or(Some(u), |(u, _)| Some(u)));
-        let password = password.and_then(|u| u.rsplit_once('@')?.0.split_once(':').map(|(_, p)| p));
-        match password {
-            Some(p) if !p.is_empty() => text.replace(p, "***"),
-            _ => text.to_owned(),
-        }
+        let user = self.url.rsplit_once('@').and_then(|(who, _)| who.rsplit_once(':').map(|(_, p)| p));
+        let query = self.url.split(['?', '&']).find_map(|w| w.strip_prefix("password="));
+        [user, query]
+            .into_iter()
+            .flatten()
+            .filter(|p| !p.is_empty())
+            .fold(redact(text), |t, p| t.replace(p, "***"))
     }
 
     /// The schema, named now if it is not yet: after the directory, and unlike any other.
@@ -224,11 +228,12 @@ impl Server {
         hash.iter().take(8).fold(0i64, |n, b| (n << 8) | i64::from(*b))
     }
 
-    /// Writes `knowledge.link`, whole or not at all.
-    pub(crate) fn link(&self, dir: &Path) -> Result<()> {
+    /// Writes `knowledge.link`, whole or not at all; `made` once the schema is there.
+    pub(crate) fn link(&self, dir: &Path, made: bool) -> Result<()> {
         let mut table = toml::Table::new();
         table.insert("database".into(), without_password_url(&self.url).into());
         table.insert("schema".into(), self.schema.clone().unwrap_or_default().into());
+        table.insert("made".into(), made.into());
         let text = format!(
             "# Where the knowledge of this case is. The password, if any, comes from\n# [store] in palisade.toml, PGPASSWORD or ~/.pgpass.\n{table}"
         );

@@ -176,12 +176,29 @@ fn json<T: serde::Serialize + ?Sized>(value: &T) -> String {
 }
 
 impl Case {
+    /// What the user must be told of the machine's clock before a run that begins `now`, if anything.
+    pub fn clock_back(&mut self, now: Time) -> Result<Option<ClockBack>> {
+        let Parts { conn, runtime, dir } = self.parts()?;
+        runtime.block_on(clock_back(conn, now)).map_err(|e| e.of(dir))
+    }
+
     /// Begins a run. It is in the case, and in the custody chain, when this returns.
     pub fn begin_run(&mut self, info: &RunInfo) -> Result<RunWriter<'_>> {
         let Parts { conn, runtime, dir } = self.parts()?;
         let (id, clock_back) = runtime.block_on(begin(conn, info)).map_err(|e| e.of(dir))?;
         Ok(RunWriter { case: self, id, clock_back, numbers: HashMap::new() })
     }
+}
+
+/// What the clock says of a run that would begin at `started`.
+async fn clock_back(conn: &mut Conn, started: Time) -> Result<Option<ClockBack>, Inner> {
+    let before = sqlx::query("SELECT id, COALESCE(finished, started) FROM run ORDER BY id DESC LIMIT 1")
+        .fetch_optional(conn)
+        .await?;
+    let Some(row) = before else { return Ok(None) };
+    let (run, ended): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let micros = ended.saturating_sub(started.0);
+    Ok((micros > 0).then_some(ClockBack { run, ended: Time(ended), micros }))
 }
 
 async fn begin(conn: &mut Conn, info: &RunInfo) -> Result<(i64, Option<ClockBack>), Inner> {
@@ -196,17 +213,7 @@ async fn begin(conn: &mut Conn, info: &RunInfo) -> Result<(i64, Option<ClockBack
         config_digest: clean(&info.config_digest),
     };
     let mut tx = db::begin(conn).await?;
-    let before = sqlx::query("SELECT id, COALESCE(finished, started) FROM run ORDER BY id DESC LIMIT 1")
-        .fetch_optional(&mut *tx)
-        .await?;
-    let clock_back = match before {
-        Some(row) => {
-            let (run, ended): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-            let micros = ended.saturating_sub(info.started.0);
-            (micros > 0).then_some(ClockBack { run, ended: Time(ended), micros })
-        }
-        None => None,
-    };
+    let clock_back = clock_back(&mut tx, info.started).await?;
     let id: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM run").fetch_one(&mut *tx).await?;
     sqlx::query(
         "INSERT INTO run (id, started, tool_version, command_line, operator, machine, rules_digest, config_digest)

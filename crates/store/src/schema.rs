@@ -34,7 +34,7 @@ pub struct Step {
 pub const STEPS: [Step; 1] = [Step { version: 2, name: "the case and its lake", sql: BASE }];
 
 /// The tables that are copied from one database to another, each after those it refers to.
-pub(crate) const TABLES: [&str; 15] = [
+pub const TABLES: [&str; 15] = [
     "run",
     "source",
     "source_path",
@@ -53,7 +53,7 @@ pub(crate) const TABLES: [&str; 15] = [
 ];
 
 /// What refers to what: table, column, table, column.
-pub(crate) const REFERENCES: [(&str, &str, &str, &str); 14] = [
+pub const REFERENCES: [(&str, &str, &str, &str); 14] = [
     ("source", "first_run", "run", "id"),
     ("source", "last_run", "run", "id"),
     ("source_path", "source", "source", "id"),

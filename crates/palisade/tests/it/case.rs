@@ -45,6 +45,30 @@ fn kept_and_judged() {
     let run = expect(2, &["case", "verdict", "add", &case, id, "--kind", "maybe", "--reason", "x"]);
     assert!(run.err.starts_with("error: unknown verdict \"maybe\"; use "), "{}", run.err);
 
+    // At a glance, for a spreadsheet, and as a copy.
+    let run = expect(0, &["case", "show", &case]);
+    assert!(
+        run.out.contains("2 runs, 1 evidence file (1 read to the end), 3 findings, 1 problem"),
+        "{}",
+        run.out
+    );
+    let run = expect(0, &["case", "show", &case, "--format", "json"]);
+    let glance: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(
+        (glance["database"].as_str(), glance["runs"].as_array().map(Vec::len)),
+        (Some("sqlite"), Some(2))
+    );
+    let run = expect(0, &["case", "findings", &case, "--format", "csv"]);
+    assert!(run.out.starts_with("finding_id,time,") && run.out.lines().count() == 4, "{}", run.out);
+    let (copy, back) = (arg(&dir.path().join("copy")), arg(&dir.path().join("back")));
+    expect(0, &["case", "backup", &case, &copy]);
+    expect(0, &["case", "restore", &copy, &back]);
+    for place in [&copy, &back] {
+        expect(0, &["case", "verify", place]);
+    }
+    let run = expect(2, &["case", "backup", &case, &copy]);
+    assert!(run.err.contains("already holds other files"), "{}", run.err);
+
     // Evidence that changed afterwards is told.
     std::fs::write(dir.path().join("evidence/log.ndjson"), "{}\n").unwrap();
     let run = expect(1, &["case", "verify", &case]);

@@ -1,0 +1,226 @@
+//! What is kept, kept once, kept whole.
+
+use palisade_model::{Finding, Origin, Problem, ProblemCode, Severity, SourceId, Time, Verdict, VerdictKind};
+use palisade_store::*;
+use std::sync::Arc;
+
+use crate::bench::{Bench, add, copy_dir, finding, info};
+
+crate::on_both!(
+    round_trip,
+    the_same_twice_changes_nothing,
+    what_is_said_last_holds,
+    one_finding_in_two_sources_has_two_citations,
+    a_crash_keeps_what_was_acknowledged,
+    several_sources_in_one_commit_are_kept_all_or_none,
+    a_partial_source_becomes_complete,
+    one_writer_many_readers,
+    verdicts,
+    a_finding_needs_evidence,
+);
+
+pub fn round_trip(b: &Bench) {
+    let s = b.evidence("a.evtx", b"evidence a");
+    assert_eq!(b.run(1, std::slice::from_ref(&s)), Added { sources: 1, findings: 2, citations: 2 });
+    let mut case = Case::open(b.case()).unwrap();
+    assert_eq!(case.known(&s.sha256).unwrap(), Some(SourceState::Complete));
+    assert_eq!(case.known("00").unwrap(), None);
+    let all = case.findings(&Filter::default()).unwrap();
+    assert_eq!(all.len(), 2);
+    assert_eq!((all[0].time, all[1].time), (Some(Time(10)), Some(Time(20))));
+    let f = &all[0];
+    assert_eq!(f.severity, Severity::High);
+    assert_eq!(f.message.args[0].1, "x\u{1b}.exe");
+    assert_eq!(f.attack, ["T1059.001"]);
+    assert_eq!(f.observables[0]["value"], "192.0.2.1");
+    let cited = StoredCitation {
+        sha256: s.sha256,
+        path: s.path,
+        member: "in.zip!b.evtx".into(),
+        record: 7,
+        offset: 512,
+    };
+    assert_eq!(f.citations, [cited]);
+    let none = Filter { min_severity: Severity::Critical, ..Filter::default() };
+    assert!(case.findings(&none).unwrap().is_empty());
+    let one = Filter { rule: Some("rule-1".into()), limit: Some(1), ..Filter::default() };
+    assert_eq!(case.findings(&one).unwrap().len(), 1);
+}
+
+pub fn the_same_twice_changes_nothing(b: &Bench) {
+    let s = b.evidence("a.evtx", b"evidence a");
+    b.run(1, std::slice::from_ref(&s));
+    let before = b.counts();
+    assert_eq!(b.run(2, std::slice::from_ref(&s)), Added::default());
+    // That it was read again is a run, and its end with three seals; nothing else is new.
+    assert_eq!(b.counts(), Counts { runs: 2, custody: before.custody + 4, ..before });
+    // The same bytes elsewhere: a path and its custody.
+    let copy = b.evidence("copy.evtx", b"evidence a");
+    assert_eq!(b.run(3, &[copy]), Added::default());
+    assert_eq!(b.counts(), Counts { runs: 3, custody: before.custody + 9, ..before });
+    let report = verify(b.case(), &[]).unwrap();
+    assert!(report.ok(), "{report:#?}");
+    let manifest = std::fs::read_to_string(b.case().join(MANIFEST)).unwrap();
+    assert_eq!(manifest.lines().count(), 2);
+    assert!(manifest.starts_with(&format!("{}  ", s.sha256)));
+}
+
+pub fn what_is_said_last_holds(b: &Bench) {
+    let s = b.evidence("a.evtx", b"evidence a");
+    let origin = Origin::file(s.path.clone());
+    let resolve = |_| Some(CitedSource { sha256: s.sha256.clone(), origin: origin.clone() });
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    for (at, title, level, problems, events) in
+        [(1, "Old", Severity::Low, 3, 7), (2, "New", Severity::Critical, 1, 9)]
+    {
+        let mut f = finding("x", 0, 1);
+        let rule = Arc::get_mut(&mut f.rule).unwrap();
+        (rule.title, rule.level) = (title.into(), level);
+        f.host = Some(title.into());
+        let problems: Vec<_> =
+            (0..problems).map(|_| Problem::new(ProblemCode::Syntax, &origin, None, "bad line")).collect();
+        let coverage = [CoverageRow { shape: "s".into(), events, first: None, last: None }];
+        let mut run = case.begin_run(&info(at)).unwrap();
+        run.source(&s, &[f], &problems, &coverage, &resolve).unwrap();
+        // A part of a file that is known whole takes nothing away.
+        run.paths(std::slice::from_ref(&s)).unwrap();
+        run.finish_run(Time(at)).unwrap();
+    }
+    let all = case.findings(&Filter::default()).unwrap();
+    assert_eq!(all.len(), 1);
+    let f = &all[0];
+    assert_eq!((f.title.as_str(), f.severity, f.host.as_deref()), ("New", Severity::Critical, Some("New")));
+    assert_eq!(f.first_run, 1);
+    assert_eq!(case.counts().unwrap().problems, 1);
+    let critical = Filter { min_severity: Severity::Critical, ..Filter::default() };
+    assert_eq!(case.findings(&critical).unwrap().len(), 1);
+}
+
+pub fn one_finding_in_two_sources_has_two_citations(b: &Bench) {
+    let (s1, s2) = (b.evidence("a", b"1"), b.evidence("b", b"2"));
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let mut run = case.begin_run(&info(1)).unwrap();
+    for s in [&s1, &s2] {
+        let resolve =
+            |_| Some(CitedSource { sha256: s.sha256.clone(), origin: Origin::file(s.path.clone()) });
+        run.source(s, &[finding("same record", 0, 1)], &[], &[], &resolve).unwrap();
+    }
+    let counts = case.counts().unwrap();
+    assert_eq!((counts.findings, counts.citations), (1, 2));
+}
+
+pub fn a_crash_keeps_what_was_acknowledged(b: &Bench) {
+    let (s1, s2) = (b.evidence("a", b"1"), b.evidence("b", b"2"));
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let mut run = case.begin_run(&info(1)).unwrap();
+    add(&mut run, &s1).unwrap();
+    // A source that fails half way leaves nothing of itself.
+    let known = |_| Some(CitedSource { sha256: s2.sha256.clone(), origin: Origin::file("b") });
+    let half = |id: SourceId| if id.0 == 0 { known(id) } else { None };
+    let bad = run.source(&s2, &[finding("x", 0, 1), finding("y", 1, 1)], &[], &[], &half);
+    assert!(matches!(bad, Err(Error::UnknownSource { .. })), "{bad:?}");
+    // What kill -9 leaves behind: the files as they are, database and log; or a connection that ended.
+    let crashed = match b.url {
+        None => {
+            let crashed = b.path("crashed");
+            copy_dir(&b.case(), &crashed);
+            crashed
+        }
+        Some(_) => {
+            drop(case);
+            b.case()
+        }
+    };
+    let report = verify(&crashed, &[]).unwrap();
+    assert!(report.ok(), "{report:#?}");
+    let mut again = Case::open(&crashed).unwrap();
+    assert_eq!(again.known(&s1.sha256).unwrap(), Some(SourceState::Complete));
+    assert_eq!(again.known(&s2.sha256).unwrap(), None);
+    let c = again.counts().unwrap();
+    assert_eq!((c.sources, c.findings, c.citations, c.runs), (1, 2, 2, 1));
+    let mut run = again.begin_run(&info(2)).unwrap();
+    assert_eq!(add(&mut run, &s1).unwrap(), Added::default());
+    assert_eq!(add(&mut run, &s2).unwrap(), Added { sources: 1, findings: 2, citations: 2 });
+    run.finish_run(Time(3)).unwrap();
+    drop(again);
+    assert!(verify(&crashed, &[]).unwrap().ok());
+}
+
+pub fn several_sources_in_one_commit_are_kept_all_or_none(b: &Bench) {
+    let records = [b.evidence("a", b"1"), b.evidence("b", b"2")];
+    let said: Vec<Said> = (0u32..)
+        .zip(&records)
+        .map(|(i, s)| Said {
+            source: s.clone(),
+            findings: vec![finding(&s.sha256, i, 1)],
+            problems: vec![],
+            coverage: vec![],
+        })
+        .collect();
+    let cite = |id: SourceId| {
+        let s = records.get(id.0 as usize)?;
+        Some(CitedSource { sha256: s.sha256.clone(), origin: Origin::file(s.path.clone()) })
+    };
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let mut run = case.begin_run(&info(1)).unwrap();
+    let half = |id: SourceId| if id.0 == 0 { cite(id) } else { None };
+    assert!(matches!(run.sources(&said, &half), Err(Error::UnknownSource { .. })));
+    assert_eq!(run.sources(&said, &cite).unwrap(), Added { sources: 2, findings: 2, citations: 2 });
+    run.finish_run(Time(2)).unwrap();
+    assert_eq!((b.counts().complete, b.counts().findings), (2, 2));
+    assert!(verify(b.case(), &[]).unwrap().ok());
+}
+
+pub fn a_partial_source_becomes_complete(b: &Bench) {
+    let s = b.evidence("a", b"1");
+    b.run(1, &[SourceRecord { state: SourceState::Partial, ..s.clone() }]);
+    assert_eq!(b.counts().complete, 0);
+    assert_eq!(b.run(2, std::slice::from_ref(&s)), Added::default());
+    let c = b.counts();
+    assert_eq!((c.complete, c.problems), (1, 1));
+    // And stays so.
+    b.run(3, &[SourceRecord { state: SourceState::Partial, ..s }]);
+    assert_eq!(b.counts().complete, 1);
+}
+
+pub fn one_writer_many_readers(b: &Bench) {
+    let s = b.evidence("a", b"1");
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let mut run = case.begin_run(&info(1)).unwrap();
+    assert!(matches!(Case::open_or_create(b.case()), Err(Error::Locked(_))));
+    assert!(matches!(Case::open(b.case()), Err(Error::Locked(_))));
+    add(&mut run, &s).unwrap();
+    let mut reader = Case::open_read_only(b.case()).unwrap();
+    assert_eq!(reader.counts().unwrap().findings, 2);
+    assert!(matches!(reader.begin_run(&info(2)), Err(Error::ReadOnly { .. })));
+    drop(case);
+    Case::open(b.case()).unwrap();
+}
+
+pub fn verdicts(b: &Bench) {
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let v = Verdict {
+        subject: vec!["ab".into()],
+        kind: VerdictKind::FalsePositive,
+        analyst: "ana".into(),
+        time: Time(5),
+        reason: "backup job".into(),
+        expires: Some(Time(50)),
+        undone: None,
+    };
+    let id = case.verdict_add(&v).unwrap();
+    assert_eq!(case.verdicts().unwrap(), [(id, v.clone())]);
+    case.verdict_undo(id, Time(9)).unwrap();
+    case.verdict_undo(id, Time(10)).unwrap();
+    assert_eq!(case.verdicts().unwrap(), [(id, Verdict { undone: Some(Time(9)), ..v })]);
+    let e = case.verdict_undo(77, Time(9)).unwrap_err();
+    assert_eq!(e.to_string(), "the case has no verdict 77; `palisade case verdict list` lists them");
+}
+
+pub fn a_finding_needs_evidence(b: &Bench) {
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let mut run = case.begin_run(&info(1)).unwrap();
+    let naked = Finding { citations: vec![], ..finding("x", 0, 1) };
+    assert!(matches!(run.findings(&[naked], &|_| None), Err(Error::NoCitation(_))));
+    assert_eq!(case.counts().unwrap().findings, 0);
+}
