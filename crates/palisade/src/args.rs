@@ -32,6 +32,8 @@ pub struct Args {
 pub enum Command {
     /// Reads evidence and says what was found, when, where, and what could not be seen
     Investigate(Box<Investigate>),
+    /// Asks what a case has kept: SQL, new rules, or new indicators over every event
+    Hunt(Box<Hunt>),
     /// Checks, tests and lists detection rules
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -127,6 +129,110 @@ pub struct Investigate {
     /// Does not hash evidence files: faster, but findings cannot be tied to unchanged files
     #[arg(long, help_heading = "Running")]
     pub no_hash: bool,
+}
+
+/// `palisade hunt`.
+#[derive(ClapArgs, Debug)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
+    .args(["sql", "sql_file", "rules", "indicators", "tables", "ocsf"]),
+after_help = "\
+Examples:
+  palisade hunt --case cases/2026-031 --tables
+      which tables the case has, their columns, how many rows, of which time
+  palisade hunt --case cases/2026-031 --sql \"SELECT _time, _host, Image, CommandLine FROM windows_sysmon
+      WHERE EventID = 1 AND CommandLine LIKE '%-enc%' ORDER BY _time LIMIT 50\"
+  palisade hunt --case cases/2026-031 --sql \"SELECT _time, _host, _shape FROM events
+      WHERE array_has(_observables, 'ip:203.0.113.7')\"
+      every event, of any kind, that holds the address: answered through the index
+  palisade hunt --case cases/2026-031 --indicators new-iocs.csv
+  palisade hunt --case cases/2026-031 --rules sigma/rules/windows --since-intel --keep
+      only what these rules have not looked at yet; findings are kept in the case
+
+Tables are named after what their records are (windows_sysmon, aws_cloudtrail); `events` has all of them
+with the columns that begin with an underscore. Other columns have the records' own names, upper and
+lower case as they have them. Knowledge is there too: findings, citations, sources, problems, coverage,
+verdicts, runs, indicators. Queries only read, and only the case.
+
+Exit codes: 0 done; 1 --fail-on was reached; 2 it could not be done.")]
+pub struct Hunt {
+    /// Folder of the case
+    #[arg(long, value_name = "DIR")]
+    pub case: PathBuf,
+    /// Asks in SQL
+    #[arg(long, value_name = "QUERY", conflicts_with_all = ["rules", "indicators", "tables"], help_heading = "What")]
+    pub sql: Option<String>,
+    /// Asks the query in a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sql", "rules", "indicators", "tables"], help_heading = "What")]
+    pub sql_file: Option<PathBuf>,
+    /// Runs Sigma rules over every event: files and folders
+    #[arg(long, value_name = "PATH", num_args = 1.., help_heading = "What")]
+    pub rules: Vec<PathBuf>,
+    /// Runs the rules shipped with Palisade too
+    #[arg(long, requires = "rules", help_heading = "What")]
+    pub shipped_rules: bool,
+    /// Looks for known bad values in every event: lists as for investigate
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "What")]
+    pub indicators: Vec<PathBuf>,
+    /// Lists tables and columns
+    #[arg(long, help_heading = "What")]
+    pub tables: bool,
+    /// Exports events as OCSF, one JSON object per line; of one class if it is named
+    #[arg(long, value_name = "CLASS", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["sql", "sql_file", "rules", "indicators", "tables"], help_heading = "What")]
+    pub ocsf: Option<String>,
+    /// Only events that these rules and indicators have not looked at yet, and remembers that they have
+    #[arg(long, help_heading = "Rules and indicators")]
+    pub since_intel: bool,
+    /// Keeps what is found in the case
+    #[arg(long, help_heading = "Rules and indicators")]
+    pub keep: bool,
+    /// Leaves out rules below this level
+    #[arg(long, value_name = "LEVEL", value_parser = level, help_heading = "Rules and indicators")]
+    pub min_level: Option<Severity>,
+    /// Field mapping files in pySigma's form, applied in order
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    pub mapping: Vec<PathBuf>,
+    /// Values of %placeholders% in rules
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    pub placeholders: Vec<PathBuf>,
+    /// Own kinds of records, as for investigate
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    pub fields: Vec<PathBuf>,
+    /// Leaves out findings before this moment: RFC 3339, YYYY-MM-DD, or 7d, 12h (before now)
+    #[arg(long, value_name = "TIME", help_heading = "Rules and indicators")]
+    pub since: Option<String>,
+    /// Leaves out findings at or after this moment
+    #[arg(long, value_name = "TIME", help_heading = "Rules and indicators")]
+    pub until: Option<String>,
+    /// Exits with 1 if a finding of this level or above was made
+    #[arg(long, value_name = "LEVEL", value_parser = level, help_heading = "Rules and indicators")]
+    pub fail_on: Option<Severity>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = HuntFormat::Table, help_heading = "Output")]
+    pub format: HuntFormat,
+    /// Writes the output to a file instead of standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Most rows of a table on the screen; other forms have all
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Output")]
+    pub limit: usize,
+    /// Zone in which times of findings are shown (UTC if not given); times in SQL are UTC
+    #[arg(long, value_name = "ZONE", help_heading = "Output")]
+    pub display_timezone: Option<String>,
+    /// Does not add the columns that cite the evidence
+    #[arg(long, help_heading = "Output")]
+    pub no_cite: bool,
+    /// No progress and no remarks on standard error
+    #[arg(long, short, help_heading = "Output")]
+    pub quiet: bool,
+    /// What a query may hold in memory
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size, help_heading = "Running")]
+    pub memory: usize,
+    /// How long a query may run, in seconds; 0: as long as it takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Running")]
+    pub timeout: u64,
+    /// Threads (all processors if not given)
+    #[arg(long, short, value_name = "N", help_heading = "Running")]
+    pub jobs: Option<usize>,
 }
 
 /// Which rules run.
@@ -497,4 +603,36 @@ pub enum ListFormat {
 
 fn level(text: &str) -> Result<Severity, String> {
     Severity::parse(text).ok_or_else(|| "use informational, low, medium, high or critical".into())
+}
+
+/// Forms of the output of `hunt`.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HuntFormat {
+    /// For people
+    Table,
+    /// One JSON object per line
+    Ndjson,
+    /// One JSON document
+    Json,
+    /// For spreadsheets; text is neutralised
+    Csv,
+    /// A self-contained page, of findings
+    Html,
+    /// A Parquet file, of an answer to SQL
+    Parquet,
+}
+
+/// `512MiB`, `2GiB`, `1000000`.
+fn size(text: &str) -> Result<usize, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kib" | "kb" => 10,
+        "m" | "mib" | "mb" => 20,
+        "g" | "gib" | "gb" => 30,
+        _ => return Err("use a number with KiB, MiB or GiB".into()),
+    };
+    let number: usize = number.parse().map_err(|_| "use a number with KiB, MiB or GiB".to_owned())?;
+    number.checked_shl(shift).filter(|n| n >> shift == number).ok_or_else(|| "that is too much".into())
 }

@@ -61,7 +61,10 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let keep = opened.as_mut().map(|case| {
         let (since, until, zone) = (&settings.since, &settings.until, &args.assume_timezone);
         let info = case::run_info(&custody, &format!("{since:?} {until:?} {zone:?} {:?}", r.min_level));
-        Keep { case, info, inputs: custody, reread: args.reread, jobs }
+        // A run that leaves out part of the time has not looked at every row.
+        let whole = settings.since.is_none() && settings.until.is_none();
+        let looking = if whole { palisade_pipeline::looked_items(&knowledge) } else { Vec::new() };
+        Keep { case, info, inputs: custody, reread: args.reread, jobs, looking }
     });
     let style = Style {
         clock: Clock::new(shown, args.display_timezone.clone()),

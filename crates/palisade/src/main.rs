@@ -12,6 +12,7 @@ mod args;
 mod case;
 mod demo;
 mod errors;
+mod hunt;
 mod inputs;
 mod investigate;
 mod output;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let done = match args.command {
         args::Command::Investigate(a) => investigate::run(&a),
+        args::Command::Hunt(a) => hunt::run(&a),
         args::Command::Rules(args::RulesCommand::Check(a)) => rules::check(&a),
         args::Command::Rules(args::RulesCommand::Test(a)) => rules::test(&a),
         args::Command::Rules(args::RulesCommand::List(a)) => rules::list(&a),

@@ -18,7 +18,7 @@ use palisade_rules::engine;
 use palisade_rules::indicators::Pattern;
 use palisade_store::SourceRow;
 use palisade_store::lake::index::{Index, Query, QuerySet, merge_blocks};
-use palisade_store::lake::{FillContext, Lake, MetSources, Segment, Which, table_of};
+use palisade_store::lake::{BLOCK_ROWS, FillContext, Lake, MetSources, Segment, Which, table_of};
 use sha2::{Digest as _, Sha256};
 
 use crate::evidence::{EvidenceFile, Source, Sources};
@@ -49,7 +49,8 @@ struct Unit<'l> {
     segment: &'l Segment,
     which: Which,
     look: Look,
-    rows: u64,
+    /// Bytes it will read, about; for progress.
+    bytes: u64,
 }
 
 /// Runs the knowledge's rules and indicators over the lake and tells the observer what was found.
@@ -97,7 +98,7 @@ pub fn hunt(
         files: HashMap::new(),
         sources: Sources::default(),
         summary: Summary::default(),
-        total: units.iter().map(|u| u.rows).sum(),
+        total: units.iter().map(|u| u.bytes).sum(),
         done: 0,
     };
     if settings.jobs <= 1 {
@@ -137,8 +138,8 @@ fn units_of_rules<'l>(segments: &[&'l Segment], knowledge: &Knowledge, units: &m
         }
         let groups = segment.row_groups() as u64;
         for group in 0..segment.row_groups() {
-            let rows = segment.rows / groups.max(1);
-            units.push(Unit { segment, which: Which::RowGroup(group), look: Look::Rules, rows });
+            let bytes = segment.bytes / groups.max(1);
+            units.push(Unit { segment, which: Which::RowGroup(group), look: Look::Rules, bytes });
         }
     }
 }
@@ -164,9 +165,10 @@ fn units_of_indicators<'l>(
             continue;
         }
         let blocks = merge_blocks(hits.iter().map(|(_, h)| h));
-        let rows = blocks.iter().map(|b| u64::from(b.end - b.start)).sum::<u64>()
-            * u64::from(palisade_store::lake::BLOCK_ROWS);
-        units.push(Unit { segment, which: Which::Blocks(blocks), look: Look::Indicators, rows });
+        let some = blocks.iter().map(|b| u64::from(b.end - b.start)).sum::<u64>();
+        let all = segment.rows.div_ceil(u64::from(BLOCK_ROWS)).max(1);
+        let bytes = segment.bytes.saturating_mul(some) / all;
+        units.push(Unit { segment, which: Which::Blocks(blocks), look: Look::Indicators, bytes });
     }
     Ok(())
 }
@@ -267,7 +269,7 @@ struct Teller<'o, 's> {
 impl Teller<'_, '_> {
     fn take(&mut self, unit: &Unit<'_>, found: Found) -> Result<(), Error> {
         self.summary.events += found.rows;
-        self.done += unit.rows;
+        self.done += unit.bytes;
         if !found.findings.is_empty() {
             self.resolve();
         }
@@ -317,6 +319,8 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 /// What stands for each rule and each indicator in the case's memory of what has looked where:
 /// a digest of what it looks for, so that a rule whose title changes is the same and one whose
 /// condition changes is new.
+///
+/// Rules first, in their order, then indicators in theirs.
 pub fn looked_items(knowledge: &Knowledge) -> Vec<(&'static str, String)> {
     let digest = |text: &str| {
         Sha256::digest(text.as_bytes()).iter().take(16).fold(String::new(), |s, b| s + &format!("{b:02x}"))

@@ -54,6 +54,8 @@ pub struct Keep<'c> {
     pub reread: bool,
     /// Threads that write segments.
     pub jobs: usize,
+    /// Rules and indicators that look at every row of this run ([`crate::looked_items`]).
+    pub looking: Vec<(&'static str, String)>,
 }
 
 /// The case while a run is written; shared by the walker (what is known) and the ordered end.
@@ -65,6 +67,9 @@ pub(crate) struct Keeper<'c> {
     problems: Mutex<Vec<Problem>>,
     reread: bool,
     jobs: usize,
+    looking: Vec<(&'static str, String)>,
+    /// The newest commit before this run.
+    before: i64,
 }
 
 /// What has been read and waits to be committed together: whole files, and rows of the lake.
@@ -128,6 +133,7 @@ impl FileNotes {
 
 impl<'c> Keeper<'c> {
     pub(crate) fn begin(keep: Keep<'c>) -> palisade_store::Result<Keeper<'c>> {
+        let before = keep.case.newest_commit()?;
         let mut writer = keep.case.begin_run(&keep.info)?;
         for input in &keep.inputs {
             writer.input(input.kind, &input.path, &input.sha256, input.bytes)?;
@@ -139,6 +145,8 @@ impl<'c> Keeper<'c> {
             problems: Mutex::default(),
             reread: keep.reread,
             jobs: keep.jobs,
+            looking: keep.looking,
+            before,
         })
     }
 
@@ -300,6 +308,7 @@ impl<'c> Keeper<'c> {
             writer.paths(paths)?;
         }
         writer.problems(&self.problems.lock().unwrap_or_else(PoisonError::into_inner))?;
+        writer.have_looked(&self.looking, self.before)?;
         writer.finish_run(finished)
     }
 }

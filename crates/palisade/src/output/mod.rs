@@ -24,7 +24,7 @@ use crate::args::Format;
 use crate::errors::{Gone, reason};
 use crate::times::Clock;
 
-pub use words::{count, plural};
+pub use words::{bytes, count, cut, plural};
 
 /// Where bytes go.
 pub type Out<'o> = &'o mut dyn Write;

@@ -1,0 +1,440 @@
+//! `palisade hunt`: what a case has kept, asked again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use palisade_model::{Finding, Problem, Severity, terminal};
+use palisade_pipeline::{HuntSettings, Knowledge, Observer, Progress, Sources, Summary, hunt, looked_items};
+use palisade_store::lake::answer::{self, Answer};
+use palisade_store::lake::{Lake, QueryCost, QueryLimits, Visible, query};
+use palisade_store::{Case, CitedSource, RunWriter, SourceRow};
+
+use crate::args::{Format, Hunt, HuntFormat, RuleArgs};
+use crate::case;
+use crate::errors::{Exit, note, reason};
+use crate::inputs;
+use crate::investigate::Screen;
+use crate::output::{self, Sink, Style, count, plural};
+use crate::progress::Bar;
+use crate::times::{Clock, moment, now, zone};
+
+/// Longest text of a cell on the screen.
+const CELL: usize = 240;
+
+/// Runs the command.
+pub fn run(args: &Hunt) -> Result<Exit> {
+    if args.tables {
+        return tables(args);
+    }
+    if args.ocsf.is_some() {
+        bail!("--ocsf is not there yet");
+    }
+    if args.sql.is_some() || args.sql_file.is_some() {
+        return sql(args);
+    }
+    intelligence(args)
+}
+
+fn open(args: &Hunt, write: bool) -> Result<(Case, Lake)> {
+    let mut case = if write { Case::open(&args.case)? } else { Case::open_read_only(&args.case)? };
+    let lake = case.lake()?;
+    if lake.segments().is_empty() {
+        bail!(
+            "the case in {} has no events; `palisade investigate --case` keeps those of the evidence it reads",
+            args.case.display()
+        );
+    }
+    Ok((case, lake))
+}
+
+/// The sources of a case, all of them.
+fn sources(case: &mut Case) -> Result<Vec<SourceRow>> {
+    Ok(case.overview(i64::MAX as u64)?.sources)
+}
+
+// ---- SQL ----
+
+fn sql(args: &Hunt) -> Result<Exit> {
+    let text = match (&args.sql, &args.sql_file) {
+        (Some(text), _) => text.clone(),
+        (None, Some(path)) => inputs::text("the query in", path, palisade_store::lake::MAX_SQL_BYTES as u64)?,
+        (None, None) => String::new(),
+    };
+    if args.format == HuntFormat::Html {
+        bail!("an answer to SQL has no HTML form; use table, csv, json, ndjson or parquet");
+    }
+    let (mut case, lake) = open(args, false)?;
+    let visible = Visible {
+        knowledge: case.knowledge_tables(&text)?,
+        views: Vec::new(),
+        cite: !args.no_cite,
+    };
+    let limits = QueryLimits {
+        memory: args.memory,
+        timeout: (args.timeout > 0).then(|| Duration::from_secs(args.timeout)),
+        threads: inputs::jobs(args.jobs)?,
+    };
+    let ask = |answer: &mut dyn Answer| query(&lake, &visible, &text, limits, answer);
+    let cost = if args.format == HuntFormat::Parquet {
+        let Some(path) = &args.output else { bail!("--format parquet writes a file; name it with --output") };
+        parquet(path, ask)?
+    } else {
+        let mut sink = Sink::open(args.output.as_deref())?;
+        let answered = match args.format {
+            HuntFormat::Csv => ask(&mut answer::Csv::new(Through(&mut sink))),
+            HuntFormat::Ndjson => ask(&mut answer::Json::new(Through(&mut sink), true)),
+            HuntFormat::Json => ask(&mut answer::Json::new(Through(&mut sink), false)),
+            _ => {
+                let mut cells = answer::Cells { limit: args.limit, ..answer::Cells::default() };
+                let cost = ask(&mut cells);
+                if let Ok(cost) = &cost {
+                    let foot = foot(&mut case, cost, args)?;
+                    let _ = sink.step(|out| screen(&cells, &foot, out));
+                }
+                cost
+            }
+        };
+        let cost = answered.map_err(|e| sink.failure().unwrap_or_else(|| anyhow!("{e}")))?;
+        sink.close()?;
+        cost
+    };
+    if !args.quiet {
+        note(&format!(
+            "{} in {:.3} s, {} bytes read of {}",
+            plural(cost.rows, "row"),
+            cost.seconds,
+            count(cost.bytes),
+            count(lake.bytes())
+        ));
+    }
+    Ok(Exit::Clean)
+}
+
+/// Hands an answer on to the sink.
+struct Through<'s>(&'s mut Sink);
+
+impl Write for Through<'_> {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        self.0.step(|out| out.write_all(buf)).map_err(std::io::Error::other)?;
+        Ok(buf.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes beside the file's place and moves it there when it is whole.
+fn parquet(
+    path: &Path,
+    ask: impl FnOnce(&mut dyn Answer) -> Result<QueryCost, palisade_store::lake::QueryError>,
+) -> Result<QueryCost> {
+    let told = |e: std::io::Error| anyhow!("cannot write to {}: {}", path.display(), reason(&e));
+    let target = output::place(path).map_err(told)?;
+    let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let part = target.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let file = std::fs::File::create_new(&part).map_err(told)?;
+    let done = ask(&mut answer::Parquet::new(file)).map_err(|e| anyhow!("{e}"));
+    match done {
+        Ok(cost) => {
+            std::fs::rename(&part, &target).map_err(told)?;
+            Ok(cost)
+        }
+        Err(e) => {
+            let _ = std::fs::remove_file(&part);
+            Err(e)
+        }
+    }
+}
+
+/// What stands below a table of rows: the evidence they cite.
+fn foot(case: &mut Case, cost: &QueryCost, args: &Hunt) -> Result<String> {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    if !cost.cites || cost.sources.is_empty() || args.no_cite {
+        return Ok(text);
+    }
+    const SHOWN: usize = 20;
+    let all = sources(case)?;
+    let cited: Vec<&SourceRow> = all.iter().filter(|s| cost.sources.contains(&s.id)).collect();
+    let _ = writeln!(text, "\nEvidence (_source):");
+    for s in cited.iter().take(SHOWN) {
+        let _ = writeln!(text, "{:>6}  {}  sha256 {}", s.id, terminal(&s.path), s.sha256);
+    }
+    if cited.len() > SHOWN {
+        let _ = writeln!(text, "        and {} more: SELECT id, path, sha256 FROM sources", cited.len() - SHOWN);
+    }
+    Ok(text)
+}
+
+fn screen(cells: &answer::Cells, foot: &str, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut table = Table::new();
+    table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(cells.names.iter().map(|n| terminal(n).into_owned()));
+    for row in &cells.rows {
+        let shown = row.iter().map(|c| match c {
+            Some(text) => output::cut(&terminal(text), CELL),
+            None => String::new(),
+        });
+        table.add_row(shown);
+    }
+    for (at, number) in cells.numbers.iter().enumerate() {
+        if let Some(column) = table.column_mut(at).filter(|_| *number) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    let more = cells.total - cells.rows.len() as u64;
+    if more > 0 {
+        writeln!(out, "and {} more: --limit, or --format csv", plural(more, "row"))?;
+    }
+    out.write_all(foot.as_bytes())
+}
+
+// ---- tables ----
+
+fn tables(args: &Hunt) -> Result<Exit> {
+    let (_, lake) = open(args, false)?;
+    #[derive(Default)]
+    struct Of<'l> {
+        rows: u64,
+        bytes: u64,
+        segments: u64,
+        first: Option<i64>,
+        last: Option<i64>,
+        columns: BTreeSet<(&'l str, &'l str)>,
+    }
+    let mut tables: BTreeMap<&str, Of<'_>> = BTreeMap::new();
+    for s in lake.segments() {
+        let t = tables.entry(&s.table).or_default();
+        t.rows += s.rows;
+        t.bytes += s.bytes + s.index_bytes;
+        t.segments += 1;
+        t.first = [t.first, s.min_time].into_iter().flatten().min();
+        t.last = [t.last, s.max_time].into_iter().flatten().max();
+        t.columns.extend(s.columns.iter().map(|(n, k)| (n.as_str(), k.name())));
+    }
+    let clock = Clock::default();
+    let time = |t: Option<i64>| t.map_or("-".to_owned(), |t| clock.short(palisade_model::Time(t)));
+    let mut sink = Sink::open(args.output.as_deref())?;
+    let wrote = sink.step(|out| {
+        for (name, t) in &tables {
+            writeln!(
+                out,
+                "{name}: {}, {} to {}, {} in {}",
+                plural(t.rows, "row"),
+                time(t.first),
+                time(t.last),
+                output::bytes(t.bytes),
+                plural(t.segments, "segment")
+            )?;
+            let columns: Vec<String> = t
+                .columns
+                .iter()
+                .map(|(n, k)| if *k == "integer" { format!("{n} (integer)") } else { (*n).to_owned() })
+                .collect();
+            writeln!(out, "    {}", terminal(&columns.join(", ")))?;
+        }
+        let envelope: Vec<String> = palisade_store::lake::envelope_schema()
+            .fields()
+            .iter()
+            .map(|f| f.name().clone())
+            .collect();
+        writeln!(out, "events: all of them, with the columns each table has\n    {}", envelope.join(", "))?;
+        writeln!(
+            out,
+            "knowledge: findings, citations, sources, problems, coverage, verdicts, runs, indicators"
+        )
+    });
+    if wrote.is_err() {
+        return Err(sink.failure().unwrap_or_else(|| anyhow!("the tables could not be written")));
+    }
+    sink.close()?;
+    Ok(Exit::Clean)
+}
+
+// ---- rules and indicators ----
+
+fn intelligence(args: &Hunt) -> Result<Exit> {
+    let jobs = inputs::jobs(args.jobs)?;
+    let shown = args.display_timezone.as_deref().map(|z| zone("--display-timezone", z)).transpose()?;
+    let at = |option: &str, text: &Option<String>| {
+        text.as_deref().map(|t| moment(option, t, shown.as_ref())).transpose()
+    };
+    let (since, until) = (at("--since", &args.since)?, at("--until", &args.until)?);
+    let rules = RuleArgs {
+        rules: args.rules.clone(),
+        no_shipped_rules: !args.shipped_rules,
+        min_level: args.min_level,
+        mapping: args.mapping.clone(),
+        placeholders: args.placeholders.clone(),
+        fields: args.fields.clone(),
+    };
+    let mut loaded = inputs::rules(&rules, jobs)?;
+    let (indicators, mut problems) = inputs::indicators(&args.indicators)?;
+    problems.extend(inputs::rule_problems(&loaded));
+    let failed = loaded.failed() as u64;
+    let lists: Vec<PathBuf> =
+        [&args.indicators, &rules.mapping, &rules.placeholders, &rules.fields].into_iter().flatten().cloned().collect();
+    let custody = case::inputs(&rules.rules, &loaded, &lists, None);
+    let keep = args.keep || args.since_intel;
+    let (mut case, lake) = open(args, keep)?;
+    let mut knowledge = inputs::knowledge(&mut loaded, indicators, &rules, false)?;
+    let items = looked_items(&knowledge);
+    let mut after = 0;
+    if args.since_intel {
+        let newest = case.newest_commit()?;
+        let looked = case.looked(&items)?;
+        let new = looked.iter().filter(|seq| **seq < newest).count();
+        after = looked.iter().copied().min().unwrap_or(0);
+        if !args.quiet {
+            note(&format!(
+                "{} of {} have not looked at everything yet",
+                count(new as u64),
+                plural(items.len() as u64, "rule or indicator")
+            ));
+        }
+        knowledge = newer(knowledge, &looked, newest, &rules)?;
+    }
+    let all = sources(&mut case)?;
+    let style = Style {
+        clock: Clock::new(shown, args.display_timezone.clone()),
+        colour: args.output.is_none() && output::colour_wanted(),
+        width: if args.output.is_none() { output::terminal_width() } else { None },
+        limit: args.limit,
+        paths: vec![args.case.display().to_string()],
+    };
+    let form = match args.format {
+        HuntFormat::Table => Format::Table,
+        HuntFormat::Ndjson => Format::Ndjson,
+        HuntFormat::Json => Format::Json,
+        HuntFormat::Csv => Format::Csv,
+        HuntFormat::Html => Format::Html,
+        HuntFormat::Parquet => {
+            bail!("--format parquet is for answers to SQL; with --keep, findings are a table to ask for in SQL")
+        }
+    };
+    let streams = matches!(form, Format::Ndjson | Format::Json | Format::Csv);
+    let bar =
+        Bar::new(!(args.quiet || streams && args.output.is_none() && output::terminal_width().is_some()));
+    let screen = Screen { form: output::form(form, style), sink: Sink::open(args.output.as_deref())?, bar };
+    let info = case::run_info(&custody, "hunt");
+    let mut writer = if keep { Some(case.begin_run(&info)?) } else { None };
+    if let Some(writer) = &mut writer {
+        for input in &custody {
+            writer.input(input.kind, &input.path, &input.sha256, input.bytes)?;
+        }
+    }
+    let mut keeper = Keeping { screen, writer, waiting: Vec::new() };
+    let told = problems.iter().try_for_each(|p| keeper.problem(p));
+    let settings = HuntSettings { jobs, since, until, after };
+    let result = told
+        .map_err(palisade_pipeline::Error::Output)
+        .and_then(|()| hunt(&lake, &all, &knowledge, &settings, &mut keeper));
+    keeper.screen.bar.clear();
+    let (mut summary, met) =
+        result.map_err(|e| keeper.screen.sink.failure().unwrap_or_else(|| anyhow!("{e}")))?;
+    summary.rules_failed = failed;
+    for problem in &problems {
+        *summary.problems.entry(problem.code).or_default() += problem.count;
+    }
+    keeper.flush(&met).map_err(|e| anyhow!(e))?;
+    let Keeping { mut screen, writer, .. } = keeper;
+    if let Some(mut writer) = writer {
+        if since.is_none() && until.is_none() {
+            // With --since-intel each has looked at what it had not; without, at everything.
+            writer.have_looked(&items, 0)?;
+        }
+        writer.finish_run(now())?;
+    }
+    finish(&mut screen, &summary)?;
+    screen.sink.close()?;
+    if !args.quiet {
+        remark(&summary);
+    }
+    let reached = args.fail_on.is_some_and(|level| reached(&summary, level));
+    Ok(if reached { Exit::Bad } else { Exit::Clean })
+}
+
+fn reached(summary: &Summary, level: Severity) -> bool {
+    summary.by_severity.iter().any(|(s, n)| *s >= level && *n > 0)
+}
+
+fn finish(screen: &mut Screen, summary: &Summary) -> Result<()> {
+    let Screen { form, sink, .. } = screen;
+    match sink.step(|out| form.finish(summary, out)) {
+        Ok(()) => Ok(()),
+        Err(text) => Err(sink.failure().unwrap_or_else(|| anyhow!(text))),
+    }
+}
+
+fn remark(summary: &Summary) {
+    let Some(h) = summary.hunted else { return };
+    note(&format!(
+        "{} looked at in {} of {} in {:.3} s, {} bytes read of {}",
+        plural(h.rows, "row"),
+        count(h.segments),
+        plural(h.of, "segment"),
+        summary.seconds,
+        count(h.bytes),
+        count(h.lake)
+    ));
+}
+
+/// Only the rules and indicators that have not looked at everything.
+fn newer(knowledge: Knowledge, looked: &[i64], newest: i64, rules: &RuleArgs) -> Result<Knowledge> {
+    let kept_rules = knowledge.engine.rules().iter().zip(looked).filter(|(_, seq)| **seq < newest);
+    let kept_rules: Vec<_> = kept_rules.map(|(r, _)| r.clone()).collect();
+    let first = knowledge.engine.rules().len();
+    let indicators = knowledge.indicators.list().iter().zip(looked.iter().skip(first));
+    let indicators: Vec<_> = indicators.filter(|(_, seq)| **seq < newest).map(|(i, _)| i.clone()).collect();
+    Knowledge::new(kept_rules, indicators, &rules.fields).map_err(|e| anyhow!("{e}"))
+}
+
+/// Findings kept together.
+const AT_ONCE: usize = 5_000;
+
+/// Shows findings, and keeps them if asked to.
+struct Keeping<'c> {
+    screen: Screen,
+    writer: Option<RunWriter<'c>>,
+    waiting: Vec<Finding>,
+}
+
+impl Keeping<'_> {
+    fn flush(&mut self, sources: &Sources) -> Result<(), String> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let resolve = |id| {
+            let source = sources.get(id)?;
+            Some(CitedSource { sha256: source.file.sha256_hex()?, origin: source.origin.clone() })
+        };
+        let findings = std::mem::take(&mut self.waiting);
+        writer.findings(&findings, &resolve).map(|_| ()).map_err(|e| e.to_string())
+    }
+}
+
+impl Observer for Keeping<'_> {
+    fn finding(&mut self, finding: &Finding, sources: &Sources) -> Result<(), String> {
+        self.screen.finding(finding, sources)?;
+        if self.writer.is_some() {
+            self.waiting.push(finding.clone());
+            if self.waiting.len() >= AT_ONCE {
+                self.flush(sources)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn problem(&mut self, problem: &Problem) -> Result<(), String> {
+        self.screen.problem(problem)
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.screen.progress(progress);
+    }
+}
