@@ -87,6 +87,7 @@ const ELSEWHERE: &str = "$.";
 /// The name, in this batch, of a value that came into no known field: its place in the
 /// dialect's mounted object, else its path. `outdone`: it is a place of a known field, but
 /// the record has a better one. `path` is scratch.
+#[inline(never)]
 pub(super) fn local(
     builder: &mut RowBuilder<'_>,
     found: &Found,

@@ -92,7 +92,7 @@ fn mend(mut bytes: Vec<u8>) -> String {
 /// Splits and reads any bytes with a few names wanted and a few dialects known: the
 /// fuzzer's door. Whatever comes in, it returns.
 pub fn fuzz(data: &[u8]) {
-    use palisade_model::{Batch, Catalogue, FieldSet, FieldsBuilder, Projection};
+    use palisade_model::{Catalogue, FieldSet, FieldsBuilder, Projection};
 
     const SET: &str = r#"
         [[dialect]]
@@ -127,16 +127,28 @@ pub fn fuzz(data: &[u8]) {
         projection.want_text(id);
     }
     let Ok(dialects) = Dialects::parse("fuzz", SET).and_then(|set| set.close(&fields)) else { return };
-    let context = Context {
-        fields: &fields,
-        catalogue: &catalogue,
-        projection: &projection,
-        dialects: &dialects,
-        zone: None,
-    };
+    let _ = sniff(data);
+    // As rules read it, then as who keeps records whole does.
+    for whole in [false, true] {
+        if whole {
+            projection.keep_everything(&fields);
+        }
+        let context = Context {
+            fields: &fields,
+            catalogue: &catalogue,
+            projection: &projection,
+            dialects: &dialects,
+            zone: None,
+        };
+        fuzz_read(data, context);
+    }
+}
+
+fn fuzz_read(data: &[u8], context: Context<'_>) {
+    use palisade_model::Batch;
+
     let origin = Origin::file("fuzz");
     let mut scratch = Scratch::default();
-    let _ = sniff(data);
     let mut stream = data;
     let mut pieces = Vec::new();
     split(&origin, &mut stream, &mut |piece| {
@@ -148,6 +160,9 @@ pub fn fuzz(data: &[u8]) {
             for row in 0..batch.len() {
                 batch.each(row, &mut |_, _| {});
                 batch.scan_text(row, &mut |_| {});
+                batch.every(row, &mut |field, _| {
+                    let _ = batch.local_name(field);
+                });
             }
             Default::default()
         });

@@ -112,8 +112,21 @@ impl Found {
     pub fn push(&mut self, entry: Entry, key: u32) {
         self.entries.push(entry);
         if self.whole {
-            self.key_of.push(key);
+            self.note(key);
         }
+    }
+
+    /// Apart, so that the usual scan stays small.
+    #[inline(never)]
+    fn note(&mut self, key: u32) {
+        self.key_of.push(key);
+    }
+
+    /// The number of a key that lies in the arena, below `parent`.
+    #[inline(never)]
+    fn key(&mut self, parent: u32, start: usize, end: usize) -> u32 {
+        self.keys.push(Key { parent, start: start as u32, len: (end - start) as u32, spelled: false });
+        self.keys.len() as u32 - 1
     }
 
     /// Takes back all values but the first `len`.
@@ -261,7 +274,9 @@ pub(super) struct Scan<'t> {
     pub found: &'t mut Found,
     /// The slot of the key before.
     prev: u32,
-    /// The key of the value being read, if records are kept whole.
+    /// Records are kept whole.
+    whole: bool,
+    /// The key of the value being read, if they are.
     pub key: u32,
 }
 
@@ -275,7 +290,8 @@ impl<'t> Scan<'t> {
         keys: &'t mut KeyCache,
         found: &'t mut Found,
     ) -> Scan<'t> {
-        Scan { trie, text, at, all_text, keys, found, prev: 0, key: NO_KEY }
+        let whole = found.whole;
+        Scan { trie, text, at, all_text, keys, found, prev: 0, whole, key: NO_KEY }
     }
 
     #[inline]
@@ -327,7 +343,10 @@ impl<'t> Scan<'t> {
 
     #[inline]
     fn push(&mut self, node: NodeId, kind: Kind, start: usize, end: usize) {
-        self.found.push(Entry { node, start: start as u32, end: end as u32, kind }, self.key);
+        self.found.entries.push(Entry { node, start: start as u32, end: end as u32, kind });
+        if self.whole {
+            self.found.note(self.key);
+        }
     }
 
     fn literal(&mut self, node: NodeId, word: &[u8], kind: Kind) -> Result<(), Fault> {
@@ -336,7 +355,7 @@ impl<'t> Scan<'t> {
         }
         let start = self.at;
         self.at += word.len();
-        if node != DEAD || self.found.whole {
+        if node != DEAD || self.whole {
             self.push(node, kind, start, self.at);
         }
         Ok(())
@@ -459,10 +478,8 @@ impl<'t> Scan<'t> {
                     child = node;
                 }
             }
-            if self.found.whole {
-                let (start, len) = (start as u32, (self.at - 1 - start) as u32);
-                self.key = self.found.keys.len() as u32;
-                self.found.keys.push(Key { parent: above, start, len, spelled: false });
+            if self.whole {
+                self.key = self.found.key(above, start, self.at - 1);
             }
             if self.peek() != b':' {
                 self.blanks();
