@@ -172,7 +172,9 @@ fn foot(case: &mut Case, cost: &QueryCost, args: &Hunt) -> Result<String> {
 
 fn screen(cells: &answer::Cells, foot: &str, out: &mut dyn Write) -> std::io::Result<()> {
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(u16::try_from(output::terminal_width().unwrap_or(160)).unwrap_or(160));
     table.set_header(cells.names.iter().map(|n| terminal(n).into_owned()));
     for row in &cells.rows {
         let shown = row.iter().map(|c| match c {

@@ -100,7 +100,15 @@ impl Knowledge {
             catalogue.add(&path.display().to_string(), &read(path)?, &mut fields)?;
         }
         engine::intern_fields(&rules, &catalogue, &mut fields);
-        let spec = if whole { Some(columns(&mut fields)?) } else { None };
+        let spec = if whole {
+            // A value that a dialect calls otherwise is kept under the name that rules will ask for.
+            for name in dialects.names() {
+                fields.intern(name);
+            }
+            Some(columns(&mut fields)?)
+        } else {
+            None
+        };
         let fields = fields.close();
         let dialects = dialects.close(&fields)?;
         let infos = rules.iter().map(|r| Arc::new(engine::rule_info(r))).collect();

@@ -129,7 +129,7 @@ impl Lake {
         };
         for batch in reader.build().map_err(|e| told(&e))? {
             let batch = batch.map_err(|e| told(&e))?;
-            let filled = fill(&batch, &wanted, context, spare).ok_or("a column is missing or of another type")?;
+            let filled = fill(&batch, &wanted, context, spare)?;
             spare = sink(filled);
         }
         Ok(spare)
@@ -192,23 +192,32 @@ fn fill(
     wanted: &[(&str, FieldId)],
     context: FillContext<'_>,
     buffers: Buffers,
-) -> Option<RowBatch> {
-    let column = |name: &str| rows.column_by_name(name);
-    let time = column(layout::TIME)?.as_primitive_opt::<TimestampMicrosecondType>()?;
-    let shapes = column(layout::SHAPE)?.as_string_opt::<i32>()?;
-    let source = column(layout::SOURCE)?.as_primitive_opt::<Int64Type>()?.values();
-    let member = column(layout::MEMBER)?.as_string_opt::<i32>()?;
-    let record = column(layout::RECORD)?.as_primitive_opt::<Int64Type>()?.values();
-    let offset = column(layout::OFFSET)?.as_primitive_opt::<Int64Type>()?.values();
-    let flags = column(layout::FLAGS)?.as_primitive_opt::<Int32Type>()?.values();
-    let digest = column(layout::DIGEST)?.as_fixed_size_binary_opt()?;
-    let rest = column(layout::REST)?.as_string_opt::<i32>()?;
+) -> Result<RowBatch, String> {
+    let column = |name: &str| rows.column_by_name(name).ok_or_else(|| format!("it has no column {name}"));
+    let other = |name: &str| format!("its column {name} has another type");
+    macro_rules! envelope {
+        ($name:expr, $as:ident $(::<$t:ty>)?) => {
+            column($name)?.$as$(::<$t>)?().ok_or_else(|| other($name))?
+        };
+    }
+    let time = envelope!(layout::TIME, as_primitive_opt::<TimestampMicrosecondType>);
+    let shapes = envelope!(layout::SHAPE, as_string_opt::<i32>);
+    let source = envelope!(layout::SOURCE, as_primitive_opt::<Int64Type>).values();
+    let member = envelope!(layout::MEMBER, as_string_opt::<i32>);
+    let record = envelope!(layout::RECORD, as_primitive_opt::<Int64Type>).values();
+    let offset = envelope!(layout::OFFSET, as_primitive_opt::<Int64Type>).values();
+    let flags = envelope!(layout::FLAGS, as_primitive_opt::<Int32Type>).values();
+    let digest = envelope!(layout::DIGEST, as_fixed_size_binary_opt);
+    let rest = envelope!(layout::REST, as_string_opt::<i32>);
+    if digest.value_length() != 16 {
+        return Err(other(layout::DIGEST));
+    }
     let mut columns: Vec<(FieldId, Column<'_>)> = Vec::with_capacity(wanted.len());
     for (name, field) in wanted {
         let array = column(name)?;
         let typed = match array.as_string_opt::<i32>() {
             Some(text) => Column::Text(text),
-            None => Column::Integer(array.as_primitive_opt::<Int64Type>()?),
+            None => Column::Integer(array.as_primitive_opt::<Int64Type>().ok_or_else(|| other(name))?),
         };
         columns.push((*field, typed));
     }
@@ -277,12 +286,12 @@ fn fill(
             });
         }
         let mut stored = [0; 16];
-        stored.copy_from_slice(digest.value(row).get(..16)?);
+        stored.copy_from_slice(digest.value(row));
         builder.set_digest(stored);
         builder.set_source(id);
         builder.end(header);
     }
-    Some(builder.finish())
+    Ok(builder.finish())
 }
 
 /// The shape of a name; one that the routing no longer has is what its product's records are.

@@ -24,7 +24,7 @@ pub mod flag {
 /// What the lake wants to know of fields, from `knowledge/fields/columns.toml`.
 #[derive(Clone, Default, Debug)]
 pub struct LayoutSpec {
-    /// Fields whose values are whole numbers: columns of type `BIGINT`.
+    /// Fields whose values are whole numbers: columns of type `BIGINT`. `table:field` says it of one table.
     pub integer: Vec<String>,
     /// Fields that hold the address a connection or a logon came from, best first.
     pub src_ip: Vec<String>,
@@ -123,7 +123,8 @@ pub(crate) struct Place {
 pub struct Layout {
     pub(crate) places: Vec<Place>,
     pub(crate) tables: Vec<Arc<str>>,
-    pub(crate) columns: Vec<(Arc<str>, ColumnType)>,
+    /// By field: its name, and the tables in which it is a whole number.
+    pub(crate) columns: Vec<(Arc<str>, Vec<u16>)>,
     pub(crate) src_ip: Vec<FieldId>,
     pub(crate) dst_ip: Vec<FieldId>,
 }
@@ -149,15 +150,31 @@ impl Layout {
                 }
             })
             .collect();
+        let all: Vec<u16> = (0..tables.len() as u16).collect();
         let columns = fields
             .iter()
             .map(|(_, name)| {
-                let integer = spec.integer.iter().any(|i| i == name);
-                (name.into(), if integer { ColumnType::Integer } else { ColumnType::Text })
+                let mut integer = Vec::new();
+                for said in &spec.integer {
+                    match said.split_once(':') {
+                        Some((table, field)) if field == name => {
+                            integer.extend(tables.iter().position(|t| **t == *table).map(|t| t as u16));
+                        }
+                        None if said == name => integer = all.clone(),
+                        _ => {}
+                    }
+                }
+                (name.into(), integer)
             })
             .collect();
         let ids = |names: &[String]| names.iter().filter_map(|n| fields.id(n)).collect();
         Layout { places, tables, columns, src_ip: ids(&spec.src_ip), dst_ip: ids(&spec.dst_ip) }
+    }
+
+    /// Type of a field's column in a table.
+    pub(crate) fn kind(&self, field: FieldId, table: u16) -> Option<ColumnType> {
+        let (_, integer) = self.columns.get(field.index())?;
+        Some(if integer.contains(&table) { ColumnType::Integer } else { ColumnType::Text })
     }
 
     pub(crate) fn place(&self, shape: ShapeId) -> Option<&Place> {

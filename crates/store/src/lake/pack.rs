@@ -215,7 +215,11 @@ impl Table {
         for mut column in self.columns.drain(..) {
             self.by_field[column.field.index()] = NO_COLUMN;
             column.pad(rows);
-            let (name, kind) = layout.columns.get(column.field.index())?;
+            let (name, _) = layout.columns.get(column.field.index())?;
+            let kind = match column.cells {
+                Cells::Text(_) => ColumnType::Text,
+                Cells::Integer(_) => ColumnType::Integer,
+            };
             fields.push(Field::new(name.as_ref(), kind.arrow(), true));
             arrays.push(match column.cells {
                 Cells::Text(mut b) => Arc::new(b.finish()),
@@ -264,11 +268,11 @@ impl Packer {
         rest.clear();
         found.clear();
         batch.every(row, &mut |field, value| {
-            let Some((_, kind)) = layout.columns.get(field.index()).filter(|_| !field.is_local()) else {
+            let Some(kind) = layout.kind(field, place.table).filter(|_| !field.is_local()) else {
                 rest.add(field, value, header.blank);
                 return;
             };
-            let Some(column) = table.column(field, *kind) else {
+            let Some(column) = table.column(field, kind) else {
                 rest.add(field, value, header.blank);
                 return;
             };
