@@ -602,13 +602,14 @@ impl<'c> RowBuilder<'c> {
     }
 
     /// To follow each text cell of a field that [`HashNames::is_whole`]: the parts of
-    /// `SHA1=…,MD5=…,IMPHASH=…` at `range` as cells of those fields that are kept of this shape.
+    /// `SHA1=…,MD5=…,IMPHASH=…` at `range` as cells of those fields that somebody wants of this
+    /// shape ([`Projection::wanted`]).
     pub fn hash_parts(&mut self, names: &HashNames, shape: ShapeId, range: Range<usize>) {
-        let kept = self.projection.kept(shape);
+        let wanted = self.projection.wanted(shape);
         let RowBatch { arena, cells, .. } = &mut self.batch;
         let Some(text) = arena.as_bytes().get(range.clone()) else { return };
         names.split(text, |field, part| {
-            if kept.contains(field) {
+            if wanted.contains(field) {
                 // The whole arena is far below 4 GiB, as for every cell.
                 let (start, len) = ((range.start + part.start) as u32, part.len() as u32);
                 cells.push(Cell { field, kind: CellKind::Extra, start, len });

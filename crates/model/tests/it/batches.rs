@@ -410,3 +410,140 @@ fn field_sets_are_sets() {
     let fields = fields.close();
     assert_eq!((fields.len(), fields.name(FieldId(9)), fields.name(FieldId::NONE)), (MAX_FIELDS, "f9", ""));
 }
+
+#[test]
+fn names_of_one_batch() {
+    let house = house("[[stream]]\nnames = [\"s\"]\n", "s", 0, &["a"]);
+    let mut buffers = Buffers::default();
+    for round in 0..3 {
+        let mut b = RowBuilder::new(SourceId(0), &house.catalogue, &house.projection, buffers);
+        let a = b.local("a");
+        assert!(a.is_local() && !a.is_known() && b.local("a") == a && a != FieldId(0), "round {round}");
+        assert_eq!(b.local(&"é".repeat(129)), FieldId::NONE, "258 bytes");
+        let long = b.local(&"é".repeat(128));
+        let ids: Vec<FieldId> = (2..MAX_LOCAL_NAMES).map(|n| b.local(&format!("n{n}"))).collect();
+        assert!(ids.iter().all(|id| id.is_local()));
+        assert_eq!((b.local("one more"), b.local("n7")), (FieldId::NONE, ids[5]), "known names stay known");
+        b.begin();
+        b.text_cell(FieldId(0), "known");
+        b.text_cell(a, "local");
+        b.text_cell(FieldId::NONE, "unnamed");
+        push(&mut b, ids[9], &Cell::Escaped("x\\ty".into(), false));
+        let start = b.arena().len();
+        b.arena_mut().push_str("extra quiet");
+        b.extra_cell(FieldId(0), start..start + 5);
+        b.quiet_cell(long, start + 6..start + 11);
+        b.end(header(&house, 1));
+        let batch = b.finish();
+        let (mut each, mut every, mut text) = (Vec::new(), Vec::new(), Vec::new());
+        batch.each(0, &mut |f, v| each.push((f, v.text().unwrap_or("").to_owned())));
+        batch.every(0, &mut |f, v| every.push((f, v.text().unwrap_or("").to_owned())));
+        batch.scan_text(0, &mut |t| text.push(t.to_owned()));
+        let pair = |f: FieldId, t: &str| (f, t.to_owned());
+        assert_eq!(each, [pair(FieldId(0), "known"), pair(FieldId(0), "extra")]);
+        let want = [(FieldId(0), "known"), (a, "local"), (FieldId::NONE, "unnamed"), (ids[9], "x\ty")];
+        assert_eq!(
+            every,
+            want.into_iter().chain([(long, "quiet")]).map(|(f, t)| pair(f, t)).collect::<Vec<_>>()
+        );
+        assert_eq!(text, ["known", "local", "unnamed", "x\ty", "extra"]);
+        assert_eq!((batch.local_name(a), batch.local_name(ids[9])), ("a", "n11"));
+        assert_eq!((batch.local_name(FieldId(0)), batch.local_name(FieldId::NONE)), ("", ""));
+        buffers = batch.into_buffers();
+    }
+}
+
+#[test]
+fn digests_are_those_of_the_text_or_those_given() {
+    let house = house("[[stream]]\nnames = [\"s\"]\n", "s", 0, &["a"]);
+    let mut b = RowBuilder::new(SourceId(0), &house.catalogue, &house.projection, Buffers::default());
+    for given in [None, Some([1; 16]), None, Some([2; 16])] {
+        b.begin();
+        // What is given for a row that is given up is not the next one's.
+        b.set_digest([9; 16]);
+        b.abandon();
+        b.begin();
+        b.text_cell(FieldId(0), "abc");
+        given.into_iter().for_each(|digest| b.set_digest(digest));
+        b.end(header(&house, 1));
+    }
+    let batch = b.finish();
+    // FIPS 180-2, appendix B.1.
+    let abc =
+        [0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23];
+    assert_eq!([0, 1, 2, 3].map(|row| batch.digest(row)), [abc, [1; 16], abc, [2; 16]]);
+    let mut b = RowBuilder::new(SourceId(0), &house.catalogue, &house.projection, batch.into_buffers());
+    b.begin();
+    b.text_cell(FieldId(0), "abc");
+    b.end(header(&house, 1));
+    assert_eq!(b.finish().digest(0), abc, "in used buffers");
+}
+
+/// A row filled again from what `every` gave has the computed cells of the first one.
+#[test]
+fn computed_cells_come_again() {
+    let toml = "product = \"p\"\n[[stream]]\nnames = [\"s\"]\nview = \"v\"\n[[view]]\nname = \"v\"\n\
+                [[view.derive]]\nfield = \"U\"\njoin = [\"g\", \"h\"]\nsep = \"-\"\n";
+    let names = ["Hashes", "md5", "MD5", "sha1", "g", "k", "v.U"];
+    let mut house = house(toml, "s", 0, &names);
+    house.projection.want_text(house.shape);
+    let hashes = HashNames::new(&house.fields);
+    let bare = "0cce9210-69ae-11d9-bed3-505054503030";
+    let braced = format!("{{{bare}}}");
+    let id = |name: &str| house.fields.id(name).unwrap();
+    let kept = [("Hashes", "MD5=aa, sha1 =c,X=d"), ("g", bare), ("k", &braced), ("h", "no GUID")];
+    let mut b = RowBuilder::new(SourceId(0), &house.catalogue, &house.projection, Buffers::default());
+    b.begin();
+    for (name, text) in kept {
+        let field = id(name);
+        let start = b.arena().len();
+        b.text_cell(field, text);
+        b.spell_guid(house.shape, field, start..start + text.len());
+        if hashes.is_whole(field) {
+            b.hash_parts(&hashes, house.shape, start..start + text.len());
+        }
+    }
+    b.end(header(&house, 1));
+    let batch = b.finish();
+    let mut each = Vec::new();
+    batch.each(0, &mut |f, v| each.push((house.fields.name(f), v.text().unwrap_or(""))));
+    let derived = format!("{bare}-no GUID");
+    assert_eq!(
+        each,
+        [
+            ("Hashes", "MD5=aa, sha1 =c,X=d"),
+            ("md5", "aa"),
+            ("MD5", "aa"),
+            ("sha1", "c"),
+            ("g", bare),
+            ("k", &braced),
+            ("k", bare),
+            ("h", "no GUID"),
+            ("v.U", &derived),
+        ]
+    );
+    let mut text = Vec::new();
+    batch.scan_text(0, &mut |t| text.push(t.to_owned()));
+    assert!(text.contains(&braced), "an input of a derived field has its other spelling for keywords only");
+    let mut every = Vec::new();
+    batch.every(0, &mut |f, v| {
+        every.push((house.fields.name(f).to_owned(), v.text().unwrap_or("").to_owned()))
+    });
+    assert_eq!(every, kept.map(|(n, t)| (n.to_owned(), t.to_owned())));
+}
+
+#[test]
+fn every_shape_has_a_name_of_its_own() {
+    let mut fields = FieldsBuilder::new();
+    let mut catalogue = Catalogue::default();
+    let stream =
+        "product = \"p\"\n[[stream]]\nnames = [\"s\"]\nservices = [\"x\"]\n[[stream.event]]\nids = [1]\n";
+    catalogue.add("a.toml", stream, &mut fields).unwrap();
+    catalogue.add("b.toml", stream, &mut fields).unwrap();
+    let names: Vec<&str> = catalogue.shapes().map(|(_, s)| s.name.as_str()).collect();
+    assert_eq!(names, ["unrecognised", "p/other", "p/x", "p/x/1", "p/other#2", "p/x#2", "p/x/1#2"]);
+    for (id, shape) in catalogue.shapes() {
+        assert_eq!(catalogue.shape_named(&shape.name), Some(id));
+    }
+    assert_eq!(catalogue.shape_named("p/X"), None);
+}

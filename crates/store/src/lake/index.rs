@@ -63,8 +63,8 @@ pub use read::{Hits, Index, merge_blocks};
 /// Rows of a block where nothing else is asked for.
 pub const ROWS_PER_BLOCK: u32 = 2_048;
 /// Most entries of all sections of one segment: what a builder keeps (32 bytes each and its hash table's
-/// share) and what a reader believes.
-pub const MAX_ENTRIES: usize = 1 << 26;
+/// share: 800 MiB; a million rows with 16 new observables each) and what a reader believes.
+pub const MAX_ENTRIES: usize = 1 << 24;
 /// Names are entered with this many labels at most, so that one name of a thousand dots is not a thousand entries.
 pub const MAX_LABELS: usize = 16;
 

@@ -18,10 +18,13 @@
 //!
 //! What it never does: judge; make a segment part of the case before it lies on disk, synced; change one.
 
+pub mod answer;
+mod cite;
 mod commit;
 mod fill;
 pub mod index;
 mod intake;
+mod knowledge;
 mod layout;
 mod pack;
 mod segment;
@@ -36,4 +39,4 @@ pub use layout::{ColumnType, Layout, LayoutSpec, MAX_COLUMNS, envelope_schema, t
 pub use pack::{Load, Packer, Part};
 pub use segment::{BLOCK_ROWS, ROW_GROUP_ROWS};
 pub use segments::{Counted, CountedRead, Lake, Segment};
-pub use session::{KnowledgeTable, MAX_SQL_BYTES, QueryCost, QueryError, QueryLimits, Rows, Visible, query};
+pub use session::{KnowledgeTable, MAX_SQL_BYTES, QueryCost, QueryError, QueryLimits, Visible, query};

@@ -5,11 +5,11 @@
 //! columns), the case's knowledge, and views made of these. It cannot write, create, set, reach another
 //! file or address, and functions that blow small values up are not there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -21,6 +21,8 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt as _;
 
+use super::answer::{Answer, cited};
+use super::cite;
 use super::segments::Lake;
 use super::table::{LakeTable, STORE_URL};
 
@@ -49,7 +51,7 @@ pub struct QueryLimits {
 }
 
 /// What a query cost.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct QueryCost {
     /// Rows given.
     pub rows: u64,
@@ -57,7 +59,14 @@ pub struct QueryCost {
     pub seconds: f64,
     /// Bytes read of the lake.
     pub bytes: u64,
+    /// Whether each row is one of the lake and cites its evidence.
+    pub cites: bool,
+    /// Sources that rows cite, by their number in the case; the first thousand or so.
+    pub sources: BTreeSet<i64>,
 }
+
+/// Sources noted of one answer.
+const MAX_CITED: usize = 1_000;
 
 /// Why a query gave no answer. Each message stands alone.
 #[derive(Debug, thiserror::Error)]
@@ -83,8 +92,8 @@ pub enum QueryError {
     #[error("the query failed: {0}")]
     Run(String),
     /// Whoever receives the rows refused them.
-    #[error("{0}")]
-    Sink(String),
+    #[error("cannot write the answer: {0}")]
+    Output(#[source] std::io::Error),
 }
 
 /// A table of the case's knowledge, in memory.
@@ -95,9 +104,6 @@ pub struct KnowledgeTable {
     pub rows: RecordBatch,
 }
 
-/// Receives the rows of an answer, first once with none for the columns.
-pub type Rows<'a> = dyn FnMut(&SchemaRef, Option<&RecordBatch>) -> Result<(), String> + 'a;
-
 /// The tables a query can see besides the lake's.
 #[derive(Default)]
 pub struct Visible {
@@ -105,6 +111,8 @@ pub struct Visible {
     pub knowledge: Vec<KnowledgeTable>,
     /// Views: name and the query behind it. One that cannot be planned is an error only when asked for.
     pub views: Vec<(String, String)>,
+    /// Adds the columns that cite the evidence, where rows of the answer are rows of the lake.
+    pub cite: bool,
 }
 
 fn store_of(lake: &Lake) -> Result<Arc<dyn ObjectStore>, QueryError> {
@@ -168,7 +176,8 @@ async fn session(lake: &Lake, visible: &Visible, limits: QueryLimits) -> Result<
     Ok(context)
 }
 
-/// Runs one query and hands its rows over, batch by batch.
+/// Runs one query and hands its rows over, batch by batch. If each row of the answer is a row of the
+/// lake, it also has the columns that cite the evidence ([`Visible::cite`]).
 ///
 /// # Errors
 /// [`QueryError`]; rows given before an error are part of no answer.
@@ -177,7 +186,7 @@ pub fn query(
     visible: &Visible,
     sql: &str,
     limits: QueryLimits,
-    rows: &mut Rows<'_>,
+    answer: &mut dyn Answer,
 ) -> Result<QueryCost, QueryError> {
     if sql.len() > MAX_SQL_BYTES {
         return Err(QueryError::Plan(format!("it is longer than {} KiB", MAX_SQL_BYTES >> 10)));
@@ -191,7 +200,7 @@ pub fn query(
         .build()
         .map_err(|e| QueryError::Run(e.to_string()))?;
     let started = Instant::now();
-    let work = run(lake, visible, sql, limits, rows);
+    let work = run(lake, visible, sql, limits, answer);
     let result = match limits.timeout {
         Some(limit) => runtime.block_on(async {
             tokio::time::timeout(limit, work).await.unwrap_or(Err(QueryError::Timeout(limit)))
@@ -200,8 +209,9 @@ pub fn query(
     };
     // Work that does not look up any more is not waited for.
     runtime.shutdown_background();
-    let (given, bytes) = result?;
-    Ok(QueryCost { rows: given, seconds: started.elapsed().as_secs_f64(), bytes })
+    let mut cost = result?;
+    cost.seconds = started.elapsed().as_secs_f64();
+    Ok(cost)
 }
 
 async fn run(
@@ -209,30 +219,43 @@ async fn run(
     visible: &Visible,
     sql: &str,
     limits: QueryLimits,
-    sink: &mut Rows<'_>,
-) -> Result<(u64, u64), QueryError> {
+    answer: &mut dyn Answer,
+) -> Result<QueryCost, QueryError> {
     let before = lake.bytes_read();
     let context = session(lake, visible, limits).await?;
     let allowed = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     let told = |e: DataFusionError| error(&e, limits);
     // On a thread of its own, so that planning is under the time limit as well.
     let sql = sql.to_owned();
+    let cite = visible.cite;
     let planning = tokio::spawn(async move {
         let frame = context.sql_with_options(&sql, allowed).await?;
-        let plan = frame.create_physical_plan().await?;
-        Ok::<_, DataFusionError>((context, plan))
+        let (state, mut plan) = frame.into_parts();
+        let mut cites = false;
+        if cite && let Some(with) = cite::with_citation(&plan)? {
+            plan = with;
+            cites = true;
+        }
+        let plan = state.create_physical_plan(&plan).await?;
+        Ok::<_, DataFusionError>((context, plan, cites))
     });
-    let (context, plan) = planning.await.map_err(|e| QueryError::Run(e.to_string()))?.map_err(told)?;
+    let (context, plan, cites) = planning.await.map_err(|e| QueryError::Run(e.to_string()))?.map_err(told)?;
     let schema = plan.schema();
-    sink(&schema, None).map_err(QueryError::Sink)?;
+    let refused = |e: std::io::Error| QueryError::Output(e);
+    answer.columns(&schema).map_err(refused)?;
     let mut stream = execute_stream(plan.clone(), context.task_ctx()).map_err(told)?;
-    let mut given = 0;
+    let mut cost = QueryCost { cites, ..QueryCost::default() };
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(told)?;
-        given += batch.num_rows() as u64;
-        sink(&schema, Some(&batch)).map_err(QueryError::Sink)?;
+        cost.rows += batch.num_rows() as u64;
+        if cost.sources.len() < MAX_CITED {
+            cited(&batch, &mut cost.sources);
+        }
+        answer.rows(&batch).map_err(refused)?;
     }
-    Ok((given, scanned(plan.as_ref()) + lake.bytes_read() - before))
+    answer.end().map_err(refused)?;
+    cost.bytes = scanned(plan.as_ref()) + lake.bytes_read() - before;
+    Ok(cost)
 }
 
 /// Bytes that the scans of a plan read.

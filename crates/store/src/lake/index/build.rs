@@ -91,7 +91,8 @@ impl IndexBuilder {
         IndexBuilder::with_limit(rows_per_block, MAX_ENTRIES)
     }
 
-    /// As [`IndexBuilder::new`], with fewer entries than [`MAX_ENTRIES`]: each costs 48 bytes or so until it is written.
+    /// As [`IndexBuilder::new`], with fewer entries than [`MAX_ENTRIES`] (each costs 48 bytes or so until it is
+    /// written) and as many runs of blocks (12 bytes).
     pub fn with_limit(rows_per_block: u32, max_entries: usize) -> IndexBuilder {
         IndexBuilder {
             table: Table {
@@ -249,11 +250,14 @@ impl IndexBuilder {
                 }
             }
         }
-        let mut ids: Vec<u32> = (0..=NONE).zip(&table.entries).map(|(id, _)| id).collect();
-        ids.retain(|id| {
-            table.get(*id).is_some_and(|e| !table.is_full(e.code) && (!e.same || e.code >= WIDE))
-        });
-        ids.sort_unstable_by_key(|id| table.get(*id).map(|e| (e.code, e.hash)));
+        // Sorted section by section, hashes beside ids: following each id while sorting costs twice as much.
+        let mut by_code: Vec<Vec<(u64, u32)>> = vec![Vec::new(); MAX_SECTIONS];
+        for (id, entry) in (0..NONE).zip(&table.entries) {
+            let said_by_wide = entry.same && entry.code < WIDE;
+            if !said_by_wide && !table.is_full(entry.code) {
+                by_code[usize::from(entry.code)].push((entry.hash, id));
+            }
+        }
 
         let mut file = Writer {
             table: &table,
@@ -263,16 +267,13 @@ impl IndexBuilder {
         };
         let mut records = Vec::new();
         let mut sections = 0u32;
-        let mut rest = ids.as_slice();
-        for code in 0..=u8::MAX {
-            let end = rest.partition_point(|id| table.get(*id).is_some_and(|e| e.code <= code));
-            let (these, after) = rest.split_at(end);
-            rest = after;
+        for (code, mut entries) in (0..=u8::MAX).zip(by_code) {
             let full = table.is_full(code);
-            if these.is_empty() && !full {
+            if entries.is_empty() && !full {
                 continue;
             }
-            let made = file.section(these);
+            entries.sort_unstable();
+            let made = file.section(&entries);
             records.extend([code, if full { FULL } else { 0 }, made.width, 0]);
             records.extend(made.entries.to_le_bytes());
             records.extend(made.buckets.to_le_bytes());
@@ -372,7 +373,7 @@ impl Table {
         } else if entry.last.checked_add(1) == Some(block) {
             entry.last = block;
         } else if entry.last != block {
-            if self.runs.len() < MAX_ENTRIES {
+            if self.runs.len() < self.max_entries {
                 let run = Run { first: entry.first, last: entry.last, before: entry.before };
                 entry.before = self.runs.len() as u32;
                 self.runs.push(run);
@@ -414,11 +415,10 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes the section of these entries, which come sorted by hash.
-    fn section(&mut self, ids: &[u32]) -> Made {
-        let buckets = ids.len().div_ceil(BUCKET_ENTRIES) as u32;
-        let places: Vec<(u32, u32)> =
-            ids.iter().filter_map(|id| Some(place(self.table.get(*id)?.hash, buckets))).collect();
+    /// Writes the section of these entries, which come sorted by hash, with their ids.
+    fn section(&mut self, sorted: &[(u64, u32)]) -> Made {
+        let buckets = sorted.len().div_ceil(BUCKET_ENTRIES) as u32;
+        let places: Vec<(u32, u32)> = sorted.iter().map(|(hash, _)| place(*hash, buckets)).collect();
         let fullest = places.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap_or(0);
         // One byte, unless somebody made names whose hashes begin alike.
         let width = if fullest <= 0xff {
@@ -447,16 +447,14 @@ impl Writer<'_> {
                 while let Some(at) = places.get(next).filter(|p| p.0 == bucket) {
                     // Entries that look alike (one pair in a million or so) are one: the rows of either.
                     runs.clear();
-                    let (mut rows, mut other) = (0u64, false);
-                    while let Some(entry) = ids
-                        .get(next)
-                        .and_then(|id| self.table.get(*id))
-                        .filter(|_| places.get(next) == Some(at))
-                    {
+                    let (mut rows, mut other) = (0u64, true);
+                    while let Some((_, id)) = sorted.get(next).filter(|_| places.get(next) == Some(at)) {
+                        next += 1;
+                        let Some(entry) = self.table.get(*id) else { continue };
                         self.table.runs_of(entry, &mut runs);
                         rows += u64::from(entry.rows);
-                        other |= entry.code >= WIDE && !entry.same;
-                        next += 1;
+                        // One of them may have no entry of its own to be sent on to: all or none.
+                        other &= entry.code >= WIDE && !entry.same;
                     }
                     posting(&mut postings, rows.min(self.rows), other, &mut runs, self.blocks);
                     remainders.extend_from_slice(&at.1.to_le_bytes()[..REMAINDER_BYTES]);

@@ -17,6 +17,8 @@ use super::*;
 const FIRST_READ: u64 = 512;
 /// Keys read at once for a set of queries; the groups of a chunk are 26 KB unless somebody made hashes that begin alike.
 const MAX_SPAN_BYTES: u64 = 1 << 20;
+/// Postings of one group: more than a builder with all its entries and runs in one group writes.
+const MAX_POSTING_BYTES: u64 = 1 << 28;
 /// Groups of a chunk are read one by one where fewer than one of so many is asked for.
 const SPARSE: usize = 8;
 
@@ -169,6 +171,12 @@ impl<R: ReadAt> Index<R> {
     pub fn blocks(&self) -> u32 {
         // At most 2^32 rows in blocks of at least 2.
         self.rows.div_ceil(u64::from(self.rows_per_block)) as u32
+    }
+
+    /// The rows of blocks, as far as there are any.
+    pub fn rows_of(&self, blocks: &[Range<u32>]) -> impl Iterator<Item = Range<u64>> {
+        let row = |block: u32| (u64::from(block) * u64::from(self.rows_per_block)).min(self.rows);
+        blocks.iter().map(move |b| row(b.start)..row(b.end))
     }
 
     /// Where it is read from.
@@ -370,7 +378,8 @@ impl<R: ReadAt> Index<R> {
             });
             entries += held;
             posted = posted.checked_add(postings_len).ok_or_else(bad)?;
-            if entries > u64::from(section.entries) || posted > section.postings_len {
+            let believable = postings_len <= MAX_POSTING_BYTES;
+            if !believable || entries > u64::from(section.entries) || posted > section.postings_len {
                 return Err(bad());
             }
         }

@@ -454,6 +454,7 @@ impl Rows {
     fn write(&mut self, chunk: &[u8], shape: ShapeId, context: Context<'_>, builder: &mut RowBuilder<'_>) {
         let projection = context.projection;
         let (kept, all) = (projection.kept(shape), projection.text(shape));
+        let whole = projection.everything();
         let wanted = |field: FieldId| {
             if kept.contains(field) { Some(field) } else { all.then_some(FieldId::NONE) }
         };
@@ -465,8 +466,12 @@ impl Rows {
         for pass in [Class::Data, Class::Unnamed, Class::System] {
             if pass == Class::Unnamed {
                 if self.has_unnamed {
-                    let field = wanted(self.data.unwrap_or(FieldId::NONE));
-                    self.write_unnamed(chunk, &mut text, base, field, builder);
+                    let field = match self.data {
+                        None if whole => Some(builder.local("Data")),
+                        data => wanted(data.unwrap_or(FieldId::NONE)),
+                    };
+                    let quiet = !self.data.is_some_and(|data| projection.wanted(shape).contains(data));
+                    self.write_unnamed(chunk, &mut text, base, field, quiet, builder);
                 }
                 continue;
             }
@@ -501,13 +506,18 @@ impl Rows {
                     text.push(b'\n');
                     continue;
                 }
-                let field = if shadowed { all.then_some(FieldId::NONE) } else { wanted(name.field) };
+                let field = match shadowed {
+                    false if whole && name.field == FieldId::NONE => Some(self.local(name, item, builder)),
+                    false => wanted(name.field),
+                    true if whole => Some(builder.local(&format!("System_{}", self.names.text(name)))),
+                    true => all.then_some(FieldId::NONE),
+                };
                 cell(builder, field, written, range.clone());
                 if name.hashes && written == Written::Text {
                     let whole = text.get(start..).unwrap_or(&[]);
                     self.hashes.split(whole, |field, part| {
                         // The text comes into the arena when the row is done.
-                        if kept.contains(field) {
+                        if projection.wanted(shape).contains(field) {
                             let place = base + start;
                             builder.extra_cell(field, place + part.start..place + part.end);
                         }
@@ -528,6 +538,7 @@ impl Rows {
         text: &mut Vec<u8>,
         base: usize,
         field: Option<FieldId>,
+        quiet: bool,
         builder: &mut RowBuilder<'_>,
     ) {
         text.extend_from_slice(b"Data: ");
@@ -548,8 +559,13 @@ impl Rows {
             cells.push((written, from..text.len()));
             text.push(b'\n');
         }
-        if cells.len() > 1 && field.is_some_and(|f| f != FieldId::NONE) {
-            cell(builder, field, Written::Text, base + start..base + text.len() - 1);
+        if let Some(field) = field.filter(|f| cells.len() > 1 && f.is_known()) {
+            let joined = base + start..base + text.len() - 1;
+            if quiet {
+                builder.quiet_cell(field, joined);
+            } else {
+                builder.range_cell(field, joined);
+            }
         }
         for (written, range) in cells.drain(..) {
             cell(builder, field, written, base + range.start..base + range.end);
@@ -574,6 +590,15 @@ impl Rows {
             text.extend_from_slice(self.names.text(*name).as_bytes());
         }
         text.extend_from_slice(b": ");
+    }
+
+    /// The id in this batch of a name that nobody asked for, which [`Rows::write_name`] wrote last.
+    fn local(&self, name: Name, item: Item, builder: &mut RowBuilder<'_>) -> FieldId {
+        if item.dynamic.is_some() {
+            return std::str::from_utf8(&self.name).map_or(FieldId::NONE, |n| builder.local(n));
+        }
+        // Names beyond the limit of a piece share one that says nothing.
+        if item.name == names::OVERFLOW { FieldId::NONE } else { builder.local(self.names.text(name)) }
     }
 
     fn write_content(&self, chunk: &[u8], content: Content, text: &mut Vec<u8>) -> Written {

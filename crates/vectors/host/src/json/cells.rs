@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use memchr::memchr;
-use palisade_model::{FieldId, RowBuilder};
+use palisade_model::{FieldId, Fields, RowBuilder};
 
-use super::scan::{Entry, Kind};
+use super::dialect::Dialect;
+use super::scan::{Entry, Found, Kind};
 
 /// The event number's low 16 bits, if it has others; whether a cell was made.
 pub(super) fn event_id_cell(
@@ -66,4 +67,40 @@ pub(super) fn cell(
 pub(super) fn other_spelling(builder: &mut RowBuilder<'_>, e: &Entry) -> Option<Range<usize>> {
     let text = matches!(e.kind, Kind::Text | Kind::Plain);
     if text { builder.guid_spelling(e.start as usize..e.end as usize) } else { None }
+}
+
+/// Whether a value that is there only because the record is kept whole must stay out of
+/// what keywords are searched in, as it is in every other run: objects, whose leaves are
+/// searched, and empty texts.
+pub(super) fn is_quiet(e: &Entry) -> bool {
+    match e.kind {
+        Kind::Raw => true,
+        Kind::Text | Kind::Plain => e.start == e.end,
+        _ => false,
+    }
+}
+
+/// What stands before the path of a value that must not count for the field it is called
+/// like, because the field has its values from elsewhere in the record.
+const ELSEWHERE: &str = "$.";
+
+/// The name, in this batch, of a value that came into no known field: its place in the
+/// dialect's mounted object, else its path. `outdone`: it is a place of a known field, but
+/// the record has a better one. `path` is scratch.
+pub(super) fn local(
+    builder: &mut RowBuilder<'_>,
+    found: &Found,
+    key: u32,
+    dialect: &Dialect,
+    fields: &Fields,
+    outdone: bool,
+    path: &mut String,
+) -> FieldId {
+    path.clear();
+    path.push_str(ELSEWHERE);
+    if !found.path(builder.arena(), key, path) {
+        return FieldId::NONE;
+    }
+    let name = dialect.name_of(path.get(ELSEWHERE.len()..).unwrap_or(""));
+    if outdone || fields.id(&name).is_some() { builder.local(path) } else { builder.local(&name) }
 }

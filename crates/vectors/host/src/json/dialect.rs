@@ -3,6 +3,7 @@
 //! `knowledge/fields/dialects.toml` lists them, narrow ones first. Only key sets
 //! decide, never values: a record cannot talk itself into another stream.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use palisade_model::{FieldId, Fields, HashNames};
@@ -142,6 +143,18 @@ pub(super) struct Dialect {
     pub names_pairs: bool,
     /// Its arrays hold records.
     pub wraps: bool,
+    /// What stands before names in mounted objects, the longest first.
+    mounts: Vec<Mount>,
+    strip_spaces: bool,
+}
+
+/// Text before the names of a mounted object: `EventData.`, or `UserData.*.`.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Mount {
+    /// One more key follows, whatever it is.
+    star: bool,
+    len: usize,
+    text: String,
 }
 
 impl Dialect {
@@ -150,6 +163,36 @@ impl Dialect {
         let open = self.any.iter().all(|a| *a == 0);
         all && (open || self.any.iter().zip(seen).any(|(a, s)| a & s != 0))
     }
+
+    /// What a value at this path is called if nobody asked for it: as a field of the mounted
+    /// object would be, since tomorrow's rules ask for it like that.
+    pub fn name_of<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        let inner = self.mounts.iter().find_map(|m| {
+            let rest = path.strip_prefix(m.text.as_str())?;
+            let rest = if m.star { rest.split_once('.')?.1 } else { rest };
+            Some(rest).filter(|r| !r.is_empty())
+        });
+        let name = inner.unwrap_or(path);
+        if self.strip_spaces && name.contains(' ') {
+            return name.chars().filter(|c| *c != ' ').collect::<String>().into();
+        }
+        name.into()
+    }
+}
+
+/// Where names of the dialect's mounted objects begin.
+fn mounts(d: &DialectToml) -> Vec<Mount> {
+    let paths = d.mount.iter().chain(&d.json).chain(&d.xml).chain(&d.audit);
+    let texts = paths.map(|path| match path.strip_suffix(".*") {
+        Some(above) => (true, format!("{above}.")),
+        None => (false, format!("{path}.")),
+    });
+    let flat = (!d.strip_prefix.is_empty()).then(|| (false, d.strip_prefix.clone()));
+    let mounts = texts.chain(flat).map(|(star, text)| Mount { star, len: text.len(), text });
+    let mut mounts: Vec<Mount> = mounts.collect();
+    mounts.sort();
+    mounts.reverse();
+    mounts
 }
 
 /// Dialect files read so far; [`DialectSet::close`] makes [`Dialects`] of them.
@@ -180,6 +223,12 @@ impl DialectSet {
         }
         self.dialects.extend(parsed.dialect);
         Ok(())
+    }
+
+    /// Every field name that a dialect gives to some other path. Who keeps records for rules
+    /// not yet written interns these too: behind such a name only the dialect finds the value.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.dialects.iter().flat_map(|d| d.rename.keys().chain(d.fallback.keys())).map(String::as_str)
     }
 
     /// Merges the dialects with every field name that somebody asked for.
@@ -377,6 +426,8 @@ fn merge(
         embeds: !(d.xml.is_empty() && d.json.is_empty() && d.audit.is_empty() && d.named.is_empty()),
         names_pairs: !d.named.is_empty(),
         wraps: !d.records.is_empty(),
+        mounts: mounts(d),
+        strip_spaces: d.strip_spaces,
     })
 }
 

@@ -12,7 +12,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::scan::{Entry, Found, KeyCache, Kind, Scan};
-use super::trie::{NodeId, ROOT, Trie};
+use super::trie::{DEAD, NodeId, ROOT, Trie};
 
 /// XML elements deeper than this are not looked at; events have four levels.
 const MAX_XML_DEPTH: usize = 16;
@@ -34,6 +34,15 @@ const MANY_PAIRS: &str =
 /// `<` in it is no damaged XML.
 const ROOTS: [&str; 4] = ["<Event", "<UserData", "<DataItem", "<Param"];
 
+/// Where a text with a record in it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Base {
+    /// Its position in the trie.
+    pub node: NodeId,
+    /// Its key, if records are kept whole.
+    pub key: u32,
+}
+
 /// What an embedded whole event says of itself. Routing believes it over the wrapper.
 #[derive(Default, Debug)]
 pub(super) struct System {
@@ -45,7 +54,7 @@ pub(super) struct System {
 /// Reads `<EventData>` or a whole `<Event>` that lies in `xml`.
 pub(super) fn xml(
     trie: &Trie,
-    base: NodeId,
+    base: Base,
     xml: &str,
     builder: &mut RowBuilder<'_>,
     found: &mut Found,
@@ -124,7 +133,7 @@ const CONTAINERS: [&str; 6] = ["Event", "System", "EventData", "UserData", "Data
 #[allow(clippy::too_many_arguments, reason = "the state of one walk, used in two places")]
 fn open(
     trie: &Trie,
-    base: NodeId,
+    base: Base,
     e: &BytesStart<'_>,
     path: &mut Vec<String>,
     in_system: &mut bool,
@@ -169,7 +178,7 @@ fn open(
 #[allow(clippy::too_many_arguments, reason = "the state of one walk, used in two places")]
 fn close(
     trie: &Trie,
-    base: NodeId,
+    base: Base,
     path: &[String],
     text: &str,
     in_system: bool,
@@ -194,27 +203,28 @@ fn close(
 /// One value as an entry: System's own names stand below those of the event's data.
 fn put(
     trie: &Trie,
-    base: NodeId,
+    base: Base,
     name: &str,
     text: &str,
     in_system: bool,
     builder: &mut RowBuilder<'_>,
     found: &mut Found,
 ) {
-    let node = trie.child(if in_system { ROOT } else { base }, name);
+    let node = trie.child(if in_system { ROOT } else { base.node }, name);
     let arena = builder.arena_mut();
     let start = arena.len();
     arena.push_str(text);
     arena.push('\n');
     let kind = if text.is_empty() { Kind::Blank } else { Kind::Plain };
-    found.entries.push(Entry { node, start: start as u32, end: (start + text.len()) as u32, kind });
+    let key = found.spell(base.key, name);
+    found.push(Entry { node, start: start as u32, end: (start + text.len()) as u32, kind }, key);
 }
 
 /// Reads JSON that has been appended to the arena at `from`. An array of plain values
 /// becomes the field `Data`. Text that does not begin like JSON stays what it is.
 pub(super) fn json(
     trie: &Trie,
-    base: NodeId,
+    Base { node: base, key }: Base,
     arena: &str,
     from: usize,
     all_text: bool,
@@ -231,9 +241,10 @@ pub(super) fn json(
     };
     let before = found.entries.len();
     let mut scan = Scan::new(trie, text, from, all_text, keys, found);
+    scan.key = key;
     if scan.value(base, 1).is_err() {
         if !meant {
-            found.entries.truncate(before);
+            found.truncate(before);
             return;
         }
         found.trouble.push((ProblemCode::Syntax, BAD_JSON));
@@ -259,7 +270,7 @@ pub(super) fn json(
 /// Returns the time, if the line names one.
 pub(super) fn audit(
     trie: &Trie,
-    base: NodeId,
+    base: Base,
     line: &str,
     builder: &mut RowBuilder<'_>,
     found: &mut Found,
@@ -315,7 +326,7 @@ fn untrusted(key: &str, value: &str) -> Option<String> {
 /// has that very path (`taken`): `Parameters.Name` stays the names of the pairs.
 pub(super) fn named(
     trie: &Trie,
-    base: NodeId,
+    Base { node: base, key }: Base,
     arena: &str,
     range: Range<usize>,
     taken: &HashSet<NodeId, foldhash::fast::FixedState>,
@@ -339,7 +350,9 @@ pub(super) fn named(
         let value = of(&["Value", "value", "stringValue", "intValue", "boolValue", "multiValue", "NewValue"]);
         let Some(value) = value else { continue };
         let node = trie.child(base, &name);
-        if node == super::trie::DEAD || taken.contains(&node) {
+        // Nobody knows the name today; who keeps the record whole may tomorrow.
+        let passed = if node == DEAD { !found.whole } else { taken.contains(&node) };
+        if passed {
             continue;
         }
         let raw = value.get();
@@ -354,6 +367,7 @@ pub(super) fn named(
             _ => (Kind::Number, 0),
         };
         let range = (at + trim) as u32..(at + raw.len() - trim) as u32;
-        found.entries.push(Entry { node, start: range.start, end: range.end, kind });
+        let key = found.spell(key, &name);
+        found.push(Entry { node, start: range.start, end: range.end, kind }, key);
     }
 }

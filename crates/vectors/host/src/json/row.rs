@@ -9,9 +9,9 @@ use palisade_model::{
     StreamId, Time, unescape_json,
 };
 
-use super::cells::{cell, event_id_cell, other_spelling};
+use super::cells::{cell, event_id_cell, is_quiet, local, other_spelling};
 use super::dialect::{Dialect, Dialects, Signs};
-use super::embed::{self, System};
+use super::embed::{self, Base, System};
 use super::problems::Problems;
 use super::scan::{Entry, Fault, Found, KeyCache, Kind, Scan};
 use super::split::is_mark;
@@ -47,6 +47,7 @@ pub struct Scratch {
     ranks: Vec<(u32, u8)>,
     stamp: u32,
     times: Vec<(u8, bool, Entry)>,
+    path: String,
     spare: Buffers,
 }
 
@@ -75,7 +76,9 @@ pub(super) fn read(
         return;
     }
     let (catalogue, projection) = (context.catalogue, context.projection);
-    let all_text = catalogue.shapes().any(|(id, _)| projection.text(id));
+    let whole = projection.everything();
+    let all_text = whole || catalogue.shapes().any(|(id, _)| projection.text(id));
+    scratch.found.whole = whole;
     scratch.ranks.resize(context.fields.len(), (0, 0));
     let len = text.len();
     let mut reader = Reader {
@@ -343,6 +346,7 @@ impl Reader<'_, '_, '_, '_> {
             }
             let looks = |w: &What| matches!(w, What::Xml | What::Json | What::Audit);
             let kinds: Vec<What> = self.uses(&e, tag).filter(looks).collect();
+            let base = Base { node: e.node, key: self.scratch.found.key_of(i) };
             for what in kinds {
                 if !copied {
                     copied = true;
@@ -361,7 +365,7 @@ impl Reader<'_, '_, '_, '_> {
                         let scratch = &mut *self.scratch;
                         embed::json(
                             trie,
-                            e.node,
+                            base,
                             self.builder.arena(),
                             from,
                             self.all_text,
@@ -371,8 +375,7 @@ impl Reader<'_, '_, '_, '_> {
                     }
                     What::Xml if text.contains('<') => {
                         arena.push('\n');
-                        let said =
-                            embed::xml(trie, e.node, &text, &mut self.builder, &mut self.scratch.found);
+                        let said = embed::xml(trie, base, &text, &mut self.builder, &mut self.scratch.found);
                         system = System {
                             channel: said.channel.or(system.channel),
                             event_id: said.event_id.or(system.event_id),
@@ -382,7 +385,7 @@ impl Reader<'_, '_, '_, '_> {
                     What::Audit if text.contains("audit(") => {
                         arena.push('\n');
                         let time =
-                            embed::audit(trie, e.node, &text, &mut self.builder, &mut self.scratch.found);
+                            embed::audit(trie, base, &text, &mut self.builder, &mut self.scratch.found);
                         if time.is_some() {
                             system.time = time;
                             system.channel = Some("auditd".into());
@@ -405,7 +408,8 @@ impl Reader<'_, '_, '_, '_> {
             let e = self.scratch.found.entries[i];
             if e.kind == Kind::Raw && self.uses(&e, tag).any(|w| w == What::Named) {
                 let (from, end) = (e.start as usize, e.end as usize);
-                embed::named(trie, e.node, self.builder.arena(), from..end, &taken, &mut self.scratch.found);
+                let base = Base { node: e.node, key: self.scratch.found.key_of(i) };
+                embed::named(trie, base, self.builder.arena(), from..end, &taken, &mut self.scratch.found);
             }
         }
         if copied {
@@ -596,7 +600,13 @@ impl Reader<'_, '_, '_, '_> {
         parts.sort_by_key(|p| p.0);
         let texts: Vec<_> = parts.iter().map(|p| self.text_of(&p.1)).collect();
         let joined = texts.join("\n");
-        self.builder.text_cell(data, &joined);
+        if self.context.projection.wanted(shape).contains(data) {
+            self.builder.text_cell(data, &joined);
+        } else {
+            let start = self.builder.arena().len();
+            self.builder.arena_mut().push_str(&joined);
+            self.builder.quiet_cell(data, start..start + joined.len());
+        }
     }
 
     /// The cells: every wanted value of every field from its best-ranked place, then
@@ -604,13 +614,13 @@ impl Reader<'_, '_, '_, '_> {
     fn cells(&mut self, dialect: &Dialect, shape: ShapeId, event_id: u32) {
         let projection: &Projection = self.context.projection;
         let (kept, hot) = (projection.kept(shape), projection.hot(shape));
-        let names = &self.dialects.names;
-        let text_wanted = projection.text(shape);
-        let Scratch { found, candidates, ranks, stamp, .. } = &mut *self.scratch;
+        let (names, fields) = (&self.dialects.names, self.context.fields);
+        let (text_wanted, whole) = (projection.text(shape), projection.everything());
+        let Scratch { found, candidates, ranks, stamp, path, .. } = &mut *self.scratch;
         let builder = &mut self.builder;
         let mut next = 0;
         for (i, e) in found.entries.iter().enumerate() {
-            let mut used = false;
+            let (mut used, mut outdone) = (false, false);
             // Several hot fields may read one escaped value: unescape it once.
             let mut plain: Option<Range<usize>> = None;
             let (mut guid, mut spelled) = (None, false);
@@ -618,6 +628,7 @@ impl Reader<'_, '_, '_, '_> {
                 next += 1;
                 let best = ranks.get(c.field.index()).copied().unwrap_or((0, 0));
                 if best != (*stamp, c.rank) || !kept.contains(c.field) {
+                    outdone = true;
                     continue;
                 }
                 used = true;
@@ -626,9 +637,18 @@ impl Reader<'_, '_, '_, '_> {
                     && dialect.windows
                     && event_id_cell(builder, c.field, c.rank == MOUNTED, e, event_id)
                 {
+                    if whole {
+                        // The number as it was; no rule has ever seen it.
+                        let name = local(builder, found, found.key_of(i), dialect, fields, true, path);
+                        builder.quiet_cell(name, e.start as usize..e.end as usize);
+                    }
                     continue;
                 }
-                cell(builder, c.field, e, is_hot, &mut plain);
+                if whole && !projection.wanted(shape).contains(c.field) && is_quiet(e) {
+                    builder.quiet_cell(c.field, e.start as usize..e.end as usize);
+                } else {
+                    cell(builder, c.field, e, is_hot, &mut plain);
+                }
                 if is_hot && dialect.windows {
                     guid = guid.or_else(|| other_spelling(builder, e));
                     if let Some(other) = guid.clone().filter(|_| builder.is_spelled_twice(shape, c.field)) {
@@ -636,12 +656,19 @@ impl Reader<'_, '_, '_, '_> {
                         spelled = true;
                     }
                 }
-                if names.hashes.is_whole(c.field) {
+                if names.hashes.is_whole(c.field) && projection.wanted(shape).contains(c.field) {
                     let range = plain.clone().unwrap_or(e.start as usize..e.end as usize);
                     builder.hash_parts(&names.hashes, shape, range);
                 }
             }
-            if text_wanted && !used && e.start < e.end {
+            if whole && !used && !matches!(e.kind, Kind::Raw | Kind::Void) {
+                let name = local(builder, found, found.key_of(i), dialect, fields, outdone, path);
+                if is_quiet(e) {
+                    builder.quiet_cell(name, e.start as usize..e.end as usize);
+                } else {
+                    cell(builder, name, e, false, &mut plain);
+                }
+            } else if text_wanted && !used && e.start < e.end {
                 let range = e.start as usize..e.end as usize;
                 match e.kind {
                     Kind::Text => builder.escaped_cell(FieldId::NONE, range, false),

@@ -10,7 +10,7 @@
 //! run of bytes instead of searching for the key's end and hashing it.
 
 use memchr::memchr;
-use palisade_model::ProblemCode;
+use palisade_model::{MAX_LOCAL_NAME_BYTES, ProblemCode, unescape_json};
 
 use super::dialect::Signs;
 use super::trie::{DEAD, NO_BIT, NodeId, Trie, hash};
@@ -60,10 +60,34 @@ pub(super) struct Fault {
     pub what: &'static str,
 }
 
+/// The key of a value, and the key of the object that holds it.
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    parent: u32,
+    start: u32,
+    len: u32,
+    /// It lies in [`Found::spelled`], not in the scanned text.
+    spelled: bool,
+}
+
+/// No key: the document itself.
+pub(super) const NO_KEY: u32 = u32::MAX;
+
+/// Most keys on the way to a value: those of a document, and those of one in its text.
+const MAX_KEYS_ABOVE: usize = 2 * MAX_DEPTH + 4;
+
 /// What the scan of one document found.
 #[derive(Default)]
 pub(super) struct Found {
     pub entries: Vec<Entry>,
+    /// Records are kept whole: each entry knows its key, for the name of a value that is
+    /// good for no field. Otherwise the three lists below stay empty.
+    pub whole: bool,
+    keys: Vec<Key>,
+    /// By entry.
+    key_of: Vec<u32>,
+    /// Keys that do not lie in the arena: those of XML and auditd, escapes resolved.
+    spelled: String,
     pub seen: Signs,
     /// Something was nested deeper than [`MAX_DEPTH`].
     pub deep: bool,
@@ -75,9 +99,75 @@ impl Found {
     /// Ready for the next document.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.keys.clear();
+        self.key_of.clear();
+        self.spelled.clear();
         self.seen = Signs::default();
         self.deep = false;
         self.trouble.clear();
+    }
+
+    /// One more value, under this key.
+    #[inline]
+    pub fn push(&mut self, entry: Entry, key: u32) {
+        self.entries.push(entry);
+        if self.whole {
+            self.key_of.push(key);
+        }
+    }
+
+    /// Takes back all values but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        self.entries.truncate(len);
+        self.key_of.truncate(len);
+    }
+
+    /// The key of an entry, if records are kept whole.
+    pub fn key_of(&self, entry: usize) -> u32 {
+        self.key_of.get(entry).copied().unwrap_or(NO_KEY)
+    }
+
+    /// A key that does not lie in the arena, below `parent`.
+    pub fn spell(&mut self, parent: u32, name: &str) -> u32 {
+        if !self.whole {
+            return NO_KEY;
+        }
+        let (start, len) = (self.spelled.len() as u32, name.len() as u32);
+        self.spelled.push_str(name);
+        self.keys.push(Key { parent, start, len, spelled: true });
+        self.keys.len() as u32 - 1
+    }
+
+    /// Appends the dotted path of a key to `path`, as the record has it, escapes resolved.
+    /// `false`: there is none, or it is far longer than any name may be.
+    pub fn path(&self, arena: &str, key: u32, path: &mut String) -> bool {
+        /// Six characters of JSON may stand for one, and a prefix may be dropped.
+        const LONGEST: usize = 8 * MAX_LOCAL_NAME_BYTES;
+        let mut chain = [NO_KEY; MAX_KEYS_ABOVE];
+        let (mut depth, mut bytes, mut at) = (0, 0, key);
+        while let Some(key) = self.keys.get(at as usize) {
+            let Some(slot) = chain.get_mut(depth) else { return false };
+            *slot = at;
+            depth += 1;
+            bytes += key.len as usize + 1;
+            at = key.parent;
+        }
+        if depth == 0 || bytes > LONGEST {
+            return false;
+        }
+        for (i, at) in chain.iter().take(depth).rev().enumerate() {
+            let Some(key) = self.keys.get(*at as usize) else { return false };
+            if i > 0 {
+                path.push('.');
+            }
+            let range = key.start as usize..(key.start + key.len) as usize;
+            if key.spelled {
+                path.push_str(self.spelled.get(range).unwrap_or(""));
+            } else {
+                path.push_str(&unescape_json(arena.get(range).unwrap_or("")));
+            }
+        }
+        true
     }
 }
 
@@ -154,7 +244,7 @@ impl KeyCache {
 
 fn look_up(trie: &Trie, parent: NodeId, raw: &[u8]) -> NodeId {
     match std::str::from_utf8(raw) {
-        Ok(key) if key.contains('\\') => trie.child(parent, &palisade_model::unescape_json(key)),
+        Ok(key) if key.contains('\\') => trie.child(parent, &unescape_json(key)),
         Ok(key) => trie.child(parent, key),
         Err(_) => DEAD,
     }
@@ -171,6 +261,8 @@ pub(super) struct Scan<'t> {
     pub found: &'t mut Found,
     /// The slot of the key before.
     prev: u32,
+    /// The key of the value being read, if records are kept whole.
+    pub key: u32,
 }
 
 impl<'t> Scan<'t> {
@@ -183,7 +275,7 @@ impl<'t> Scan<'t> {
         keys: &'t mut KeyCache,
         found: &'t mut Found,
     ) -> Scan<'t> {
-        Scan { trie, text, at, all_text, keys, found, prev: 0 }
+        Scan { trie, text, at, all_text, keys, found, prev: 0, key: NO_KEY }
     }
 
     #[inline]
@@ -235,7 +327,7 @@ impl<'t> Scan<'t> {
 
     #[inline]
     fn push(&mut self, node: NodeId, kind: Kind, start: usize, end: usize) {
-        self.found.entries.push(Entry { node, start: start as u32, end: end as u32, kind });
+        self.found.push(Entry { node, start: start as u32, end: end as u32, kind }, self.key);
     }
 
     fn literal(&mut self, node: NodeId, word: &[u8], kind: Kind) -> Result<(), Fault> {
@@ -244,7 +336,7 @@ impl<'t> Scan<'t> {
         }
         let start = self.at;
         self.at += word.len();
-        if node != DEAD {
+        if node != DEAD || self.found.whole {
             self.push(node, kind, start, self.at);
         }
         Ok(())
@@ -346,6 +438,7 @@ impl<'t> Scan<'t> {
     /// (an element with `#text` is its text).
     fn object(&mut self, node: NodeId, depth: usize) -> Result<bool, Fault> {
         let mut raw = true;
+        let above = self.key;
         self.blanks();
         if self.peek() == b'}' {
             self.at += 1;
@@ -356,6 +449,7 @@ impl<'t> Scan<'t> {
                 return self.fault("no key");
             }
             let mut child = DEAD;
+            let start = self.at + 1;
             if node == DEAD {
                 self.string()?;
             } else {
@@ -364,6 +458,11 @@ impl<'t> Scan<'t> {
                     raw = false;
                     child = node;
                 }
+            }
+            if self.found.whole {
+                let (start, len) = (start as u32, (self.at - 1 - start) as u32);
+                self.key = self.found.keys.len() as u32;
+                self.found.keys.push(Key { parent: above, start, len, spelled: false });
             }
             if self.peek() != b':' {
                 self.blanks();
@@ -382,6 +481,7 @@ impl<'t> Scan<'t> {
                 b',' => self.at += 1,
                 b'}' => {
                     self.at += 1;
+                    self.key = above;
                     return Ok(raw);
                 }
                 _ => return self.fault("neither comma nor closing brace after a value"),

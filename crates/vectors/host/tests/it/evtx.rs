@@ -123,6 +123,12 @@ impl Setup {
         Setup { fields: fields.close(), catalogue, projection, dialects: json::Dialects::default() }
     }
 
+    /// The same run, keeping records whole.
+    pub fn whole(mut self) -> Setup {
+        self.projection.keep_everything(&self.fields);
+        self
+    }
+
     pub fn context(&self) -> Context<'_> {
         Context {
             fields: &self.fields,
@@ -175,15 +181,21 @@ impl Setup {
         let mut sink = |batch: RowBatch| -> Buffers {
             for row in 0..batch.len() {
                 let mut cells = Vec::new();
-                batch.each(row, &mut |field: FieldId, value| {
+                let mut keep = |field: FieldId, value: Value<'_>| {
                     let cell = match value {
                         Value::Blank | Value::Null | Value::Missing => Cell::Blank,
                         Value::Text(t) => Cell::Text(t.to_owned()),
                         Value::Number(t) => Cell::Number(t.to_owned()),
                         Value::Bool(b) => Cell::Bool(b),
                     };
-                    cells.push((self.fields.name(field).to_owned(), cell));
-                });
+                    let local = batch.local_name(field);
+                    let name = if field.is_local() { local } else { self.fields.name(field) };
+                    cells.push((name.to_owned(), cell));
+                };
+                match self.projection.everything() {
+                    true => batch.every(row, &mut keep),
+                    false => batch.each(row, &mut keep),
+                }
                 rows.push(Row { header: batch.header(row), cells, text: batch.text(row).text.to_owned() });
             }
             batch.into_buffers()

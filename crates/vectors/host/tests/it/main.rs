@@ -12,3 +12,4 @@ mod json;
 mod json_data;
 mod json_dialects;
 mod json_limits;
+mod whole;
