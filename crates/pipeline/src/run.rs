@@ -17,7 +17,9 @@ use std::time::Instant;
 
 use jiff::tz::TimeZone;
 use palisade_host as host;
-use palisade_model::{Batch, Finding, Limits, Origin, Problem, RowBatch, ShapeId, SourceId, Time};
+use palisade_model::{
+    Batch, Finding, Limits, Origin, Problem, RowBatch, ShapeId, SourceId, Time,
+};
 use palisade_rules::engine;
 use palisade_store::lake::Packer;
 

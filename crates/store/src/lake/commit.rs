@@ -247,8 +247,7 @@ pub(crate) struct Next {
 
 pub(crate) async fn next_numbers(conn: &mut Conn) -> Result<Next, Inner> {
     // Numbers of files that were dropped are not given again: a copy of the lake may still hold them.
-    let segment: i64 =
-        sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM segment").fetch_one(&mut *conn).await?;
+    let segment: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM segment").fetch_one(&mut *conn).await?;
     let dropped: Vec<String> = sqlx::query_scalar("SELECT segments FROM dropped ORDER BY seq DESC LIMIT 1")
         .fetch_all(&mut *conn)
         .await?;
@@ -259,10 +258,8 @@ pub(crate) async fn next_numbers(conn: &mut Conn) -> Result<Next, Inner> {
         .filter_map(|file| number(&file))
         .max()
         .unwrap_or(0);
-    let seq: i64 =
-        sqlx::query_scalar("SELECT COALESCE(MAX(last_seq), 0) FROM segment").fetch_one(&mut *conn).await?;
-    let looked: i64 =
-        sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM looked").fetch_one(&mut *conn).await?;
+    let seq: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(last_seq), 0) FROM segment").fetch_one(&mut *conn).await?;
+    let looked: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM looked").fetch_one(&mut *conn).await?;
     Ok(Next { segment: segment.max(gone + 1), seq: seq.max(looked) + 1 })
 }
 

@@ -79,9 +79,7 @@ pub enum Which {
 
 /// Why rows could not be read back.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "segment {file} cannot be read: {why}; `palisade case verify` shows the damage, and investigating its evidence again with --reread restores it"
-)]
+#[error("segment {file} cannot be read: {why}; `palisade case verify` shows the damage, and investigating its evidence again with --reread restores it")]
 pub struct FillError {
     /// The file, below the lake.
     pub file: String,
@@ -131,8 +129,7 @@ impl Lake {
         };
         for batch in reader.build().map_err(|e| told(&e))? {
             let batch = batch.map_err(|e| told(&e))?;
-            let filled =
-                fill(&batch, &wanted, context, spare).ok_or("a column is missing or of another type")?;
+            let filled = fill(&batch, &wanted, context, spare).ok_or("a column is missing or of another type")?;
             spare = sink(filled);
         }
         Ok(spare)
@@ -156,8 +153,7 @@ const ENVELOPE: [&str; 9] = [
 fn wanted_columns<'s>(segment: &'s Segment, context: FillContext<'_>) -> Vec<(&'s str, FieldId)> {
     let FillContext { fields, catalogue, projection, .. } = context;
     let of_table = |name: &str| layout::table_of(name) == *segment.table;
-    let shapes: Vec<ShapeId> =
-        catalogue.shapes().filter(|(_, s)| of_table(&s.name)).map(|(id, _)| id).collect();
+    let shapes: Vec<ShapeId> = catalogue.shapes().filter(|(_, s)| of_table(&s.name)).map(|(id, _)| id).collect();
     let text = shapes.iter().any(|s| projection.text(*s));
     let columns = segment.columns.iter().filter_map(|(name, _)| {
         let field = fields.id(name).unwrap_or(FieldId::NONE);
@@ -291,7 +287,9 @@ fn fill(
 
 /// The shape of a name; one that the routing no longer has is what its product's records are.
 fn shape_of(name: &str, catalogue: &Catalogue) -> ShapeId {
-    catalogue.shape_named(name).unwrap_or_else(|| catalogue.product(name.split('/').next().unwrap_or("")))
+    catalogue
+        .shape_named(name)
+        .unwrap_or_else(|| catalogue.product(name.split('/').next().unwrap_or("")))
 }
 
 fn text(builder: &mut RowBuilder<'_>, what: Use, value: &str, header: &RowHeader, hashes: &HashNames) {

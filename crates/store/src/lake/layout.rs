@@ -50,7 +50,11 @@ pub fn envelope() -> Vec<Field> {
         text(USER, true),
         text(SRC_IP, true),
         text(DST_IP, true),
-        Field::new(OBSERVABLES, DataType::List(Arc::new(Field::new("item", DataType::Utf8, false))), false),
+        Field::new(
+            OBSERVABLES,
+            DataType::List(Arc::new(Field::new("item", DataType::Utf8, false))),
+            false,
+        ),
         text(REST, true),
     ]
 }

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Builder, Int64Builder, ListBuilder,
-    RecordBatch, StringBuilder, TimestampMicrosecondBuilder, UInt32Array,
+    ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
+    TimestampMicrosecondBuilder, UInt32Array,
 };
 use datafusion::arrow::compute::{filter, filter_record_batch};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt32Type};
@@ -251,8 +251,11 @@ impl Packer {
         table.shape.append_value(&place.shape);
         table.record.append_value(i64::try_from(header.record).unwrap_or(i64::MAX));
         table.offset.append_value(i64::try_from(header.offset).unwrap_or(i64::MAX));
-        let flags =
-            [(header.recovered, flag::RECOVERED), (header.guids, flag::GUIDS), (header.blank, flag::BLANK)];
+        let flags = [
+            (header.recovered, flag::RECOVERED),
+            (header.guids, flag::GUIDS),
+            (header.blank, flag::BLANK),
+        ];
         table.flags.append_value(flags.iter().filter(|(on, _)| *on).map(|(_, f)| f).sum());
         // The builder's width is the digest's, so this cannot fail.
         let _ = table.digest.append_value(batch.digest(row));
