@@ -41,9 +41,13 @@ pub(crate) struct Parts<'c> {
 /// means: when a case is dropped its log is in the database, and only then is the lock given back.
 impl Drop for Case {
     fn drop(&mut self) {
-        if let Some(conn) = self.conn.take() {
+        if let Some(mut conn) = self.conn.take() {
+            let close = async {
+                lock::give_back(&mut conn).await;
+                conn.close().await
+            };
             // What was committed is safe already; a log that could not be emptied is read next time.
-            let _ = self.runtime.block_on(conn.close());
+            let _ = self.runtime.block_on(close);
         }
     }
 }

@@ -228,7 +228,6 @@ pub(crate) async fn seal_run(conn: &mut Conn, run: i64) -> Result<(), Inner> {
 
 /// Adds the links of a segment of the lake: `file` is its path below `lake/`, its index stands
 /// beside it with the ending `obs` (`index_sha256` is empty if it has none).
-#[allow(dead_code, reason = "the lake calls it")]
 pub(crate) async fn append_segment(
     conn: &mut Conn,
     run: i64,

@@ -39,11 +39,11 @@ use std::path::{Path, PathBuf};
 
 pub use backup::{BACKUP_LIST, Backup};
 pub use case::{Case, SourceState};
+pub use fail::POINTS;
+pub use lake::{RowSet, Standing};
 pub use overview::{LakeSummary, Overview, ProblemRow, RunRow, SeenShape, SourceRow};
 pub use place::redact;
 pub use read::{Counts, Filter, StoredCitation, StoredFinding};
-pub use fail::POINTS;
-pub use lake::{RowSet, Standing};
 pub use run::{
     Added, CitedSource, ClockBack, CoverageRow, IndicatorRow, Resolve, RunInfo, RunWriter, Said, SourceRecord,
 };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{arg, expect, log};
+use crate::{arg, expect, file, log};
 
 #[test]
 fn kept_and_judged() {
@@ -75,4 +75,45 @@ fn kept_and_judged() {
     assert!(run.out.contains("FAILED"), "{}", run.out);
     let run = expect(2, &["case", "verify", &arg(&dir.path().join("none"))]);
     assert!(run.err.contains("is not a case"), "{}", run.err);
+}
+
+/// The same commands on a case whose knowledge is in PostgreSQL; its schema stays on the test server.
+#[test]
+fn kept_in_postgresql() {
+    let Some(url) = std::env::var("PALISADE_TEST_POSTGRES").ok().filter(|u| !u.is_empty()) else {
+        let required = std::env::var_os("PALISADE_TEST_DATA_REQUIRED").is_some_and(|v| v == "1");
+        assert!(!required, "PALISADE_TEST_POSTGRES names no database, and nothing may be left out");
+        println!("SKIPPED: PALISADE_TEST_POSTGRES names no PostgreSQL database");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let evidence = arg(&log(dir.path()));
+    let place = |name: &str| arg(&dir.path().join(name));
+    let (case, plain, copy, back) = (place("case"), place("plain"), place("copy"), place("back"));
+    let config = format!("name = \"Example\"\n[store]\ndatabase = \"{url}\"\n");
+    file(dir.path(), "case/palisade.toml", &config);
+    for case in [&case, &plain] {
+        for _ in 0..2 {
+            expect(0, &["investigate", &evidence, "--case", case, "--format", "ndjson", "--quiet"]);
+        }
+    }
+    let show = |case: &str| {
+        let run = expect(0, &["case", "show", case, "--format", "json"]);
+        serde_json::from_str::<Value>(&run.out).unwrap()
+    };
+    assert_eq!(show(&case)["database"], "postgresql");
+    assert!(!dir.path().join("case/knowledge.db").exists());
+    let findings = |case: &str| expect(0, &["case", "findings", case, "--format", "csv"]).out;
+    assert_eq!(findings(&case), findings(&plain));
+    expect(0, &["case", "verify", &case]);
+    // Out of the server into a folder, and back onto the server.
+    expect(0, &["case", "backup", &case, &copy]);
+    assert_eq!(show(&copy)["database"], "sqlite");
+    expect(0, &["case", "restore", &copy, &back, "--database", &url]);
+    assert_eq!(show(&back)["database"], "postgresql");
+    for case in [&copy, &back] {
+        expect(0, &["case", "verify", case]);
+        assert_eq!(findings(case), findings(&plain));
+        assert_eq!(show(case)["lake"], show(&plain)["lake"]);
+    }
 }

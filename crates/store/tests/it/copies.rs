@@ -129,7 +129,7 @@ pub fn a_backup_goes_back(b: &Bench) {
     let mut case = Case::open(&back).unwrap();
     let s = b.evidence("a", b"one");
     let mut run = case.begin_run(&info(30)).unwrap();
-    assert!(run.known(&s.sha256).unwrap());
+    assert!(run.standing(&s.sha256).unwrap().same);
     assert_eq!(add(&mut run, &s).unwrap(), Added::default());
     run.indicators(&indicators()).unwrap();
     run.finish_run(Time(31)).unwrap();

@@ -8,6 +8,7 @@
 
 mod bench;
 mod copies;
+mod index;
 mod kept;
 mod schema;
 mod trouble;

@@ -6,7 +6,7 @@ use std::process::Command;
 use palisade_model::{Citation, Origin, SourceId, Time};
 use palisade_store::*;
 
-use crate::bench::{Bench, add, failed, finding, info, schema_of};
+use crate::bench::{Bench, add, failed, finding, info, loudly, schema_of};
 
 crate::on_both!(a_clock_set_back, texts_that_databases_dislike, a_connection_that_ends);
 
@@ -176,7 +176,7 @@ impl Small {
         if done.is_ok_and(|o| o.status.success()) {
             return Some(Small(at.to_owned()));
         }
-        eprintln!("SKIPPED: no small file system can be mounted here");
+        loudly("SKIPPED: no small file system can be mounted here");
         None
     }
     fn remount(&self, options: &str) {
