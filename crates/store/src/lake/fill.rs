@@ -121,7 +121,10 @@ impl Lake {
         let wanted = wanted_columns(segment, context);
         let mut names: Vec<&str> = ENVELOPE.to_vec();
         names.extend(wanted.iter().map(|(name, _)| *name));
-        let mask = ProjectionMask::columns(reader.parquet_schema(), names);
+        // By place: a field's name may have dots in it, which would read as a path.
+        let roots = reader.schema().fields().iter().enumerate();
+        let roots = roots.filter(|(_, f)| names.contains(&f.name().as_str())).map(|(i, _)| i);
+        let mask = ProjectionMask::roots(reader.parquet_schema(), roots);
         let mut reader = reader.with_projection(mask).with_batch_size(MAX_ROWS);
         reader = match which {
             Which::RowGroup(n) => reader.with_row_groups(vec![*n]),
