@@ -167,7 +167,10 @@ def facts(folder, schema):
                     paths.add(path + ".0.algorithm_id")
     # The schema's own name of one class has a letter too few.
     named = {name.split("/")[-1].replace("event_log_actvity", "event_log_activity"): c for name, c in schema["classes"].items()}
-    dictionary = schema["dictionary"]["attributes"]
+    # By name over all classes and objects: the dictionary leaves out what extensions add.
+    dictionary = {}
+    for holder in [*schema["objects"].values(), *schema["classes"].values()]:
+        dictionary.update(holder["attributes"])
     version = schema["version"]
     names = {p.split(".")[-1] for p in paths} | {"activity_id", "category_uid", "class_uid", "type_uid", "profiles"}
     own = [p for p in sorted(paths) if p.startswith("unmapped.palisade.")]

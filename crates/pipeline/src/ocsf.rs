@@ -477,13 +477,14 @@ fn finish(
         all.extend(layer.iter().map(|(path, expr)| (path.clone(), expr.clone())));
     }
     let category = schema.categories.get(&class.category_uid.to_string()).cloned().unwrap_or_default();
+    let named = Expr::caption(&activity, &class.activities);
     let activity = Expr::First(vec![activity, Expr::Int(0)]);
     let type_names = class.activities.iter().map(|(id, a)| (id.clone(), format!("{}: {a}", class.caption)));
     let mut set = |path: &str, expr: Expr| {
         all.entry(path.to_owned()).or_insert(expr);
     };
     set("type_name", Expr::caption(&activity, &type_names.collect()));
-    set("activity_name", Expr::caption(&activity, &class.activities));
+    set("activity_name", named);
     set("type_uid", Expr::Plus(Box::new(activity.clone()), class.uid * 100));
     set("activity_id", activity);
     set("class_uid", Expr::Int(class.uid));

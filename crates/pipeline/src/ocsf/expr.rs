@@ -181,6 +181,10 @@ impl<'a> Table<'a> {
                 let there: Vec<(&str, Kind)> = self.spelled(name).collect();
                 let read = |(name, kind): (&str, Kind)| {
                     let mut sql = ident(name);
+                    // Numbers of the envelope may be narrower than the columns of a view.
+                    if kind == Kind::Int && name.starts_with('_') {
+                        sql = format!("CAST({sql} AS BIGINT)");
+                    }
                     if kind == Kind::Text && !name.starts_with('_') {
                         for nothing in self.nothing {
                             sql = format!("nullif({sql}, {})", literal(nothing));
@@ -336,6 +340,19 @@ impl Expr {
             // A constant that holds only where something is there has a caption there.
             Expr::When(value, there, yes) => {
                 Expr::When(Box::new(Expr::caption(value, captions)), there.clone(), *yes)
+            }
+            // "Other" says nothing: OCSF wants the source's own word beside 99.
+            Expr::Lookup { of: source, table: numbers, fit, default: Some(other) }
+                if matches!(**other, Expr::Int(99)) =>
+            {
+                let known = numbers.iter().filter_map(|(key, id)| match id {
+                    Expr::Int(99) => None,
+                    Expr::Int(id) => Some((key.clone(), Expr::Text(captions.get(&id.to_string())?.clone()))),
+                    _ => None,
+                });
+                let known = known.collect();
+                let caption = Expr::Lookup { of: source.clone(), table: known, fit: *fit, default: None };
+                Expr::First(vec![caption, (**source).clone()])
             }
             of => Expr::Lookup { of: Box::new(of.clone()), table, fit: Fit::Whole, default: None },
         }
