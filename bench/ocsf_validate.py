@@ -207,6 +207,23 @@ def facts(folder, schema):
                     break
             if at and plain[-1] in at["attributes"] and at["attributes"][plain[-1]].get("enum"):
                 enums.setdefault(".".join(plain), at["attributes"][plain[-1]]["enum"])
+    # What objects must have, by the name of the attribute that holds them.
+    objects = {}
+    for path in sorted(paths) + ["metadata.extensions.0.name", "observables.0.name"]:
+        plain = [p for p in path.split(".") if not p.isdigit()]
+        for cls in (named[c] for c in sorted(classes)):
+            at = cls
+            for part in plain:
+                attribute = at["attributes"].get(part)
+                if attribute is None or "object_type" not in attribute:
+                    break
+                at = schema["objects"][attribute["object_type"]]
+                needs = {
+                    "required": sorted(n for n, a in at["attributes"].items() if a.get("requirement") == "required"),
+                    "any": (at.get("constraints") or {}).get("at_least_one", []),
+                }
+                if objects.setdefault(part, needs) != needs:
+                    sys.exit(f"{path}: {part} is of two kinds with different needs")
     enums["observables.type_id"] = schema["objects"]["observable"]["attributes"]["type_id"]["enum"]
     # The shortest end of a path that means one enumeration everywhere stands for all paths that have it.
     short = {}
@@ -241,13 +258,25 @@ def facts(folder, schema):
         out += ["", f"[class.{name}]", f"uid = {cls['uid']}"]
         out += [f"category_uid = {list(attributes['category_uid']['enum'])[0]}", f"caption = {quote(cls['caption'])}"]
         out += [f"activities = {{ {pairs(attributes['activity_id']['enum'])} }}"]
-        tops = {p.split(".")[0] for p in paths}
+        required = {n for n, a in attributes.items() if a.get("requirement") == "required" and not (a.get("profiles") or a.get("profile"))}
+        out += [f"required = [{', '.join(quote(n) for n in sorted(required))}]"]
+        for rule, key in (("at_least_one", "any"), ("just_one", "one")):
+            if rule in (cls.get("constraints") or {}):
+                out += [f"{key} = [{', '.join(quote(n) for n in cls['constraints'][rule])}]"]
+        tops = {p.split(".")[0] for p in paths} | {"activity_id", "activity_name", "category_uid", "category_name", "class_uid", "class_name", "type_uid", "type_name"}
+        tops |= {p[: -len("_id")] for p in tops if p.endswith("_id")}
+        out += [f"attributes = [{', '.join(quote(n) for n in sorted(tops & set(attributes)))}]"]
         by = {}
         for top in sorted(tops & set(attributes)):
             profile = attributes[top].get("profiles") or ([attributes[top]["profile"]] if attributes[top].get("profile") else [])
             if profile:
                 by[top] = profile[0]
         out += [f"profiles = {{ {', '.join(f'{k} = {quote(v)}' for k, v in by.items())} }}"] if by else []
+    out += ["", "# What an object must have: all of `required`, one of `any`.", "[objects]"]
+    for name, needs in sorted(objects.items()):
+        if needs["required"] or needs["any"]:
+            lists = [f"{k} = [{', '.join(quote(n) for n in v)}]" for k, v in needs.items() if v]
+            out += [f"{name} = {{ {', '.join(lists)} }}"]
     out += ["", "[enums]"]
     out += [f"{quote(path)} = {{ {pairs(enum)} }}" for path, enum in sorted(enums.items())]
     (folder / "schema.toml").write_text("\n".join(out) + "\n")

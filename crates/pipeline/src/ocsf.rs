@@ -68,6 +68,8 @@ struct Schema {
     types: Types,
     categories: BTreeMap<String, String>,
     class: BTreeMap<String, Class>,
+    /// What an object must have, by the name of the attribute that holds it.
+    objects: BTreeMap<String, Needs>,
     /// End of an attribute path → value → caption.
     enums: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -90,6 +92,16 @@ struct Types {
     list: BTreeSet<String>,
 }
 
+/// What an object must have: all of one list, one of the other.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Needs {
+    #[serde(default)]
+    required: Vec<String>,
+    #[serde(default)]
+    any: Vec<String>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Class {
@@ -97,6 +109,13 @@ struct Class {
     category_uid: i64,
     caption: String,
     activities: BTreeMap<String, String>,
+    required: Vec<String>,
+    #[serde(default)]
+    any: Vec<String>,
+    #[serde(default)]
+    one: Vec<String>,
+    /// Of the attributes in use those the class has.
+    attributes: BTreeSet<String>,
     /// Attributes that the class has by a profile only → that profile.
     #[serde(default)]
     profiles: BTreeMap<String, String>,
@@ -258,8 +277,12 @@ impl Ocsf {
 
     /// A row of a view as a nested event: no nulls, lists where the path has numbers, `_rest` and the
     /// columns without a place as members of `unmapped`.
+    ///
+    /// A whole row gives a valid event, whatever its record held: an object that lacks what OCSF
+    /// requires of it stands in `unmapped` under its path, and an event that then lacks what its class
+    /// requires is a base event. A row without `class_uid` is nested as it is.
     pub fn nest(&self, columns: &[&str], cells: &[Cell<'_>]) -> Value {
-        nest::nest(columns, cells, &|kind| self.observable(kind))
+        nest::nest(self, columns, cells)
     }
 
     /// OCSF observable type and its caption; kinds that OCSF has no number for are "Other" with their own name.

@@ -255,9 +255,7 @@ impl<'a> Table<'a> {
             Expr::Ip(of, yes) => {
                 let text = self.text(of)?;
                 let not = if *yes { "" } else { "NOT " };
-                // Loose: text that is nothing but digits, dots, colons and a zone is meant as an address.
-                let like =
-                    "'^(([0-9]{1,3}\\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f.:]*:[0-9A-Fa-f.:]*(%.+)?)$'";
+                let like = literal(&address_pattern());
                 let sql = format!(
                     "CASE WHEN {not}(regexp_like({text}, {like}) AND character_length({text}) <= 40) THEN {text} END"
                 );
@@ -562,6 +560,14 @@ fn parse_at(file: &str, path: &str, value: &toml::Value, depth: usize) -> Result
         Some(key) => Err(bad(&format!("{key:?} is not understood"))),
         None => Ok(expr),
     }
+}
+
+/// An address as OCSF's `ip_t` wants it: no leading zeros, a zone allowed.
+fn address_pattern() -> String {
+    let v4 = r"((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+    let h = "[0-9A-Fa-f]{1,4}";
+    let short = (1..7).map(|n| format!("({h}:){{1,{n}}}(:{h}){{1,{}}}", 7 - n)).collect::<Vec<_>>().join("|");
+    format!("^({v4}|({h}:){{7}}{h}|({h}:){{1,7}}:|{short}|:((:{h}){{1,7}}|:)|:(:{h}){{0,4}}:{v4}|({h}:){{1,4}}:{v4})(%[0-9A-Za-z_.-]+)?$")
 }
 
 /// Hexadecimal or decimal text as a number; anything else is nothing. DataFusion has no function
