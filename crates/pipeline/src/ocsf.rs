@@ -496,8 +496,16 @@ fn finish(
 ) -> Result<Attributes, OcsfError> {
     let class = schema.class.get(name).ok_or_else(|| wrong("", &format!("class {name:?} is unknown")))?;
     let mut all: Attributes = BTreeMap::new();
-    for layer in layers {
-        all.extend(layer.iter().map(|(path, expr)| (path.clone(), expr.clone())));
+    for (n, layer) in layers.iter().enumerate() {
+        for (path, expr) in layer.iter() {
+            let top = path.split('.').next().unwrap_or(path);
+            // What all events of a file share counts where the class has it; what an event names itself must exist.
+            if top == "unmapped" || class.attributes.contains(top) {
+                all.insert(path.clone(), expr.clone());
+            } else if n + 1 == layers.len() && name != "base_event" {
+                return Err(wrong("", &format!("class {name:?} has no attribute {top:?}")));
+            }
+        }
     }
     let category = schema.categories.get(&class.category_uid.to_string()).cloned().unwrap_or_default();
     let named = Expr::caption(&activity, &class.activities);

@@ -567,7 +567,9 @@ fn address_pattern() -> String {
     let v4 = r"((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
     let h = "[0-9A-Fa-f]{1,4}";
     let short = (1..7).map(|n| format!("({h}:){{1,{n}}}(:{h}){{1,{}}}", 7 - n)).collect::<Vec<_>>().join("|");
-    format!("^({v4}|({h}:){{7}}{h}|({h}:){{1,7}}:|{short}|:((:{h}){{1,7}}|:)|:(:{h}){{0,4}}:{v4}|({h}:){{1,4}}:{v4})(%[0-9A-Za-z_.-]+)?$")
+    format!(
+        "^({v4}|({h}:){{7}}{h}|({h}:){{1,7}}:|{short}|:((:{h}){{1,7}}|:)|:(:{h}){{0,4}}:{v4}|({h}:){{1,4}}:{v4})(%[0-9A-Za-z_.-]+)?$"
+    )
 }
 
 /// Hexadecimal or decimal text as a number; anything else is nothing. DataFusion has no function

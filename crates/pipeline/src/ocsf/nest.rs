@@ -154,7 +154,8 @@ fn complete(ocsf: &Ocsf, event: &mut Map<String, Value>, unmapped: &mut Map<Stri
     prune(ocsf, event, &mut path, unmapped);
     let uid = event.get("class_uid").and_then(Value::as_i64);
     let classes = &ocsf.schema.class;
-    let (Some(class), Some(base)) = (classes.values().find(|c| Some(c.uid) == uid), classes.get("base_event"))
+    let (Some(class), Some(base)) =
+        (classes.values().find(|c| Some(c.uid) == uid), classes.get("base_event"))
     else {
         return;
     };
