@@ -84,7 +84,10 @@ impl Kind {
     /// From the name of an Arrow type, or a short one.
     fn of(name: &str) -> Kind {
         let name = name.to_ascii_lowercase();
-        if name.contains("list") {
+        if name.starts_with("dictionary") {
+            // Its keys are numbers, its values are not ours to know.
+            Kind::Other
+        } else if name.contains("list") {
             Kind::List
         } else if name.starts_with("timestamp") {
             Kind::Time
