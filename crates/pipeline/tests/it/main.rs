@@ -26,3 +26,5 @@ pub fn data(folder: &str) -> Option<PathBuf> {
     eprintln!("SKIPPED: no test data at {}; set PALISADE_TEST_DATA", path.display());
     None
 }
+mod ocsf;
+mod index_agrees;
