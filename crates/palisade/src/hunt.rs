@@ -68,11 +68,8 @@ fn sql(args: &Hunt) -> Result<Exit> {
         bail!("an answer to SQL has no HTML form; use table, csv, json, ndjson or parquet");
     }
     let (mut case, lake) = open(args, false)?;
-    let visible = Visible {
-        knowledge: case.knowledge_tables(&text)?,
-        views: Vec::new(),
-        cite: !args.no_cite,
-    };
+    let visible =
+        Visible { knowledge: case.knowledge_tables(&text)?, views: Vec::new(), cite: !args.no_cite };
     let limits = QueryLimits {
         memory: args.memory,
         timeout: (args.timeout > 0).then(|| Duration::from_secs(args.timeout)),
@@ -165,7 +162,8 @@ fn foot(case: &mut Case, cost: &QueryCost, args: &Hunt) -> Result<String> {
         let _ = writeln!(text, "{:>6}  {}  sha256 {}", s.id, terminal(&s.path), s.sha256);
     }
     if cited.len() > SHOWN {
-        let _ = writeln!(text, "        and {} more: SELECT id, path, sha256 FROM sources", cited.len() - SHOWN);
+        let _ =
+            writeln!(text, "        and {} more: SELECT id, path, sha256 FROM sources", cited.len() - SHOWN);
     }
     Ok(text)
 }
@@ -242,11 +240,8 @@ fn tables(args: &Hunt) -> Result<Exit> {
                 .collect();
             writeln!(out, "    {}", terminal(&columns.join(", ")))?;
         }
-        let envelope: Vec<String> = palisade_store::lake::envelope_schema()
-            .fields()
-            .iter()
-            .map(|f| f.name().clone())
-            .collect();
+        let envelope: Vec<String> =
+            palisade_store::lake::envelope_schema().fields().iter().map(|f| f.name().clone()).collect();
         writeln!(out, "events: all of them, with the columns each table has\n    {}", envelope.join(", "))?;
         writeln!(
             out,
@@ -281,8 +276,11 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
     let (indicators, mut problems) = inputs::indicators(&args.indicators)?;
     problems.extend(inputs::rule_problems(&loaded));
     let failed = loaded.failed() as u64;
-    let lists: Vec<PathBuf> =
-        [&args.indicators, &rules.mapping, &rules.placeholders, &rules.fields].into_iter().flatten().cloned().collect();
+    let lists: Vec<PathBuf> = [&args.indicators, &rules.mapping, &rules.placeholders, &rules.fields]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
     let custody = case::inputs(&rules.rules, &loaded, &lists, None);
     let keep = args.keep || args.since_intel;
     let (mut case, lake) = open(args, keep)?;
@@ -318,7 +316,9 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
         HuntFormat::Csv => Format::Csv,
         HuntFormat::Html => Format::Html,
         HuntFormat::Parquet => {
-            bail!("--format parquet is for answers to SQL; with --keep, findings are a table to ask for in SQL")
+            bail!(
+                "--format parquet is for answers to SQL; with --keep, findings are a table to ask for in SQL"
+            )
         }
     };
     let streams = matches!(form, Format::Ndjson | Format::Json | Format::Csv);

@@ -39,7 +39,10 @@ fn format() -> FormatOptions<'static> {
 }
 
 /// What stands in each cell, as text; `None` is NULL.
-fn cells(rows: &RecordBatch, f: &mut dyn FnMut(usize, usize, Option<&str>) -> io::Result<()>) -> io::Result<()> {
+fn cells(
+    rows: &RecordBatch,
+    f: &mut dyn FnMut(usize, usize, Option<&str>) -> io::Result<()>,
+) -> io::Result<()> {
     let options = format();
     let columns: Result<Vec<ArrayFormatter<'_>>, ArrowError> =
         rows.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options)).collect();
@@ -223,7 +226,9 @@ impl<W: Write + Send> Answer for Parquet<W> {
 /// The sources that rows of an answer cite, if it has the column: for a table's foot.
 pub(crate) fn cited(rows: &RecordBatch, into: &mut std::collections::BTreeSet<i64>) {
     let column = rows.column_by_name(super::layout::SOURCE);
-    if let Some(numbers) = column.and_then(|c| c.as_primitive_opt::<datafusion::arrow::datatypes::Int64Type>()) {
+    if let Some(numbers) =
+        column.and_then(|c| c.as_primitive_opt::<datafusion::arrow::datatypes::Int64Type>())
+    {
         into.extend(numbers.iter().flatten());
     }
 }
