@@ -33,7 +33,9 @@ mod segments;
 mod session;
 mod table;
 
-pub use commit::{RowSet, Standing};
+pub use commit::{RowSet, Standing, member_key};
+#[doc(hidden)]
+pub use fill::fuzz_rest;
 pub use fill::{FillContext, FillError, MetSources, Which};
 pub use intake::{INTAKE_BYTES, Intake};
 pub use layout::{ColumnType, Layout, LayoutSpec, MAX_COLUMNS, envelope_schema, table_of};

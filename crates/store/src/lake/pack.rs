@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
-    TimestampMicrosecondBuilder, UInt32Array,
+    ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Builder, Int64Builder, ListBuilder,
+    RecordBatch, StringBuilder, TimestampMicrosecondBuilder, UInt32Array,
 };
 use datafusion::arrow::compute::{filter, filter_record_batch};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt32Type};
@@ -24,8 +24,9 @@ const MEMO: usize = 32_768;
 /// Longest text whose observables are remembered.
 const MEMO_BYTES: usize = 512;
 
-/// Most observables of one row.
-const MAX_OBSERVABLES: usize = 256;
+/// Most observables of one row: more than the longest record that is read can name. A row with fewer
+/// here than indicators see in it would not be found by them.
+const MAX_OBSERVABLES: usize = 1 << 20;
 
 /// Rows of one piece for one table.
 #[derive(Debug)]
@@ -255,11 +256,8 @@ impl Packer {
         table.shape.append_value(&place.shape);
         table.record.append_value(i64::try_from(header.record).unwrap_or(i64::MAX));
         table.offset.append_value(i64::try_from(header.offset).unwrap_or(i64::MAX));
-        let flags = [
-            (header.recovered, flag::RECOVERED),
-            (header.guids, flag::GUIDS),
-            (header.blank, flag::BLANK),
-        ];
+        let flags =
+            [(header.recovered, flag::RECOVERED), (header.guids, flag::GUIDS), (header.blank, flag::BLANK)];
         table.flags.append_value(flags.iter().filter(|(on, _)| *on).map(|(_, f)| f).sum());
         // The builder's width is the digest's, so this cannot fail.
         let _ = table.digest.append_value(batch.digest(row));
@@ -268,17 +266,12 @@ impl Packer {
         rest.clear();
         found.clear();
         batch.every(row, &mut |field, value| {
-            let Some(kind) = layout.kind(field, place.table).filter(|_| !field.is_local()) else {
-                rest.add(field, value, header.blank);
-                return;
-            };
-            let Some(column) = table.column(field, kind) else {
-                rest.add(field, value, header.blank);
-                return;
-            };
-            if column.len > at || !put(column, at, value, header.blank) {
+            let kind = layout.kind(field, place.table).filter(|_| !field.is_local());
+            let column = kind.and_then(|kind| table.column(field, kind));
+            if !column.is_some_and(|c| c.len <= at && put(c, at, value, header.blank)) {
                 rest.add(field, value, header.blank);
             }
+            // Wherever the value went: the index must know it.
             if let Some(text) = value.text() {
                 for (_, extract) in place.observables.iter().filter(|(f, _)| *f == field) {
                     watch(*extract, text, memo, found);
