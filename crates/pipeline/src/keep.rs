@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use palisade_model::{Coverage, Finding, Origin, Problem, Time};
-use palisade_store::lake::{Intake, Load, RowSet, member_key};
+use palisade_store::lake::{Intake, Load, RowSet, SeenRows, member_key};
 use palisade_store::{
     Case, CitedSource, CoverageRow, RunInfo, RunWriter, Said, SourceRecord, SourceState, Standing,
 };
@@ -123,6 +123,8 @@ struct FileRows {
     /// The member read last, as the case names it.
     member: (palisade_model::SourceId, Arc<str>),
     member_key: u64,
+    /// Records of that member.
+    seen: SeenRows,
 }
 
 impl FileNotes {
@@ -211,12 +213,14 @@ impl<'c> Keeper<'c> {
         let Some(lake) = &mut notes.lake else { return Ok(()) };
         let before = notes.rows;
         notes.rows += u64::from(load.rows);
-        load.skip(lake.resume.saturating_sub(before));
         if lake.member.0 != source {
+            lake.seen = SeenRows::default();
             let way = sources.get(source).map(|s| member_of(&s.origin)).unwrap_or_default();
             lake.member_key = member_key(&way);
             lake.member = (source, way.into());
         }
+        load.mark_copies(&mut lake.seen);
+        load.skip(lake.resume.saturating_sub(before));
         if let Some(known) = &lake.known {
             load.retain(|digest, record| !known.contains(lake.member_key, digest, record));
         }
@@ -241,7 +245,7 @@ impl<'c> Keeper<'c> {
         // Also when it goes on where it was: what an earlier state of the log brought may lie further on.
         let known = writer.rows_of_path(&path, sha256, anew)?;
         let member = (palisade_model::SourceId(u32::MAX), "".into());
-        Ok(FileRows { number, resume, known, member, member_key: 0 })
+        Ok(FileRows { number, resume, known, member, member_key: 0, seen: SeenRows::default() })
     }
 
     /// Commits what waits, and of the file being read what there is so far.

@@ -237,6 +237,10 @@ fn fill(
     let mut last_shape: Option<(&str, ShapeId)> = None;
     let mut last_source: Option<(i64, &str, SourceId)> = None;
     for row in 0..rows.num_rows() {
+        if flags[row] & flag::COPY != 0 {
+            // What an investigation leaves out as well: the log has brought the same record before.
+            continue;
+        }
         let name = shapes.value(row);
         let shape = match last_shape {
             Some((known, id)) if known == name => id,

@@ -19,6 +19,9 @@ pub mod flag {
     pub const GUIDS: i32 = 2;
     /// An empty text of the row is an XML element without content.
     pub const BLANK: i32 = 4;
+    /// The row was carved, and its log has brought the same record before: SQL shows it, rules
+    /// do not look at it again.
+    pub const COPY: i32 = 8;
 }
 
 /// What the lake wants to know of fields, from `knowledge/fields/columns.toml`.

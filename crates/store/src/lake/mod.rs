@@ -40,7 +40,7 @@ pub use fill::{FillContext, FillError, MetSources, Which};
 pub use intake::{INTAKE_BYTES, Intake};
 pub use layout::{ColumnType, Layout, LayoutSpec, MAX_COLUMNS, envelope_schema, table_of};
 pub use looked::MAX_LOOKED;
-pub use pack::{Load, Packer, Part};
+pub use pack::{Load, Packer, Part, SeenRows};
 pub use segment::{BLOCK_ROWS, ROW_GROUP_ROWS};
 pub use segments::{Counted, CountedRead, Lake, Segment};
 pub use session::{KnowledgeTable, MAX_SQL_BYTES, QueryCost, QueryError, QueryLimits, Visible, query};
