@@ -287,7 +287,9 @@ impl Packer {
         });
         let texts = [&place.host, &place.user, &layout.src_ip, &layout.dst_ip];
         for (i, fields) in texts.into_iter().enumerate() {
-            let first = fields.iter().find_map(|f| first_text(batch, row, *f));
+            // Most of the names never occur in this table: a column tells.
+            let there = fields.iter().filter(|f| table.by_field.get(f.index()).is_some_and(|c| *c != NO_COLUMN));
+            let first = there.filter_map(|f| batch.show(row, *f)).find(|t| !t.is_empty() && t != "-");
             match first {
                 Some(text) if i >= 2 => {
                     let start = found.len();
@@ -367,11 +369,6 @@ fn integer(text: &str) -> Option<i64> {
         _ => false,
     };
     if canonical { text.parse().ok() } else { None }
-}
-
-/// First value of a field that says something.
-fn first_text(batch: &RowBatch, row: usize, field: FieldId) -> Option<String> {
-    batch.show(row, field).filter(|t| !t.is_empty() && t != "-").map(|t| t.into_owned())
 }
 
 /// Notes the observables of a text, remembering what common texts hold.
