@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
     TimestampMicrosecondBuilder, UInt32Array,
 };
 use datafusion::arrow::compute::{filter, filter_record_batch};
@@ -48,9 +48,10 @@ pub struct Load {
 }
 
 impl Load {
-    /// Bytes held.
+    /// Bytes of the values held.
     pub fn bytes(&self) -> usize {
-        self.parts.iter().map(|p| p.rows.get_array_memory_size()).sum()
+        let columns = self.parts.iter().flat_map(|p| p.rows.columns());
+        columns.map(|c| c.to_data().get_slice_memory_size().unwrap_or(c.get_array_memory_size())).sum()
     }
 
     /// Leaves out the first `n` rows of the piece.
@@ -179,8 +180,9 @@ impl Table {
         }
         self.by_field[field.index()] = self.columns.len() as u16;
         let cells = match kind {
-            ColumnType::Text => Cells::Text(StringBuilder::new()),
-            ColumnType::Integer => Cells::Integer(Int64Builder::new()),
+            // A piece has a handful of rows of most tables: room for a thousand in each column is waste.
+            ColumnType::Text => Cells::Text(StringBuilder::with_capacity(16, 256)),
+            ColumnType::Integer => Cells::Integer(Int64Builder::with_capacity(16)),
         };
         self.columns.push(Column { field, cells, len: 0 });
         self.columns.last_mut()
