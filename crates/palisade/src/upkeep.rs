@@ -182,7 +182,9 @@ pub fn erase(args: &CaseErase) -> Result<Exit> {
     let reason = args.reason.to_lowercase();
     let named = |value: &str| reason.contains(&value.to_lowercase());
     if observables.iter().any(|o| named(o.value())) {
-        bail!("the reason names the person, and it is kept: say it without, for example by the number of the request");
+        bail!(
+            "the reason names the person, and it is kept: say it without, for example by the number of the request"
+        );
     }
     if args.reason.trim().is_empty() {
         bail!("an erasure needs a reason: the case keeps it, so that whoever misses the events knows why");
@@ -193,8 +195,11 @@ pub fn erase(args: &CaseErase) -> Result<Exit> {
     } else {
         let mut info = run_info(&[], "erase");
         // As it was given it names the person.
-        info.command_line =
-            format!("palisade case erase {} ({} not kept)", args.dir.display(), plural(args.observable.len() as u64, "observable"));
+        info.command_line = format!(
+            "palisade case erase {} ({} not kept)",
+            args.dir.display(),
+            plural(args.observable.len() as u64, "observable")
+        );
         open(&args.dir)?.erase(&erasure, &info, &now)?
     };
     let mut out = io::stdout().lock();
@@ -213,8 +218,12 @@ pub fn erase(args: &CaseErase) -> Result<Exit> {
         writeln!(out, "{verb}: {} in {}", plural(left.rows, "row"), left.place)?;
     }
     if done.log_left {
-        note("another process reads the case, so the database's log could not be emptied: run the same command again when it ended");
+        note(
+            "another process reads the case, so the database's log could not be emptied: run the same command again when it ended",
+        );
     }
-    note("evidence files, backups and exports were not touched: they must be handled by their owners; reading the evidence again brings its events back");
+    note(
+        "evidence files, backups and exports were not touched: they must be handled by their owners; reading the evidence again brings its events back",
+    );
     Ok(if done.refused.is_empty() && !done.log_left { Exit::Clean } else { Exit::Bad })
 }

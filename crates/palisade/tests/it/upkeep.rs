@@ -9,13 +9,30 @@ fn merged_held_dropped() {
     let dir = tempfile::tempdir().unwrap();
     let case = arg(&dir.path().join("case"));
     let evidence = arg(&log(dir.path()));
-    let investigate = |what: &str| expect(0, &["investigate", what, "--case", &case, "--format", "ndjson", "--quiet"]);
+    let investigate =
+        |what: &str| expect(0, &["investigate", what, "--case", &case, "--format", "ndjson", "--quiet"]);
     investigate(&evidence);
     let run = expect(0, &["case", "compact", &case]);
     assert!(run.out.starts_with("nothing to merge"), "{}", run.out);
-    let more = file(dir.path(), "more/log.ndjson", &record("WS03", 9, "vssadmin.exe list writers", "cmd.exe"));
+    let more =
+        file(dir.path(), "more/log.ndjson", &record("WS03", 9, "vssadmin.exe list writers", "cmd.exe"));
     investigate(&more);
-    let ask = || expect(0, &["hunt", "--case", &case, "--sql", "SELECT _record FROM events ORDER BY 1", "--format", "csv"]).out;
+    let ask = || {
+        expect(
+            0,
+            &[
+                "hunt",
+                "--case",
+                &case,
+                "--sql",
+                "SELECT _record FROM events ORDER BY 1",
+                "--no-cite",
+                "--format",
+                "csv",
+            ],
+        )
+        .out
+    };
     let before = ask();
     let run = expect(0, &["case", "compact", &case]);
     assert!(run.out.contains("became 1: "), "{}", run.out);
@@ -26,11 +43,27 @@ fn merged_held_dropped() {
     file(dir.path(), "case/palisade.toml", "[retention]\ndays = 1000000\nbytes = \"1TiB\"\n");
     let run = expect(0, &["case", "retain", &case]);
     assert!(run.out.contains("0 events dropped"), "{}", run.out);
-    let add = ["case", "hold", &case, "add", "Matter 7", "--reason", "a court", "--from", "2026-01-01", "--to", "2027-01-01"];
+    let add = [
+        "case",
+        "hold",
+        &case,
+        "add",
+        "Matter 7",
+        "--reason",
+        "a court",
+        "--from",
+        "2026-01-01",
+        "--to",
+        "2027-01-01",
+    ];
     let run = expect(0, &add);
     assert!(run.out.starts_with("legal hold 1: Matter 7 by "), "{}", run.out);
     let run = expect(1, &["case", "retain", &case, "--bytes", "1"]);
-    assert!(run.out.contains("kept by legal hold 1 (Matter 7): ") && run.out.contains("above the limit"), "{}", run.out);
+    assert!(
+        run.out.contains("kept by legal hold 1 (Matter 7): ") && run.out.contains("above the limit"),
+        "{}",
+        run.out
+    );
     assert_eq!(ask(), before);
     expect(0, &["case", "hold", &case, "release", "1"]);
     assert!(expect(0, &["case", "hold", &case, "list"]).out.contains("(released "));

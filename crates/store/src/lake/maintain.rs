@@ -292,7 +292,8 @@ async fn put_exchange(
     }
     let files: Vec<String> = change.old.iter().map(|s| s.file.clone()).collect();
     let rows = signed(gone.values().sum());
-    let dropped = Dropped { time_us: at.0, run, kind: change.kind, files: &files, rows, detail: change.detail };
+    let dropped =
+        Dropped { time_us: at.0, run, kind: change.kind, files: &files, rows, detail: change.detail };
     custody::append_dropped(conn, &dropped).await?;
     Ok(())
 }
@@ -334,7 +335,11 @@ fn read(
             rows += batch.num_rows() as u64;
             take(batch)?;
         }
-        if rows == segment.rows { Ok(()) } else { Err(format!("has {rows} rows instead of {}", segment.rows)) }
+        if rows == segment.rows {
+            Ok(())
+        } else {
+            Err(format!("has {rows} rows instead of {}", segment.rows))
+        }
     };
     let bad = |why: String| Error::BadSegment { dir: dir.to_owned(), file: segment.file.clone(), why };
     work().map_err(bad)

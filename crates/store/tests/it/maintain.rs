@@ -6,16 +6,16 @@ use std::process::Command;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray as _, FixedSizeBinaryBuilder, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray,
-    StringBuilder, TimestampMicrosecondArray, UInt32Array, new_null_array,
+    ArrayRef, AsArray as _, FixedSizeBinaryBuilder, Int32Array, Int64Array, ListBuilder, RecordBatch,
+    StringArray, StringBuilder, TimestampMicrosecondArray, UInt32Array, new_null_array,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use palisade_model::{Citation, Finding, Message, Observable, ObservableKind, Origin, SourceId, Time};
 use palisade_store::lake::{
-    Compacted, Erasure, Intake, Load, Part, QueryLimits, Refused, Retained, Retention, Visible, answer, envelope_schema,
-    observable, query,
+    Compacted, Erasure, Intake, Load, Part, QueryLimits, Refused, Retained, Retention, Visible, answer,
+    envelope_schema, observable, query,
 };
 use palisade_store::*;
 
@@ -90,7 +90,14 @@ fn keep(case: &mut Case, at: i64, source: &SourceRecord, rows: &[Row<'_>], findi
     keep_as(case, at, source, rows, findings, false);
 }
 
-fn keep_as(case: &mut Case, at: i64, s: &SourceRecord, rows: &[Row<'_>], findings: Vec<Finding>, numeric: bool) {
+fn keep_as(
+    case: &mut Case,
+    at: i64,
+    s: &SourceRecord,
+    rows: &[Row<'_>],
+    findings: Vec<Finding>,
+    numeric: bool,
+) {
     let mut run = case.begin_run(&info(at)).unwrap();
     let mut intake = Intake::default();
     intake.push(run.number(&s.sha256).unwrap(), &"".into(), load(rows, numeric));
@@ -128,7 +135,7 @@ fn rows(dir: &Path) -> BTreeMap<(i64, i64, Vec<u8>), usize> {
 fn batches(dir: &Path) -> Vec<RecordBatch> {
     let lake = Case::open_read_only(dir).unwrap().lake().unwrap();
     let open = |file: &str| std::fs::File::open(dir.join(LAKE).join(file)).unwrap();
-    let read = |file| ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+    let read = |file: std::fs::File| ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
     lake.segments().iter().flat_map(|s| read(open(&s.file))).map(Result::unwrap).collect()
 }
 
@@ -349,7 +356,11 @@ fn with_person(b: &Bench) -> Case {
     let says = |id: &str, record: u64, user: &str, path: &str| Finding {
         message: Message {
             id: "sigma.match".into(),
-            args: vec![("User".into(), user.into()), ("Path".into(), path.into()), ("Image".into(), "x.exe".into())],
+            args: vec![
+                ("User".into(), user.into()),
+                ("Path".into(), path.into()),
+                ("Image".into(), "x.exe".into()),
+            ],
         },
         host: Some(if record == 2 { "pc-bobbington" } else { "ws1" }.into()),
         observables: vec![Observable::parse(ObservableKind::Account, user).unwrap()],
@@ -412,8 +423,14 @@ pub fn erasure_leaves_no_trace(b: &Bench) {
     });
     assert!(looked > 6);
     let shown = pretty_format_batches(&[]).unwrap().to_string()
-        + &batches(&b.case()).iter().map(|b| pretty_format_batches(&[b.clone()]).unwrap().to_string()).collect::<String>();
-    assert!(shown.to_lowercase().contains("corp\\ann") && !shown.to_lowercase().contains("bobbington"), "{shown}");
+        + &batches(&b.case())
+            .iter()
+            .map(|b| pretty_format_batches(&[b.clone()]).unwrap().to_string())
+            .collect::<String>();
+    assert!(
+        shown.to_lowercase().contains("corp\\ann") && !shown.to_lowercase().contains("bobbington"),
+        "{shown}"
+    );
     // Again: nothing to do, nothing wrong.
     let done = case.erase(&bob(), &info(200), &|| Time(201)).unwrap();
     assert_eq!((done.rows, done.findings), (0, 0));

@@ -74,7 +74,10 @@ pub struct Left {
 pub fn observable(text: &str) -> Result<Observable, String> {
     let named = text.split_once(':').and_then(|(kind, value)| Some((kind_named(kind)?, value)));
     let Some((kind, value)) = named else {
-        return Err("an observable is named as kind:value, for example account:corp\\bob or email:bob@example.com".into());
+        return Err(
+            "an observable is named as kind:value, for example account:corp\\bob or email:bob@example.com"
+                .into(),
+        );
     };
     Observable::parse(kind, value).map_err(|_| format!("this is no value of the kind {}", kind.name()))
 }
@@ -91,8 +94,11 @@ struct Names {
 
 impl Names {
     fn of(observables: &[Observable]) -> Names {
-        let mut names =
-            Names { held: observables.iter().map(ToString::to_string).collect(), values: vec![], short: vec![] };
+        let mut names = Names {
+            held: observables.iter().map(ToString::to_string).collect(),
+            values: vec![],
+            short: vec![],
+        };
         for value in observables.iter().map(|o| o.value().to_lowercase()) {
             if let Some((_, name)) = value.rsplit_once('\\') {
                 names.short.push(name.to_owned());
@@ -187,7 +193,8 @@ fn erase(case: &mut Case, run: Option<(i64, Time)>, erasure: &Erasure) -> Result
     let mut done = Erased::default();
     let digests = digests(case, &erasure.observables)?;
     let detail = |more: Value| {
-        let mut detail = serde_json::json!({ "observables": &digests, "reason": &*db::clean(&erasure.reason) });
+        let mut detail =
+            serde_json::json!({ "observables": &digests, "reason": &*db::clean(&erasure.reason) });
         if let (Some(all), Value::Object(more)) = (detail.as_object_mut(), more) {
             all.extend(more);
         }
@@ -213,8 +220,14 @@ fn erase(case: &mut Case, run: Option<(i64, Time)>, erasure: &Erasure) -> Result
             cited.extend(of_segment);
             continue;
         };
-        let mut also =
-            Redaction { names: &names, cited: of_segment, all: false, write: true, holds: &mut holds, findings: 0 };
+        let mut also = Redaction {
+            names: &names,
+            cited: of_segment,
+            all: false,
+            write: true,
+            holds: &mut holds,
+            findings: 0,
+        };
         let gone = if sifted.stay.is_empty() { Gone::All } else { Gone::Rows(sifted.gone) };
         let old = std::slice::from_ref(segment);
         let change = Change { old, rows: sifted.stay, gone, kind: "erasure", detail: &of_rows };
@@ -222,7 +235,8 @@ fn erase(case: &mut Case, run: Option<(i64, Time)>, erasure: &Erasure) -> Result
         done.findings += also.findings;
     }
     let Parts { conn, runtime, dir } = case.parts()?;
-    let mut rest = Redaction { names: &names, cited, all: true, write: run.is_some(), holds: &mut holds, findings: 0 };
+    let mut rest =
+        Redaction { names: &names, cited, all: true, write: run.is_some(), holds: &mut holds, findings: 0 };
     let work = async {
         let mut tx = if run.is_some() { db::begin(conn).await? } else { db::snapshot(conn).await? };
         rest.apply(&mut tx).await?;
@@ -401,7 +415,8 @@ fn digests(case: &mut Case, observables: &[Observable]) -> Result<Vec<String>> {
     let first = sqlx::query_scalar("SELECT hash FROM custody ORDER BY seq LIMIT 1").fetch_optional(conn);
     let salt: Option<String> = runtime.block_on(first).map_err(|e| Inner::Sql(e).of(dir))?;
     let salt = salt.unwrap_or_default();
-    let digest = |o: &Observable| format!("{}:sha256:{}", o.kind().name(), custody::digest(&[&salt, &o.to_string()]));
+    let digest =
+        |o: &Observable| format!("{}:sha256:{}", o.kind().name(), custody::digest(&[&salt, &o.to_string()]));
     Ok(observables.iter().map(digest).collect())
 }
 

@@ -65,7 +65,8 @@ fn retain(case: &mut Case, run: Option<(i64, Time)>, policy: &Retention) -> Resu
     let mut done = Retained::default();
     let segments = case.lake()?.segments().to_vec();
     done.bytes_before = segments.iter().map(size).sum();
-    let detail = serde_json::json!({ "before_us": policy.before.map(|t| t.0), "bytes": policy.bytes }).to_string();
+    let detail =
+        serde_json::json!({ "before_us": policy.before.map(|t| t.0), "bytes": policy.bytes }).to_string();
     let mut left = Vec::new();
     for segment in segments {
         let kept = match policy.before {
@@ -103,7 +104,13 @@ fn size(segment: &Segment) -> u64 {
 }
 
 /// Drops a segment.
-fn whole(case: &mut Case, run: Option<(i64, Time)>, segment: &Segment, detail: &str, done: &mut Retained) -> Result<()> {
+fn whole(
+    case: &mut Case,
+    run: Option<(i64, Time)>,
+    segment: &Segment,
+    detail: &str,
+    done: &mut Retained,
+) -> Result<()> {
     done.segments += 1;
     done.rows += segment.rows;
     if let Some((run, at)) = run {
