@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use palisade_model::{Coverage, Finding, Origin, Problem, Time};
-use palisade_store::lake::{Intake, Load, RowSet};
+use palisade_store::lake::{Intake, Load, MANY_SMALL, RowSet};
 use palisade_store::{
-    Case, CitedSource, CoverageRow, RunInfo, RunWriter, Said, SourceRecord, SourceState, Standing,
+    Case, CitedSource, CoverageRow, Error, RunInfo, RunWriter, Said, SourceRecord, SourceState, Standing,
 };
 
 use crate::evidence::{EvidenceFile, Sources};
@@ -309,7 +309,12 @@ impl<'c> Keeper<'c> {
         }
         writer.problems(&self.problems.lock().unwrap_or_else(PoisonError::into_inner))?;
         writer.have_looked(&self.looking, self.before)?;
-        writer.finish_run(finished)
+        writer.finish_run(finished)?;
+        // The run is whole already; where the disk has no room to merge, the next run tries again.
+        match writer.compact(MANY_SMALL, finished) {
+            Ok(_) | Err(Error::DiskFull(_) | Error::WriteRefused { .. }) => Ok(()),
+            Err(e) => Err(e),
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `segments` | segments as the case lists them |
 //! | `fill` | rows of a segment back to batches |
 //! | `table`, `session` | SQL |
+//! | `maintain` | compaction, retention, erasure, legal holds |
 //!
 //! What it never does: judge; make a segment part of the case before it lies on disk, synced; change one.
 
@@ -27,6 +28,7 @@ mod intake;
 mod knowledge;
 mod layout;
 mod looked;
+mod maintain;
 mod pack;
 mod prevalence;
 mod segment;
@@ -39,6 +41,10 @@ pub use fill::{FillContext, FillError, MetSources, Which};
 pub use intake::{INTAKE_BYTES, Intake};
 pub use layout::{ColumnType, Layout, LayoutSpec, MAX_COLUMNS, envelope_schema, table_of};
 pub use looked::MAX_LOOKED;
+pub use maintain::{
+    Compacted, Erased, Erasure, Hold, Left, MANY_SMALL, MERGED_ROWS, Refused, Retained, Retention, SMALL_ROWS,
+    observable,
+};
 pub use pack::{Load, Packer, Part};
 pub use prevalence::CasePrevalence;
 pub use segment::{BLOCK_ROWS, ROW_GROUP_ROWS};

@@ -10,6 +10,7 @@ mod bench;
 mod copies;
 mod index;
 mod kept;
+mod maintain;
 mod schema;
 mod trouble;
 mod verify;
