@@ -6,6 +6,7 @@ mod commands;
 mod errors;
 mod forms;
 mod hostile;
+mod hunt;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
