@@ -134,7 +134,9 @@ pub struct Investigate {
 /// `palisade hunt`.
 #[derive(ClapArgs, Debug)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
-    .args(["sql", "sql_file", "rules", "indicators", "tables", "ocsf"]),
+    .args(["sql", "sql_file", "rules", "shipped_rules", "indicators", "tables", "ocsf"]),
+group = clap::ArgGroup::new("intelligence").multiple(true).args(["rules", "shipped_rules", "indicators"])
+    .conflicts_with_all(["sql", "sql_file", "tables", "ocsf"]),
 after_help = "\
 Examples:
   palisade hunt --case cases/2026-031 --tables
@@ -147,6 +149,8 @@ Examples:
   palisade hunt --case cases/2026-031 --indicators new-iocs.csv
   palisade hunt --case cases/2026-031 --rules sigma/rules/windows --since-intel --keep
       only what these rules have not looked at yet; findings are kept in the case
+  palisade hunt --case cases/2026-031 --ocsf -o events.ndjson
+      every event as OCSF; as views they are in SQL, too: SELECT … FROM ocsf_process_activity
 
 Tables are named after what their records are (windows_sysmon, aws_cloudtrail); `events` has all of them
 with the columns that begin with an underscore. Other columns have the records' own names, upper and
@@ -159,52 +163,52 @@ pub struct Hunt {
     #[arg(long, value_name = "DIR")]
     pub case: PathBuf,
     /// Asks in SQL
-    #[arg(long, value_name = "QUERY", conflicts_with_all = ["rules", "indicators", "tables"], help_heading = "What")]
+    #[arg(long, value_name = "QUERY", conflicts_with_all = ["tables", "ocsf"], help_heading = "What")]
     pub sql: Option<String>,
-    /// Asks the query in a file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["sql", "rules", "indicators", "tables"], help_heading = "What")]
+    /// Asks the query in a file; -: the one on standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sql", "tables", "ocsf"], help_heading = "What")]
     pub sql_file: Option<PathBuf>,
     /// Runs Sigma rules over every event: files and folders
     #[arg(long, value_name = "PATH", num_args = 1.., help_heading = "What")]
     pub rules: Vec<PathBuf>,
-    /// Runs the rules shipped with Palisade too
-    #[arg(long, requires = "rules", help_heading = "What")]
+    /// Runs the rules shipped with Palisade
+    #[arg(long, help_heading = "What")]
     pub shipped_rules: bool,
     /// Looks for known bad values in every event: lists as for investigate
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "What")]
     pub indicators: Vec<PathBuf>,
     /// Lists tables and columns
-    #[arg(long, help_heading = "What")]
+    #[arg(long, conflicts_with = "ocsf", help_heading = "What")]
     pub tables: bool,
-    /// Exports events as OCSF, one JSON object per line; of one class if it is named
-    #[arg(long, value_name = "CLASS", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["sql", "sql_file", "rules", "indicators", "tables"], help_heading = "What")]
+    /// Exports events as OCSF, one JSON object per line; of one class if it is named (process_activity, 1007)
+    #[arg(long, value_name = "CLASS", num_args = 0..=1, default_missing_value = "", help_heading = "What")]
     pub ocsf: Option<String>,
     /// Only events that these rules and indicators have not looked at yet, and remembers that they have
-    #[arg(long, help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", help_heading = "Rules and indicators")]
     pub since_intel: bool,
     /// Keeps what is found in the case
-    #[arg(long, help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", help_heading = "Rules and indicators")]
     pub keep: bool,
     /// Leaves out rules below this level
-    #[arg(long, value_name = "LEVEL", value_parser = level, help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "LEVEL", value_parser = level, help_heading = "Rules and indicators")]
     pub min_level: Option<Severity>,
     /// Field mapping files in pySigma's form, applied in order
-    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
     pub mapping: Vec<PathBuf>,
     /// Values of %placeholders% in rules
-    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
     pub placeholders: Vec<PathBuf>,
     /// Own kinds of records, as for investigate
-    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
     pub fields: Vec<PathBuf>,
     /// Leaves out findings before this moment: RFC 3339, YYYY-MM-DD, or 7d, 12h (before now)
-    #[arg(long, value_name = "TIME", help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "TIME", help_heading = "Rules and indicators")]
     pub since: Option<String>,
     /// Leaves out findings at or after this moment
-    #[arg(long, value_name = "TIME", help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "TIME", help_heading = "Rules and indicators")]
     pub until: Option<String>,
     /// Exits with 1 if a finding of this level or above was made
-    #[arg(long, value_name = "LEVEL", value_parser = level, help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "LEVEL", value_parser = level, help_heading = "Rules and indicators")]
     pub fail_on: Option<Severity>,
     /// Form of the output
     #[arg(long, value_enum, default_value_t = HuntFormat::Table, help_heading = "Output")]
@@ -227,9 +231,9 @@ pub struct Hunt {
     /// What a query may hold in memory
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size, help_heading = "Running")]
     pub memory: usize,
-    /// How long a query may run, in seconds; 0: as long as it takes
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Running")]
-    pub timeout: u64,
+    /// How long a query may run, in seconds (300 if not given; an export: as long as it takes); 0: as long as it takes
+    #[arg(long, value_name = "SECONDS", help_heading = "Running")]
+    pub timeout: Option<u64>,
     /// Threads (all processors if not given)
     #[arg(long, short, value_name = "N", help_heading = "Running")]
     pub jobs: Option<usize>,

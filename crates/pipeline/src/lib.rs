@@ -29,7 +29,7 @@ mod walk;
 
 pub use evidence::{EvidenceFile, Source, Sources};
 pub use hunt::{HuntSettings, hunt, looked_items};
-pub use keep::{Input, Keep};
+pub use keep::{Input, Keep, indicator_rows};
 pub use knowledge::{Knowledge, KnowledgeError};
 pub use ocsf::{Cell, Ocsf, OcsfError};
 pub use organisation::{Organisation, RetentionPolicy};

@@ -22,6 +22,7 @@
 
 mod backup;
 mod case;
+mod changed;
 mod custody;
 mod db;
 mod fail;
@@ -39,6 +40,7 @@ use std::path::{Path, PathBuf};
 
 pub use backup::{BACKUP_LIST, Backup};
 pub use case::{Case, SourceState};
+pub use changed::FindingOfRun;
 pub use fail::POINTS;
 pub use lake::{RowSet, Standing};
 pub use overview::{LakeSummary, Overview, ProblemRow, RunRow, SeenShape, SourceRow};

@@ -6,6 +6,7 @@ mod commands;
 mod errors;
 mod forms;
 mod hostile;
+mod hunt;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

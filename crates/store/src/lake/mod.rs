@@ -14,15 +14,18 @@
 //! | `index` | the sorted observable-hash index |
 //! | `segments` | segments as the case lists them |
 //! | `fill` | rows of a segment back to batches |
-//! | `table`, `session` | SQL |
+//! | `table`, `tables`, `session` | SQL |
+//! | `bounds`, `hints` | what a query may cost; what is said of one that cannot run |
 //! | `maintain` | compaction, retention, erasure, legal holds |
 //!
 //! What it never does: judge; make a segment part of the case before it lies on disk, synced; change one.
 
 pub mod answer;
+mod bounds;
 mod cite;
 mod commit;
 mod fill;
+mod hints;
 pub mod index;
 mod intake;
 mod knowledge;
@@ -35,6 +38,7 @@ mod segment;
 mod segments;
 mod session;
 mod table;
+mod tables;
 
 pub use commit::{RowSet, Standing};
 pub use fill::{FillContext, FillError, MetSources, Which};

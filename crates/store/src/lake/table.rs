@@ -30,6 +30,7 @@ use super::index::{Index, Query, merge_blocks};
 use super::layout;
 use super::segment::BLOCK_ROWS;
 use super::segments::{Lake, Segment};
+use super::tables::columns_of;
 
 /// Below what address the session knows the lake's files.
 pub(crate) const STORE_URL: &str = "lake://case/";
@@ -50,16 +51,7 @@ impl LakeTable {
         let segments: Vec<Segment> = lake.segments().iter().filter(of).cloned().collect();
         let mut fields = layout::envelope();
         if table.is_some() {
-            let mut columns: Vec<(String, DataType)> = Vec::new();
-            for (name, kind) in segments.iter().flat_map(|s| &s.columns) {
-                match columns.iter_mut().find(|(n, _)| n == name) {
-                    // Whoever declares a field anew after a while has both kinds: text holds both.
-                    Some((_, known)) if *known != kind.arrow() => *known = DataType::Utf8,
-                    Some(_) => {}
-                    None => columns.push((name.clone(), kind.arrow())),
-                }
-            }
-            columns.sort();
+            let columns = columns_of(&segments);
             fields.extend(columns.into_iter().map(|(n, t)| Field::new(n, t, true)));
         }
         let fields: Vec<Field> = fields.into_iter().map(viewed).collect();
