@@ -133,16 +133,31 @@ class Bench:
         )
         return tuple(int(float(v)) for v in Duck([], [{"sql": sql}]).results[0]["rows"][0])
 
-    def read_all(self, case):
-        """Parquet files that cannot be read to their end, read by another engine."""
+    def read_all(self, case, files=None):
+        """Parquet files that cannot be read to their end, read by another engine; `files` below lake/, or all."""
         bad = []
+        paths = [path for paths in segments(case).values() for path in paths]
+        if files is not None:
+            paths = [os.path.join(case, "lake", file) for file in sorted(files)]
         queries = [{"sql": f"SELECT count(*), count(COLUMNS(*)) FROM read_parquet('{path}')", "may_fail": True, "path": path}
-                   for paths in segments(case).values() for path in paths]  # fmt: skip
+                   for path in paths]  # fmt: skip
         if queries:
             for query, result in zip(queries, Duck([], queries).results):
                 if "error" in result:
                     bad.append((query["path"], result["error"]))
         return bad
+
+
+def unknown_files(case, known):
+    """Files below lake/ that no segment in knowledge.db accounts for."""
+    if known is None:
+        return []
+    lake = os.path.join(case, "lake")
+    allowed = {os.path.splitext(file)[0] for file in known}
+    found = []
+    for base, _, names in os.walk(lake):
+        found += [os.path.relpath(os.path.join(base, name), lake) for name in names]
+    return [f for f in found if os.path.splitext(f)[0] not in allowed]
 
 
 def segments(case):
@@ -175,7 +190,7 @@ def knowledge(case, scratch):
         if "finding" in tables:
             out["findings"] = {row[0] for row in db.execute("SELECT id FROM finding")}
         if "segment" in tables:
-            out["segments"] = db.execute("SELECT count(*) FROM segment").fetchone()[0]
+            out["segments"] = {row[0] for row in db.execute("SELECT file FROM segment")}
         return out
     except sqlite3.Error as error:
         return {"integrity": str(error), "complete": {}, "findings": set(), "segments": None}
@@ -254,6 +269,10 @@ def after_kill(bench, tally, label, again=None):
                 if rows.get(ident, 0) != bench.per_source[name]:
                     tally.lost_acknowledged += 1
                     bench.fail(f"{label}: {name} was complete with {bench.per_source[name]} rows; {rows.get(ident, 0)} are there")
+        bad = bench.read_all(case, before["segments"] or ())
+        if bad:
+            tally.unreadable += len(bad)
+            bench.fail(f"{label}: {len(bad)} committed segments cannot be read before the rerun: {bad[0]}")
     if again:
         again()
     rerun = Run(bench.investigate(case), ok=None)
@@ -273,12 +292,11 @@ def after_kill(bench, tally, label, again=None):
     bad = bench.read_all(case)
     tally.unreadable += len(bad)
     after = knowledge(case, bench.path("scratch"))
-    known = after["segments"]
-    unknown = max(0, now["files"] - known) if known is not None else 0
-    tally.orphans += unknown
+    unknown = unknown_files(case, after["segments"])
+    tally.orphans += len(unknown)
     if lost or more or missing or foreign or gone or bad or unknown or now["hits"] != bench.reference["hits"]:
         bench.fail(f"{label}: {lost} rows lost, {more} twice or foreign, findings -{sum(missing.values())} +{sum(foreign.values())}, "
-                   f"{len(gone)} acknowledged findings gone, {len(bad)} unreadable {bad[:1]}, {unknown} unknown files, "
+                   f"{len(gone)} acknowledged findings gone, {len(bad)} unreadable {bad[:1]}, {len(unknown)} unknown files {unknown[:2]}, "
                    f"{len(now['hits'] ^ bench.reference['hits'])} wrong hits; kept as {keep(bench, label)}")  # fmt: skip
 
 
