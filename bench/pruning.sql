@@ -120,4 +120,4 @@ SELECT _vector, count(DISTINCT _digest) AS n FROM events GROUP BY _vector
 SELECT _shape, count(_rest) AS n, min(_rest) AS least, max(length(_rest)) AS longest FROM events GROUP BY _shape
 
 -- 38 addresses of the envelope and of the record
-SELECT count(*) AS n FROM windows_sysmon WHERE _dst_ip IS DISTINCT FROM DestinationIp AND EventID = 3
+SELECT count(*) AS n FROM windows_sysmon WHERE (_dst_ip IS DISTINCT FROM DestinationIp) AND EventID = 3
