@@ -98,7 +98,7 @@ class Bench:
         """Everything that is compared. Rows stay in a Parquet file: they are compared in DuckDB."""
         name = name or os.path.basename(case)
         rows, found, hits = (self.path(f"{name}.{end}") for end in ("rows.parquet", "findings.ndjson", "hits.ndjson"))
-        everything = ("--limit", "1000000000")
+        everything = ("--no-cite",)
         run = Hunt(self.binary, case, "--sql", ROWS, "--format", "parquet", "-o", rows, *everything)
         Hunt(self.binary, case, "--sql", "SELECT id FROM findings", "--format", "ndjson", "-o", found, *everything)
         Hunt(self.binary, case, "--indicators", self.planted, "--format", "ndjson", "-o", hits, ok=(0, 1))

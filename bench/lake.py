@@ -205,7 +205,7 @@ def pivots(size, args, binary, duck):
     results = []
     for observable in chosen:
         sql = PIVOT.format(observable.replace("'", "''"))
-        results.append((observable, Hunt(binary, size.case, "--sql", sql, "--format", "csv", "-o", out)))
+        results.append((observable, Hunt(binary, size.case, "--sql", sql, "--no-cite", "--format", "csv", "-o", out)))
     empty = [o for o, run in results if run.rows == 0]
     print(f"### Pivot: {len(results)} observables, {short(size.events)} events\n")
     print("| | observables | p50 s | p95 s | worst s | whole process p50 s | p95 s | worst s | bytes read p50 | p95 | peak MB |")
@@ -253,7 +253,7 @@ def queries(size, args, binary, duck):
         # Once each to warm the file cache, then alternated.
         for run in range(args.runs + 1):
             pair = (
-                Hunt(binary, size.case, "--sql", sql, "--format", "csv", "-o", out),
+                Hunt(binary, size.case, "--sql", sql, "--no-cite", "--format", "csv", "-o", out),
                 Duck(used_tables(sql, duck), [{"sql": sql, "out": out}]),
             )
             if run:

@@ -182,7 +182,7 @@ def knowledge_copies(binary, case, folder, names=("findings",)):
     out = {}
     for name in names:
         path = os.path.join(folder, f"{name}.parquet")
-        Hunt(binary, case, "--sql", f"SELECT * FROM {name}", "--format", "parquet", "-o", path, "--limit", "1000000000")
+        Hunt(binary, case, "--sql", f"SELECT * FROM {name}", "--format", "parquet", "-o", path, "--no-cite")
         out[name] = path
     return out
 

@@ -209,7 +209,7 @@ def present(size, args, binary, folder):
 def sources(binary, case, folder):
     """id → path, from the table `sources`."""
     out = os.path.join(folder, "sources.ndjson")
-    Hunt(binary, case, "--sql", "SELECT * FROM sources", "--format", "ndjson", "-o", out, "--limit", "10000000")
+    Hunt(binary, case, "--sql", "SELECT * FROM sources", "--format", "ndjson", "-o", out, "--no-cite")
     names = {}
     with open(out, encoding="utf-8") as file:
         for line in file:
@@ -256,7 +256,7 @@ def sigma(args, binary, folder):
         looks, hunts = [], []
         for run in range(args.runs + 1):
             look = Run([binary, "investigate", *base, *given, "-o", theirs, "--", *paths], ok=(0, 1))
-            hunt = Hunt(binary, case, *given, "--no-shipped-rules", "--format", "ndjson", "-o", ours, ok=(0, 1))
+            hunt = Hunt(binary, case, *given, "--format", "ndjson", "-o", ours, ok=(0, 1))
             if run:
                 looks.append(look)
                 hunts.append(hunt)

@@ -140,7 +140,7 @@ def main():
         setup = duck_setup(args.case, copies)
         for number, title, sql, theirs_sql, may_be_empty in queries:
             ours_path, theirs_path = (os.path.join(folder, f"{number}-{side}.parquet") for side in ("ours", "theirs"))
-            ours = Hunt(binary, args.case, "--sql", sql, "--format", "parquet", "-o", ours_path, "--limit", "100000000", ok=None)
+            ours = Hunt(binary, args.case, "--sql", sql, "--format", "parquet", "-o", ours_path, "--no-cite", ok=None)
             query = {"sql": theirs_sql, "out": theirs_path, "may_fail": True}
             theirs = Duck(used_tables(theirs_sql, setup), [query])
             failed = theirs.results[0].get("error")
