@@ -280,13 +280,21 @@ def sigma(args, binary, folder):
                     notes.append(f"{label}: {f['rule']['id']} {f['rule']['title']!r} at {c['source']} record {c['record']}")
             kinds = collections.Counter(other[i]["rule"]["title"] for i in other.keys() - mine.keys())
             notes.append(f"most often missing: {kinds.most_common(5)}")
-        else:
-            # The id covers rule and record; what a person reads has to be the same too.
-            changed = [i for i in mine if {k: mine[i].get(k) for k in SAID} != {k: other[i].get(k) for k in SAID}]
-            if changed:
-                i = changed[0]
-                parts = {k: (mine[i].get(k), other[i].get(k)) for k in SAID if mine[i].get(k) != other[i].get(k)}
-                notes.append(f"{len(changed)} findings of the same id read differently, the first: {json.dumps(parts)[:600]}")
+        # The id covers rule and text of the record: a record that stands twice has one id and several places.
+        here, there = places(ours), places(theirs)
+        for label, a, b in (("only investigate reports", there, here), ("only hunt reports", here, there)):
+            more = [a[place] for place in a.keys() - b.keys()]
+            if more:
+                recovered = sum(bool(f.get("recovered")) for f in more)
+                c = more[0]["citations"][0]
+                notes.append(f"{label} {len(more)} further places, {recovered} of them recovered from unused space, such as "
+                             f"{more[0]['rule']['title']!r} at {c['source']} record {c['record']} offset {c['offset']}")  # fmt: skip
+        # What a person reads has to be the same too.
+        changed = [p for p in here.keys() & there.keys() if said_of(here[p]) != said_of(there[p])]
+        if changed:
+            mine_says, other_says = said_of(here[changed[0]]), said_of(there[changed[0]])
+            parts = {k: (mine_says[k], other_says[k]) for k in SAID if mine_says[k] != other_says[k]}
+            notes.append(f"{len(changed)} findings at the same place read differently (hunt, investigate), the first: {json.dumps(parts)[:600]}")
         table_wrong = mine.keys() != other.keys()
         if table_wrong:
             wrong.append(f"sigma findings differ on {name}")
@@ -299,7 +307,23 @@ def sigma(args, binary, folder):
     print("\n".join(notes) + "\n")
 
 
-SAID = ("time", "time_end", "severity", "host", "observables", "message", "fields", "recovered", "citations")
+SAID = ("time", "time_end", "severity", "host", "observables", "message", "fields", "recovered")
+
+
+def said_of(finding):
+    return {k: finding.get(k) for k in SAID}
+
+
+def places(path):
+    """{(id, hash of the file, record, offset): finding}: files of the same content are one."""
+    out = {}
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            record = json.loads(line)
+            if record.get("kind", "finding") == "finding" and "citations" in record:
+                for c in record["citations"]:
+                    out[(record["id"], c.get("sha256"), c["record"], c["offset"])] = record
+    return out
 
 
 def main():
