@@ -191,6 +191,8 @@ def knowledge(case, scratch):
         ok = db.execute("PRAGMA integrity_check").fetchone()[0]
         tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         out = {"integrity": ok, "complete": {}, "findings": set(), "segments": None}
+        if "schema_migration" not in tables:
+            return None  # killed while the case was being made: there is nothing to open yet
         if "source" in tables:
             out["complete"] = {i: os.path.basename(p) for i, p in db.execute("SELECT id, first_path FROM source WHERE state = 'complete'")}
         if "finding" in tables:
