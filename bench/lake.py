@@ -53,7 +53,7 @@ QUERIES = {
     "events by shape": "SELECT _shape, count(*) AS n, min(_time) AS first, max(_time) AS last FROM events GROUP BY _shape ORDER BY n DESC, _shape",
     "distinct users and hosts": "SELECT count(DISTINCT _user) AS users, count(DISTINCT _host) AS hosts FROM events",
     "top 20 destinations, 30 days": f"SELECT DestinationIp, count(*) AS n, count(DISTINCT _host) AS hosts FROM windows_sysmon WHERE EventID = 3 AND {WINDOW} GROUP BY DestinationIp ORDER BY n DESC, DestinationIp LIMIT 20",
-    "rare programs": "SELECT Image, count(DISTINCT _host) AS hosts FROM windows_sysmon WHERE EventID = 1 GROUP BY Image HAVING count(DISTINCT _host) <= 3 ORDER BY hosts, Image LIMIT 100",
+    "rare programs": "SELECT Image, count(DISTINCT _host) AS hosts FROM windows_sysmon WHERE EventID = 1 GROUP BY Image ORDER BY hosts, Image LIMIT 100",
     "events of one host, 30 days": f"SELECT _time, _shape, _user, _record FROM events WHERE _host = 'WKS-1234.corp.example.test' AND {WINDOW} ORDER BY _time, _source, _record",
     "events on hosts with findings": f"SELECT e._host, count(*) AS n FROM events e WHERE e._host IN (SELECT host FROM findings WHERE host IS NOT NULL) AND {WINDOW.replace('_time', 'e._time')} GROUP BY e._host ORDER BY n DESC, e._host LIMIT 20",
     "text in command lines": "SELECT _time, _host, CommandLine FROM windows_sysmon WHERE EventID = 1 AND CommandLine LIKE '%delete shadows%' ORDER BY _time LIMIT 100",

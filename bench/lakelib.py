@@ -199,6 +199,7 @@ con.execute(f"SET threads={job['threads']}")
 con.execute(f"SET memory_limit='{job['memory']}'")
 con.execute(f"SET temp_directory='{job['temp']}'")
 con.execute("SET preserve_insertion_order=false")
+con.execute("SET enable_progress_bar=false")
 for statement in job["setup"]:
     con.execute(statement)
 results = []
@@ -247,7 +248,7 @@ class Duck(Run):
                 [sys.executable, "-c", DUCK], stdin=json.dumps(job).encode(), stdout=subprocess.PIPE, cap_mb=cap_mb,
                 limit_s=limit_s,
             )  # fmt: skip
-        answer = json.loads(self.output)
+        answer = json.loads(self.output.splitlines()[-1])
         self.total, self.version, self.results = answer["total"], answer["version"], answer["results"]
         for query, result in zip(queries, self.results):
             if "error" in result and not query.get("may_fail"):
