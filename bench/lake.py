@@ -19,6 +19,9 @@ connecting to the last row, its import left out).
   top-N, distinct counts, a join of events with findings
 Every process of `palisade` that grows over 2 GB is killed and the run fails.
 
+Targets: pivot p95 and 30-day histograms of the whole process at most 1 s and 0.3 s, every query at
+most 1.5 times DuckDB (each by its own clock), the same numbers of rows. Exit code 1 if one is missed.
+
 What was done stands in DIR/<size>/state.json: a run that was stopped (--seconds, Ctrl-C) goes on
 where it was. DIR/<size>/case stays for same.py and retrohunt.py.
 
@@ -39,6 +42,8 @@ from lakelib import (
 )  # fmt: skip
 
 FROM, DAYS = "2025-01-01", 365
+PIVOT_LIMIT_S, HISTOGRAM_LIMIT_S, RATIO_LIMIT = 1.0, 0.3, 1.5
+missed = []
 PIVOT = (
     "SELECT _time, _host, _user, _shape, _source, _record FROM events "
     "WHERE array_has(_observables, '{}') ORDER BY _time LIMIT 1000"
@@ -225,7 +230,10 @@ def pivots(size, args, binary, duck):
     worst = max(results, key=lambda r: r[1].seconds)
     print(f"\nWorst: {worst[0]}, {worst[1].rows} rows, {worst[1].seconds:.3f} s. ", end="")
     print(f"p95 is {percentile([r.wall for _, r in results], 0.95):.3f} s for the whole process; the target is 1 s.")
+    if percentile([r.wall for _, r in results], 0.95) > PIVOT_LIMIT_S:
+        missed.append(f"{short(size.events)}: pivot p95 over {PIVOT_LIMIT_S} s")
     if empty:
+        missed.append(f"{short(size.events)}: observables that are there were not found")
         print(f"**WRONG: {len(empty)} observables that are there were not found: {', '.join(empty[:5])}**")
     some = draw.sample(results, min(args.duck_pivots, len(results)))
     times = []
@@ -234,6 +242,7 @@ def pivots(size, args, binary, duck):
         theirs = Duck(used_tables("events", duck), [query])
         times.append((theirs.total, theirs.wall, run.seconds, run.wall))
         if theirs.results[0]["rows"] != run.rows:
+            missed.append(f"{short(size.events)}: another answer than DuckDB for {observable}")
             print(f"**WRONG: {observable}: {run.rows} rows here, {theirs.results[0]['rows']} in DuckDB**")
     if times:
         own = [median(t[i] for t in times) for i in range(4)]
@@ -262,8 +271,14 @@ def queries(size, args, binary, duck):
         mid = lambda runs, key: median(getattr(r, key) for r in runs)  # noqa: E731
         rows, their_rows = ours[0].rows, theirs[0].results[0]["rows"]
         wrong = "" if rows == their_rows else f" **WRONG: {their_rows} in DuckDB**"
+        if wrong:
+            missed.append(f"{short(size.events)}: {name}: another number of rows than DuckDB")
         own, own_theirs = mid(ours, "seconds"), mid(theirs, "total")
         whole, whole_theirs = mid(ours, "wall"), mid(theirs, "wall")
+        if name.startswith("30 days") and whole > HISTOGRAM_LIMIT_S:
+            missed.append(f"{short(size.events)}: {name} in {whole:.3f} s, over {HISTOGRAM_LIMIT_S} s")
+        if own > RATIO_LIMIT * own_theirs:
+            missed.append(f"{short(size.events)}: {name} at {own / own_theirs:.2f} × of DuckDB, over {RATIO_LIMIT}")
         print(f"| {name} | {rows}{wrong} | {own:.3f} | {own_theirs:.3f} | {own / own_theirs:.2f} | {whole:.3f} "
               f"| {whole_theirs:.3f} | {whole / whole_theirs:.2f} | {mid(ours, 'cpu'):.2f} | {mid(theirs, 'cpu'):.2f} "
               f"| {ours[0].bytes_read or 0:,} | {max(r.rss for r in ours):.0f} | {max(r.rss for r in theirs):.0f} |", flush=True)  # fmt: skip
@@ -304,6 +319,8 @@ def main():
             duck = duck_setup(size.case, copies)
             queries(size, args, binary, duck)
             pivots(size, args, binary, duck)
+        print(f"{len(missed)} targets missed" + "".join(f"\n  {m}" for m in missed))
+        sys.exit(bool(missed))
 
 
 if __name__ == "__main__":
