@@ -48,7 +48,9 @@ impl LakeTable {
     /// `table`: one of the lake's tables; `None`: all of them, as `events`.
     pub(crate) fn new(lake: &Lake, table: Option<&str>, store: Arc<dyn ObjectStore>) -> LakeTable {
         let of = |s: &&Segment| table.is_none_or(|t| *s.table == *t);
-        let segments: Vec<Segment> = lake.segments().iter().filter(of).cloned().collect();
+        let mut segments: Vec<Segment> = lake.segments().iter().filter(of).cloned().collect();
+        // Earliest first: who asks for the first rows by time soon has them.
+        segments.sort_by_key(|s| (s.min_time, s.id));
         let mut fields = layout::envelope();
         if table.is_some() {
             let columns = columns_of(&segments);
@@ -68,7 +70,8 @@ impl LakeTable {
                 continue;
             }
             let mut rows = segment.rows;
-            let mut file = PartitionedFile::new_from_meta(meta(segment));
+            let mut file =
+                PartitionedFile::new_from_meta(meta(segment)).with_statistics(Arc::new(self.statistics_of(segment)));
             if !wanted.observables.is_empty() {
                 let Some(blocks) = self.blocks(segment, &wanted.observables)? else { continue };
                 let (selection, selected) = selection(&blocks, segment.rows);
@@ -78,6 +81,26 @@ impl LakeTable {
             out.push((file, rows));
         }
         Ok(out)
+    }
+
+    /// What the case knows of a file: a query for the first rows by time then leaves out files that
+    /// cannot have any, without opening them.
+    fn statistics_of(&self, segment: &Segment) -> Statistics {
+        let mut columns = vec![ColumnStatistics::new_unknown(); self.schema.fields().len()];
+        let time = |t: Option<i64>| match t {
+            Some(t) => Precision::Exact(ScalarValue::TimestampMicrosecond(Some(t), None)),
+            None => Precision::Absent,
+        };
+        if let Some(first) = columns.first_mut() {
+            first.min_value = time(segment.min_time);
+            first.max_value = time(segment.max_time);
+            first.null_count = Precision::Exact(segment.untimed as usize);
+        }
+        Statistics {
+            num_rows: Precision::Exact(segment.rows as usize),
+            total_byte_size: Precision::Absent,
+            column_statistics: columns,
+        }
     }
 
     /// Blocks that hold every observable asked for; `None` if there is none.
