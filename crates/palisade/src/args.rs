@@ -134,7 +134,9 @@ pub struct Investigate {
 /// `palisade hunt`.
 #[derive(ClapArgs, Debug)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
-    .args(["sql", "sql_file", "rules", "indicators", "tables", "ocsf"]),
+    .args(["sql", "sql_file", "rules", "shipped_rules", "indicators", "tables", "ocsf"]),
+group = clap::ArgGroup::new("intelligence").multiple(true).args(["rules", "shipped_rules", "indicators"])
+    .conflicts_with_all(["sql", "sql_file", "tables", "ocsf"]),
 after_help = "\
 Examples:
   palisade hunt --case cases/2026-031 --tables
@@ -147,6 +149,8 @@ Examples:
   palisade hunt --case cases/2026-031 --indicators new-iocs.csv
   palisade hunt --case cases/2026-031 --rules sigma/rules/windows --since-intel --keep
       only what these rules have not looked at yet; findings are kept in the case
+  palisade hunt --case cases/2026-031 --ocsf -o events.ndjson
+      every event as OCSF; as views they are in SQL, too: SELECT … FROM ocsf_process_activity
 
 Tables are named after what their records are (windows_sysmon, aws_cloudtrail); `events` has all of them
 with the columns that begin with an underscore. Other columns have the records' own names, upper and
@@ -159,52 +163,52 @@ pub struct Hunt {
     #[arg(long, value_name = "DIR")]
     pub case: PathBuf,
     /// Asks in SQL
-    #[arg(long, value_name = "QUERY", conflicts_with_all = ["rules", "indicators", "tables"], help_heading = "What")]
+    #[arg(long, value_name = "QUERY", conflicts_with_all = ["tables", "ocsf"], help_heading = "What")]
     pub sql: Option<String>,
-    /// Asks the query in a file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["sql", "rules", "indicators", "tables"], help_heading = "What")]
+    /// Asks the query in a file; -: the one on standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sql", "tables", "ocsf"], help_heading = "What")]
     pub sql_file: Option<PathBuf>,
     /// Runs Sigma rules over every event: files and folders
     #[arg(long, value_name = "PATH", num_args = 1.., help_heading = "What")]
     pub rules: Vec<PathBuf>,
-    /// Runs the rules shipped with Palisade too
-    #[arg(long, requires = "rules", help_heading = "What")]
+    /// Runs the rules shipped with Palisade
+    #[arg(long, help_heading = "What")]
     pub shipped_rules: bool,
     /// Looks for known bad values in every event: lists as for investigate
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "What")]
     pub indicators: Vec<PathBuf>,
     /// Lists tables and columns
-    #[arg(long, help_heading = "What")]
+    #[arg(long, conflicts_with = "ocsf", help_heading = "What")]
     pub tables: bool,
-    /// Exports events as OCSF, one JSON object per line; of one class if it is named
-    #[arg(long, value_name = "CLASS", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["sql", "sql_file", "rules", "indicators", "tables"], help_heading = "What")]
+    /// Exports events as OCSF, one JSON object per line; of one class if it is named (process_activity, 1007)
+    #[arg(long, value_name = "CLASS", num_args = 0..=1, default_missing_value = "", help_heading = "What")]
     pub ocsf: Option<String>,
     /// Only events that these rules and indicators have not looked at yet, and remembers that they have
-    #[arg(long, help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", help_heading = "Rules and indicators")]
     pub since_intel: bool,
     /// Keeps what is found in the case
-    #[arg(long, help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", help_heading = "Rules and indicators")]
     pub keep: bool,
     /// Leaves out rules below this level
-    #[arg(long, value_name = "LEVEL", value_parser = level, help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "LEVEL", value_parser = level, help_heading = "Rules and indicators")]
     pub min_level: Option<Severity>,
     /// Field mapping files in pySigma's form, applied in order
-    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
     pub mapping: Vec<PathBuf>,
     /// Values of %placeholders% in rules
-    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
     pub placeholders: Vec<PathBuf>,
     /// Own kinds of records, as for investigate
-    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
     pub fields: Vec<PathBuf>,
     /// Leaves out findings before this moment: RFC 3339, YYYY-MM-DD, or 7d, 12h (before now)
-    #[arg(long, value_name = "TIME", help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "TIME", help_heading = "Rules and indicators")]
     pub since: Option<String>,
     /// Leaves out findings at or after this moment
-    #[arg(long, value_name = "TIME", help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "TIME", help_heading = "Rules and indicators")]
     pub until: Option<String>,
     /// Exits with 1 if a finding of this level or above was made
-    #[arg(long, value_name = "LEVEL", value_parser = level, help_heading = "Rules and indicators")]
+    #[arg(long, requires = "intelligence", value_name = "LEVEL", value_parser = level, help_heading = "Rules and indicators")]
     pub fail_on: Option<Severity>,
     /// Form of the output
     #[arg(long, value_enum, default_value_t = HuntFormat::Table, help_heading = "Output")]
@@ -227,9 +231,9 @@ pub struct Hunt {
     /// What a query may hold in memory
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size, help_heading = "Running")]
     pub memory: usize,
-    /// How long a query may run, in seconds; 0: as long as it takes
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Running")]
-    pub timeout: u64,
+    /// How long a query may run, in seconds (300 if not given; an export: as long as it takes); 0: as long as it takes
+    #[arg(long, value_name = "SECONDS", help_heading = "Running")]
+    pub timeout: Option<u64>,
     /// Threads (all processors if not given)
     #[arg(long, short, value_name = "N", help_heading = "Running")]
     pub jobs: Option<usize>,
@@ -345,6 +349,14 @@ pub enum CaseCommand {
     /// Adds, undoes and lists verdicts
     #[command(subcommand)]
     Verdict(VerdictCommand),
+    /// Merges small segments of the lake into large ones, so that hunts open fewer files
+    Compact(CaseCompact),
+    /// Drops events that are older, or more, than the house keeps
+    Retain(CaseRetain),
+    /// Adds, releases and lists legal holds: spans of time of which nothing may be dropped
+    Hold(CaseHold),
+    /// Erases what the case holds of one person
+    Erase(CaseErase),
 }
 
 /// `palisade case verdict …`.
@@ -496,6 +508,142 @@ pub struct VerdictUndo {
     pub id: i64,
 }
 
+/// `palisade case compact`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade case compact cases/2026-031
+
+Every commit of an investigation adds segments; many small ones make hunts slow. Events, findings and
+answers stay as they are, and the custody chain says what was merged. An investigation does it by itself
+when it leaves more than 16 small segments of one kind. It may be stopped at any time.")]
+pub struct CaseCompact {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// `palisade case retain`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade case retain cases/siem --days 365 --dry-run
+      says what would go, changes nothing
+  palisade case retain cases/siem --bytes 200GiB
+  palisade case retain cases/siem
+      as palisade.toml in the case's folder says:  [retention]  days = 365  bytes = \"200GiB\"
+
+Days count back from now and go by each event's own time; events without a time have no age and stay. Size
+counts segments and their indexes; whole segments go, the oldest first. Findings stay, with what they cite.
+What a legal hold covers stays (palisade case hold), and it is said. Nothing is ever dropped without this
+command. Evidence files are not touched.
+
+Exit codes: 0 done; 1 done, but a legal hold kept something back; 2 could not be done.")]
+pub struct CaseRetain {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Drops events older than so many days
+    #[arg(long, value_name = "N")]
+    pub days: Option<u32>,
+    /// Drops the oldest segments until the lake is no larger: 200GiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub bytes: Option<usize>,
+    /// Only says what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `palisade case hold`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade case hold cases/2026-031 add \"Matter 7\" --reason \"order of the court of 3 May\" --from 2026-03-01 --to 2026-04-01
+  palisade case hold cases/2026-031 list
+  palisade case hold cases/2026-031 release 1")]
+pub struct CaseHold {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub command: HoldCommand,
+}
+
+/// `palisade case hold DIR …`.
+#[derive(Subcommand, Debug)]
+pub enum HoldCommand {
+    /// Holds events of a span of time: neither retention nor an erasure drops them
+    Add(HoldAdd),
+    /// Releases a hold; that it was there stays in the case
+    Release(HoldRelease),
+    /// Lists every hold
+    List,
+}
+
+/// `palisade case hold DIR add`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Without --from and --to, everything is held. Events without a time are held by every hold: nobody can say
+that they lie outside its span.")]
+pub struct HoldAdd {
+    /// What it is called: the matter, the number of the file
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Why, and by whose order
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// From when on (included)
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Up to when (excluded)
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Who says it (the account's name if not given)
+    #[arg(long, value_name = "NAME")]
+    pub analyst: Option<String>,
+}
+
+/// `palisade case hold DIR release`.
+#[derive(ClapArgs, Debug)]
+pub struct HoldRelease {
+    /// Number of the hold, as `list` shows it
+    #[arg(value_name = "NUMBER")]
+    pub id: i64,
+}
+
+/// `palisade case erase`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade case erase cases/2026-031 --observable 'account:corp\\bob' --observable email:bob@example.com \\
+      --reason \"request 12 of 4 May\" --dry-run
+
+Events that hold one of the observables go. In findings that cite them, arguments, host and observables that
+name the person become [erased]; ids and citations stay. The case records that it was done, how many events
+went, why, and a digest of each observable, never its value: so the reason must not name the person either.
+
+What it does not reach: evidence files, backups and exports, which their owners must handle; events that name
+the person only in free text (look with palisade hunt --sql); paths, command lines and an analyst's words in
+the case, which are listed. Reading the same evidence again brings its events back. What a legal hold covers
+stays, and the hold is named.
+
+Exit codes: 0 done; 1 done, but a legal hold or a reader of the case kept something back; 2 could not be done.")]
+pub struct CaseErase {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The person, as events hold it: account:corp\\bob, email:bob@example.com, sid:S-1-5-21-…
+    #[arg(long, value_name = "KIND:VALUE", required = true)]
+    pub observable: Vec<String>,
+    /// Why; kept in the case, so it must not name the person
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Only says what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// `palisade case verdict list`.
 #[derive(ClapArgs, Debug)]
 pub struct VerdictList {
@@ -623,7 +771,7 @@ pub enum HuntFormat {
 }
 
 /// `512MiB`, `2GiB`, `1000000`.
-fn size(text: &str) -> Result<usize, String> {
+pub fn size(text: &str) -> Result<usize, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let shift = match unit.trim().to_ascii_lowercase().as_str() {
@@ -631,8 +779,9 @@ fn size(text: &str) -> Result<usize, String> {
         "k" | "kib" | "kb" => 10,
         "m" | "mib" | "mb" => 20,
         "g" | "gib" | "gb" => 30,
-        _ => return Err("use a number with KiB, MiB or GiB".into()),
+        "t" | "tib" | "tb" => 40,
+        _ => return Err("use a number with KiB, MiB, GiB or TiB".into()),
     };
-    let number: usize = number.parse().map_err(|_| "use a number with KiB, MiB or GiB".to_owned())?;
+    let number: usize = number.parse().map_err(|_| "use a number with KiB, MiB, GiB or TiB".to_owned())?;
     number.checked_shl(shift).filter(|n| n >> shift == number).ok_or_else(|| "that is too much".into())
 }

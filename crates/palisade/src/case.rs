@@ -105,7 +105,7 @@ fn machine() -> String {
 }
 
 /// The analyst's name: as given, or the account's.
-fn analyst(given: Option<&str>) -> String {
+pub fn analyst(given: Option<&str>) -> String {
     let account = || ["USER", "USERNAME", "LOGNAME"].iter().find_map(|n| std::env::var(n).ok());
     given.map(str::to_owned).or_else(account).filter(|n| !n.is_empty()).unwrap_or_else(account_number)
 }

@@ -1,14 +1,15 @@
 //! `palisade hunt`: what a case has kept, asked again.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
-use comfy_table::{CellAlignment, ContentArrangement, Table};
 use palisade_model::{Finding, Problem, Severity, terminal};
-use palisade_pipeline::{HuntSettings, Knowledge, Observer, Progress, Sources, Summary, hunt, looked_items};
+use palisade_pipeline::{
+    HuntSettings, Knowledge, Observer, Progress, Sources, Summary, hunt, indicator_rows, looked_items,
+};
 use palisade_store::lake::answer::{self, Answer};
 use palisade_store::lake::{Lake, QueryCost, QueryLimits, Visible, query};
 use palisade_store::{Case, CitedSource, RunWriter, SourceRow};
@@ -22,16 +23,20 @@ use crate::output::{self, Sink, Style, count, plural};
 use crate::progress::Bar;
 use crate::times::{Clock, moment, now, zone};
 
-/// Longest text of a cell on the screen.
-const CELL: usize = 240;
+mod ocsf;
+mod show;
+
+/// How long a query may run if nobody says otherwise.
+const TIMEOUT: u64 = 300;
 
 /// Runs the command.
 pub fn run(args: &Hunt) -> Result<Exit> {
     if args.tables {
         return tables(args);
     }
-    if args.ocsf.is_some() {
-        bail!("--ocsf is not there yet");
+    if let Some(class) = &args.ocsf {
+        let (_, lake) = open(args, false)?;
+        return ocsf::export(args, &lake, class);
     }
     if args.sql.is_some() || args.sql_file.is_some() {
         return sql(args);
@@ -61,23 +66,32 @@ fn sources(case: &mut Case) -> Result<Vec<SourceRow>> {
 fn sql(args: &Hunt) -> Result<Exit> {
     let text = match (&args.sql, &args.sql_file) {
         (Some(text), _) => text.clone(),
+        (None, Some(path)) if path.as_os_str() == "-" => standard_input()?,
         (None, Some(path)) => inputs::text("the query in", path, palisade_store::lake::MAX_SQL_BYTES as u64)?,
         (None, None) => String::new(),
     };
+    if text.trim().is_empty() {
+        bail!("the query is empty; --tables shows what can be asked");
+    }
     if args.format == HuntFormat::Html {
         bail!("an answer to SQL has no HTML form; use table, csv, json, ndjson or parquet");
     }
+    if args.format == HuntFormat::Parquet && args.output.is_none() {
+        bail!("--format parquet writes a file; name it with --output");
+    }
     let (mut case, lake) = open(args, false)?;
-    let visible =
-        Visible { knowledge: case.knowledge_tables(&text)?, views: Vec::new(), cite: !args.no_cite };
+    let visible = Visible {
+        knowledge: case.knowledge_tables(&text)?,
+        views: ocsf::views(&lake, &text)?,
+        cite: !args.no_cite,
+    };
     let limits = QueryLimits {
         memory: args.memory,
-        timeout: (args.timeout > 0).then(|| Duration::from_secs(args.timeout)),
+        timeout: Some(args.timeout.unwrap_or(TIMEOUT)).filter(|t| *t > 0).map(Duration::from_secs),
         threads: inputs::jobs(args.jobs)?,
     };
     let ask = |answer: &mut dyn Answer| query(&lake, &visible, &text, limits, answer);
-    let cost = if args.format == HuntFormat::Parquet {
-        let Some(path) = &args.output else { bail!("--format parquet writes a file; name it with --output") };
+    let cost = if let (HuntFormat::Parquet, Some(path)) = (args.format, &args.output) {
         parquet(path, ask)?
     } else {
         let mut sink = Sink::open(args.output.as_deref())?;
@@ -89,8 +103,8 @@ fn sql(args: &Hunt) -> Result<Exit> {
                 let mut cells = answer::Cells { limit: args.limit, ..answer::Cells::default() };
                 let cost = ask(&mut cells);
                 if let Ok(cost) = &cost {
-                    let foot = foot(&mut case, cost, args)?;
-                    let _ = sink.step(|out| screen(&cells, &foot, out));
+                    let foot = foot(&mut case, cost, &cells, args)?;
+                    let _ = sink.step(|out| show::answer(&cells, &foot, out));
                 }
                 cost
             }
@@ -109,6 +123,18 @@ fn sql(args: &Hunt) -> Result<Exit> {
         ));
     }
     Ok(Exit::Clean)
+}
+
+/// A query from standard input, no longer than a query may be.
+fn standard_input() -> Result<String> {
+    let most = palisade_store::lake::MAX_SQL_BYTES as u64;
+    let mut text = String::new();
+    let read = std::io::stdin().take(most + 1).read_to_string(&mut text);
+    let read = read.map_err(|e| anyhow!("cannot read the query from standard input: {}", reason(&e)))?;
+    if read as u64 > most {
+        bail!("the query on standard input is longer than {most} bytes");
+    }
+    Ok(text)
 }
 
 /// Hands an answer on to the sink.
@@ -148,7 +174,7 @@ fn parquet(
 }
 
 /// What stands below a table of rows: the evidence they cite.
-fn foot(case: &mut Case, cost: &QueryCost, args: &Hunt) -> Result<String> {
+fn foot(case: &mut Case, cost: &QueryCost, cells: &answer::Cells, args: &Hunt) -> Result<String> {
     use std::fmt::Write as _;
     let mut text = String::new();
     if !cost.cites || cost.sources.is_empty() || args.no_cite {
@@ -156,7 +182,11 @@ fn foot(case: &mut Case, cost: &QueryCost, args: &Hunt) -> Result<String> {
     }
     const SHOWN: usize = 20;
     let all = sources(case)?;
-    let cited: Vec<&SourceRow> = all.iter().filter(|s| cost.sources.contains(&s.id)).collect();
+    let Some(at) = cells.names.iter().position(|n| n == "_source") else { return Ok(text) };
+    // Of the rows that are shown.
+    let numbers: BTreeSet<i64> =
+        cells.rows.iter().filter_map(|r| r.get(at)?.as_deref()?.parse().ok()).collect();
+    let cited: Vec<&SourceRow> = all.iter().filter(|s| numbers.contains(&s.id)).collect();
     let _ = writeln!(text, "\nEvidence (_source):");
     for s in cited.iter().take(SHOWN) {
         let _ = writeln!(text, "{:>6}  {}  sha256 {}", s.id, terminal(&s.path), s.sha256);
@@ -168,87 +198,13 @@ fn foot(case: &mut Case, cost: &QueryCost, args: &Hunt) -> Result<String> {
     Ok(text)
 }
 
-fn screen(cells: &answer::Cells, foot: &str, out: &mut dyn Write) -> std::io::Result<()> {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(u16::try_from(output::terminal_width().unwrap_or(160)).unwrap_or(160));
-    table.set_header(cells.names.iter().map(|n| terminal(n).into_owned()));
-    for row in &cells.rows {
-        let shown = row.iter().map(|c| match c {
-            Some(text) => output::cut(&terminal(text), CELL),
-            None => String::new(),
-        });
-        table.add_row(shown);
-    }
-    for (at, number) in cells.numbers.iter().enumerate() {
-        if let Some(column) = table.column_mut(at).filter(|_| *number) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    let more = cells.total - cells.rows.len() as u64;
-    if more > 0 {
-        writeln!(out, "and {} more: --limit, or --format csv", plural(more, "row"))?;
-    }
-    out.write_all(foot.as_bytes())
-}
-
 // ---- tables ----
 
 fn tables(args: &Hunt) -> Result<Exit> {
     let (_, lake) = open(args, false)?;
-    #[derive(Default)]
-    struct Of<'l> {
-        rows: u64,
-        bytes: u64,
-        segments: u64,
-        first: Option<i64>,
-        last: Option<i64>,
-        columns: BTreeSet<(&'l str, &'l str)>,
-    }
-    let mut tables: BTreeMap<&str, Of<'_>> = BTreeMap::new();
-    for s in lake.segments() {
-        let t = tables.entry(&s.table).or_default();
-        t.rows += s.rows;
-        t.bytes += s.bytes + s.index_bytes;
-        t.segments += 1;
-        t.first = [t.first, s.min_time].into_iter().flatten().min();
-        t.last = [t.last, s.max_time].into_iter().flatten().max();
-        t.columns.extend(s.columns.iter().map(|(n, k)| (n.as_str(), k.name())));
-    }
-    let clock = Clock::default();
-    let time = |t: Option<i64>| t.map_or("-".to_owned(), |t| clock.short(palisade_model::Time(t)));
+    let views = ocsf::names()?;
     let mut sink = Sink::open(args.output.as_deref())?;
-    let wrote = sink.step(|out| {
-        for (name, t) in &tables {
-            writeln!(
-                out,
-                "{name}: {}, {} to {}, {} in {}",
-                plural(t.rows, "row"),
-                time(t.first),
-                time(t.last),
-                output::bytes(t.bytes),
-                plural(t.segments, "segment")
-            )?;
-            let columns: Vec<String> = t
-                .columns
-                .iter()
-                .map(|(n, k)| if *k == "integer" { format!("{n} (integer)") } else { (*n).to_owned() })
-                .collect();
-            writeln!(out, "    {}", terminal(&columns.join(", ")))?;
-        }
-        let envelope: Vec<String> =
-            palisade_store::lake::envelope_schema().fields().iter().map(|f| f.name().clone()).collect();
-        writeln!(out, "events: all of them, with the columns each table has\n    {}", envelope.join(", "))?;
-        writeln!(
-            out,
-            "knowledge: findings, citations, sources, problems, coverage, verdicts, runs, indicators"
-        )
-    });
-    if wrote.is_err() {
+    if sink.step(|out| show::tables(&lake, &views, out)).is_err() {
         return Err(sink.failure().unwrap_or_else(|| anyhow!("the tables could not be written")));
     }
     sink.close()?;
@@ -286,6 +242,7 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
     let (mut case, lake) = open(args, keep)?;
     let mut knowledge = inputs::knowledge(&mut loaded, indicators, &rules, false)?;
     let items = looked_items(&knowledge);
+    let looked_for = indicator_rows(&knowledge);
     let mut after = 0;
     if args.since_intel {
         let newest = case.newest_commit()?;
@@ -331,6 +288,7 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
         for input in &custody {
             writer.input(input.kind, &input.path, &input.sha256, input.bytes)?;
         }
+        writer.indicators(&looked_for)?;
     }
     let mut keeper = Keeping { screen, writer, waiting: Vec::new() };
     let told = problems.iter().try_for_each(|p| keeper.problem(p));

@@ -1,5 +1,6 @@
 //! `palisade investigate`: from arguments to a run, from a run to output and exit code.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
@@ -13,6 +14,8 @@ use crate::inputs;
 use crate::output::{self, Form, Sink, Style};
 use crate::progress::Bar;
 use crate::times::{Clock, moment, zone};
+
+mod reread;
 
 /// Runs the command.
 pub fn run(args: &Investigate) -> Result<Exit> {
@@ -58,6 +61,10 @@ pub fn run(args: &Investigate) -> Result<Exit> {
         // What a run that was cut short left behind, before anything new is written.
         case.sweep()?;
     }
+    let rows_before = match opened.as_mut().filter(|_| args.reread) {
+        Some(case) => reread::rows(case)?,
+        None => 0,
+    };
     let keep = opened.as_mut().map(|case| {
         let (since, until, zone) = (&settings.since, &settings.until, &args.assume_timezone);
         let info = case::run_info(&custody, &format!("{since:?} {until:?} {zone:?} {:?}", r.min_level));
@@ -79,8 +86,15 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let bar =
         Bar::new(!(args.quiet || streams && args.output.is_none() && output::terminal_width().is_some()));
     let mut screen = Screen { form: output::form(args.format, style), sink, bar };
-    let summary = drive(&settings, &knowledge, keep, &problems, failed, &mut screen)?;
+    let whole = settings.since.is_none() && settings.until.is_none();
+    let made = args.reread.then(HashSet::new);
+    let mut noting = reread::Noting { screen: &mut screen, made };
+    let summary = drive_with(&settings, &knowledge, keep, &problems, failed, &mut noting)?;
+    let made = noting.made;
     screen.sink.close()?;
+    if let (Some(case), Some(made), false) = (opened.as_mut(), &made, args.quiet) {
+        note(&reread::changes(case, &knowledge, made, rows_before, whole)?);
+    }
     if summary.sources == 0 && summary.files_known == 0 {
         bail!("{}", nothing_read(&args.paths, &summary));
     }
@@ -109,20 +123,31 @@ pub fn drive(
     rules_failed: u64,
     screen: &mut Screen,
 ) -> Result<Summary> {
-    let told = problems.iter().try_for_each(|p| screen.problem(p));
-    let ran = told.map_err(Error::Output).and_then(|()| investigate(settings, knowledge, keep, screen));
-    screen.bar.clear();
+    let mut noting = reread::Noting { screen, made: None };
+    drive_with(settings, knowledge, keep, problems, rules_failed, &mut noting)
+}
+
+/// As [`drive`], with a note of what is found.
+fn drive_with(
+    settings: &Settings,
+    knowledge: &palisade_pipeline::Knowledge,
+    keep: Option<Keep<'_>>,
+    problems: &[Problem],
+    rules_failed: u64,
+    noting: &mut reread::Noting<'_>,
+) -> Result<Summary> {
+    let told = problems.iter().try_for_each(|p| noting.problem(p));
+    let ran = told.map_err(Error::Output).and_then(|()| investigate(settings, knowledge, keep, noting));
+    let Screen { form, sink, bar } = &mut *noting.screen;
+    bar.clear();
     let mut summary = match ran {
         Ok(summary) => summary,
-        Err(error) => {
-            return Err(screen.sink.failure().unwrap_or_else(|| anyhow!("{error}")));
-        }
+        Err(error) => return Err(sink.failure().unwrap_or_else(|| anyhow!("{error}"))),
     };
     summary.rules_failed = rules_failed;
     for problem in problems {
         *summary.problems.entry(problem.code).or_default() += problem.count;
     }
-    let Screen { form, sink, .. } = screen;
     if let Err(text) = sink.step(|out| form.finish(&summary, out)) {
         return Err(sink.failure().unwrap_or_else(|| anyhow!(text)));
     }

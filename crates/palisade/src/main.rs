@@ -20,6 +20,7 @@ mod progress;
 mod rules;
 mod shell;
 mod times;
+mod upkeep;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,10 @@ fn main() -> ExitCode {
         args::Command::Case(args::CaseCommand::Findings(a)) => case::findings(&a),
         args::Command::Case(args::CaseCommand::Backup(a)) => case::backup(&a),
         args::Command::Case(args::CaseCommand::Restore(a)) => case::restore(&a),
+        args::Command::Case(args::CaseCommand::Compact(a)) => upkeep::compact(&a),
+        args::Command::Case(args::CaseCommand::Retain(a)) => upkeep::retain(&a),
+        args::Command::Case(args::CaseCommand::Hold(a)) => upkeep::hold(&a),
+        args::Command::Case(args::CaseCommand::Erase(a)) => upkeep::erase(&a),
         args::Command::Case(args::CaseCommand::Verdict(v)) => match v {
             args::VerdictCommand::Add(a) => case::verdict_add(&a),
             args::VerdictCommand::Undo(a) => case::verdict_undo(&a),

@@ -26,6 +26,30 @@ impl Bar {
         Bar { bar: Some(bar) }
     }
 
+    /// A bar of events instead of bytes; `None`: nobody knows how many there are.
+    pub fn of_events(wanted: bool, total: Option<u64>) -> Bar {
+        let Bar { bar } = Bar::new(wanted);
+        if let Some(bar) = &bar {
+            let (form, all) = match total {
+                Some(total) => ("{bar:24} {human_pos}/{human_len} events {eta_precise} {msg}", total),
+                None => ("{spinner} {human_pos} events {msg}", 0),
+            };
+            bar.set_length(all);
+            bar.set_style(
+                ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
+        }
+        Bar { bar }
+    }
+
+    /// So many events are done; the last of this kind.
+    pub fn events(&self, done: u64, kind: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+            bar.set_message(kind.to_owned());
+        }
+    }
+
     /// Shows how far the run is.
     pub fn show(&self, progress: Progress) {
         if let Some(bar) = &self.bar {

@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use palisade_model::{Coverage, Finding, Origin, Problem, Time};
-use palisade_store::lake::{Intake, Load, RowSet, SeenRows, member_key};
+use palisade_rules::indicators::{Indicator, Pattern};
+use palisade_store::lake::{Intake, Load, MANY_SMALL, RowSet, SeenRows, member_key};
 use palisade_store::{
-    Case, CitedSource, CoverageRow, RunInfo, RunWriter, Said, SourceRecord, SourceState, Standing,
+    Case, CitedSource, CoverageRow, Error, IndicatorRow, RunInfo, RunWriter, Said, SourceRecord, SourceState,
+    Standing,
 };
 
 use crate::evidence::{EvidenceFile, Sources};
@@ -138,12 +140,13 @@ impl FileNotes {
 }
 
 impl<'c> Keeper<'c> {
-    pub(crate) fn begin(keep: Keep<'c>) -> palisade_store::Result<Keeper<'c>> {
+    pub(crate) fn begin(keep: Keep<'c>, knowledge: &Knowledge) -> palisade_store::Result<Keeper<'c>> {
         let before = keep.case.newest_commit()?;
         let mut writer = keep.case.begin_run(&keep.info)?;
         for input in &keep.inputs {
             writer.input(input.kind, &input.path, &input.sha256, input.bytes)?;
         }
+        writer.indicators(&indicator_rows(knowledge))?;
         Ok(Keeper {
             writer: Mutex::new(writer),
             met: Mutex::default(),
@@ -345,8 +348,28 @@ impl<'c> Keeper<'c> {
         }
         writer.problems(&self.problems.lock().unwrap_or_else(PoisonError::into_inner))?;
         writer.have_looked(&self.looking, self.before)?;
-        writer.finish_run(finished)
+        writer.finish_run(finished)?;
+        // The run is whole already; where the disk has no room to merge, the next run tries again.
+        match writer.compact(MANY_SMALL, finished) {
+            Ok(_) | Err(Error::DiskFull(_) | Error::WriteRefused { .. }) => Ok(()),
+            Err(e) => Err(e),
+        }
     }
+}
+
+/// The indicators of a run as the case keeps them: what was looked for, and which list said so.
+pub fn indicator_rows(knowledge: &Knowledge) -> Vec<IndicatorRow> {
+    let row = |i: &Indicator| IndicatorRow {
+        list: i.list.clone(),
+        kind: match &i.pattern {
+            Pattern::Exact(observable) => observable.kind().name().to_owned(),
+            Pattern::Network(..) => "cidr".to_owned(),
+        },
+        value: i.pattern.to_string(),
+        note: Some(i.note.clone()).filter(|n| !n.is_empty()),
+        line: Some(u64::from(i.line)),
+    };
+    knowledge.indicators.list().iter().map(row).collect()
 }
 
 fn record(file: &EvidenceFile, sha256: String, state: SourceState, records: u64) -> SourceRecord {

@@ -11,6 +11,7 @@ use palisade_rules::sigma::Rule;
 use palisade_store::lake::{Layout, LayoutSpec};
 use serde::Deserialize;
 
+use crate::ocsf::{Ocsf, OcsfError};
 use crate::packed;
 use crate::rules::read_text;
 
@@ -46,6 +47,9 @@ pub enum KnowledgeError {
     /// A dialect file.
     #[error("cannot use dialect file: {0}")]
     Dialect(#[from] DialectError),
+    /// The mapping to OCSF.
+    #[error("cannot use the mapping to OCSF: {0}")]
+    Ocsf(#[from] OcsfError),
     /// A file that cannot be read.
     #[error("cannot read {}: {reason}", path.display())]
     Read {
@@ -101,6 +105,10 @@ impl Knowledge {
         let spec = if whole {
             // A value that a dialect calls otherwise is kept under the name that rules will ask for.
             for name in dialects.names() {
+                fields.intern(name);
+            }
+            // The lake's OCSF views read columns, and a field is one only if its name is known by now.
+            for name in Ocsf::shipped()?.fields() {
                 fields.intern(name);
             }
             Some(columns(&mut fields)?)

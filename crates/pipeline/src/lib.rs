@@ -29,10 +29,10 @@ mod walk;
 
 pub use evidence::{EvidenceFile, Source, Sources};
 pub use hunt::{HuntSettings, hunt, looked_items};
-pub use keep::{Input, Keep};
+pub use keep::{Input, Keep, indicator_rows};
 pub use knowledge::{Knowledge, KnowledgeError};
 pub use ocsf::{Cell, Ocsf, OcsfError};
-pub use organisation::Organisation;
+pub use organisation::{Organisation, RetentionPolicy};
 pub use rules::{LoadedRules, RuleSources, load_rules};
 pub use run::{Error, Observer, Progress, Settings, investigate};
 pub use summary::{Blind, Hunted, Seen, Summary};

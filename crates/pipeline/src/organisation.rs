@@ -12,6 +12,9 @@ use serde::Deserialize;
 /// trusted_mail_servers = ["mx.example.org"]
 /// [timezones]                          # zone of times without one, by source name (prefix match)
 /// "dc01" = "Europe/Kyiv"
+/// [retention]                          # what `palisade case retain` keeps
+/// days = 365
+/// bytes = "200GiB"
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -33,6 +36,18 @@ pub struct Organisation {
     /// Where a case keeps its knowledge: read by `store` alone, for it may hold a password.
     #[serde(deserialize_with = "unread")]
     pub store: (),
+    /// How long and how much a case keeps; `palisade case retain` applies it, nothing else does.
+    pub retention: RetentionPolicy,
+}
+
+/// `[retention]`: how long and how much a case keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionPolicy {
+    /// Days that a row is kept, by its own time.
+    pub days: Option<u32>,
+    /// Size of the lake at most: `200GiB`.
+    pub bytes: Option<String>,
 }
 
 /// Takes any value and keeps nothing of it.

@@ -158,7 +158,7 @@ pub fn investigate(
         zones.insert(name.clone(), zone);
     }
     let (files, problems) = walk::list(&settings.paths, keep.as_ref().map(|k| k.case.dir()));
-    let keeper = keep.map(Keeper::begin).transpose()?;
+    let keeper = keep.map(|keep| Keeper::begin(keep, knowledge)).transpose()?;
     let run = Run {
         settings,
         knowledge,

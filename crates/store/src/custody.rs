@@ -249,7 +249,6 @@ pub(crate) fn index_of(file: &str) -> String {
 
 /// Segments that left the lake.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "the lake makes it")]
 pub(crate) struct Dropped<'a> {
     pub(crate) time_us: i64,
     pub(crate) run: i64,
@@ -262,7 +261,6 @@ pub(crate) struct Dropped<'a> {
 }
 
 /// Keeps that segments left the lake, with its link.
-#[allow(dead_code, reason = "the lake calls it")]
 pub(crate) async fn append_dropped(conn: &mut Conn, d: &Dropped<'_>) -> Result<i64, Inner> {
     let seq: i64 =
         sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) + 1 FROM dropped").fetch_one(&mut *conn).await?;

@@ -22,6 +22,7 @@
 
 mod backup;
 mod case;
+mod changed;
 mod custody;
 mod db;
 mod fail;
@@ -39,6 +40,7 @@ use std::path::{Path, PathBuf};
 
 pub use backup::{BACKUP_LIST, Backup};
 pub use case::{Case, SourceState};
+pub use changed::FindingOfRun;
 pub use fail::POINTS;
 pub use lake::{RowSet, Standing};
 pub use overview::{LakeSummary, Overview, ProblemRow, RunRow, SeenShape, SourceRow};
@@ -216,6 +218,21 @@ pub enum Error {
     /// No such verdict.
     #[error("the case has no verdict {0}; `palisade case verdict list` lists them")]
     NoVerdict(i64),
+    /// No such legal hold.
+    #[error("the case has no legal hold {0}; `palisade case hold DIR list` lists them")]
+    NoHold(i64),
+    /// Segments written anew would not have the rows of the old ones.
+    #[error("writing segments of the case in {dir} anew would change the rows of evidence {number} from {had} to {has}; nothing was changed: run `palisade case verify`, and tell whoever makes Palisade", dir = .dir.display())]
+    RowsDiffer {
+        /// The directory.
+        dir: PathBuf,
+        /// Number of the source.
+        number: i64,
+        /// Rows the case has of it in these segments.
+        had: u64,
+        /// Rows that would stay or are said to go.
+        has: u64,
+    },
     /// A file of the case could not be read or written.
     #[error("{what} {path} failed: {why}", path = .path.display())]
     File {

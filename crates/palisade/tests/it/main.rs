@@ -7,6 +7,8 @@ mod crash;
 mod errors;
 mod forms;
 mod hostile;
+mod hunt;
+mod upkeep;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

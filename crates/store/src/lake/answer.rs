@@ -6,7 +6,10 @@
 
 use std::io::{self, Write};
 
-use datafusion::arrow::array::{Array as _, AsArray as _, RecordBatch};
+use datafusion::arrow::array::{
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray,
+    StringViewArray,
+};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::writer::{JsonArray, LineDelimited, WriterBuilder};
@@ -69,6 +72,8 @@ pub struct Cells {
     pub names: Vec<String>,
     /// Whether each column holds numbers.
     pub numbers: Vec<bool>,
+    /// Whether each column holds times.
+    pub times: Vec<bool>,
     /// Rows, as many as `limit`.
     pub rows: Vec<Vec<Option<String>>>,
     /// Rows there were.
@@ -81,6 +86,7 @@ impl Answer for Cells {
     fn columns(&mut self, schema: &SchemaRef) -> io::Result<()> {
         self.names = schema.fields().iter().map(|f| f.name().clone()).collect();
         self.numbers = schema.fields().iter().map(|f| f.data_type().is_numeric()).collect();
+        self.times = schema.fields().iter().map(|f| f.data_type().is_temporal()).collect();
         Ok(())
     }
 
@@ -230,5 +236,109 @@ pub(crate) fn cited(rows: &RecordBatch, into: &mut std::collections::BTreeSet<i6
         column.and_then(|c| c.as_primitive_opt::<datafusion::arrow::datatypes::Int64Type>())
     {
         into.extend(numbers.iter().flatten());
+    }
+}
+
+/// A value of an answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value<'a> {
+    /// NULL.
+    Null,
+    /// A whole number.
+    Int(i64),
+    /// A truth value.
+    Bool(bool),
+    /// Text.
+    Text(&'a str),
+    /// A list of texts, without its NULLs.
+    List(Vec<String>),
+}
+
+/// Hands rows on one by one, with the names of their columns: for forms that this room does not know.
+///
+/// Takes text, whole numbers, truth values and lists of text; a column of another type is an error.
+pub struct Rows<F> {
+    names: Vec<String>,
+    each: F,
+}
+
+impl<F: FnMut(&[&str], &[Value<'_>]) -> io::Result<()>> Rows<F> {
+    /// Hands rows to `each`.
+    pub fn new(each: F) -> Rows<F> {
+        Rows { names: Vec::new(), each }
+    }
+}
+
+impl<F: FnMut(&[&str], &[Value<'_>]) -> io::Result<()>> Answer for Rows<F> {
+    fn columns(&mut self, schema: &SchemaRef) -> io::Result<()> {
+        self.names = schema.fields().iter().map(|f| f.name().clone()).collect();
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &RecordBatch) -> io::Result<()> {
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let columns: io::Result<Vec<Column<'_>>> = rows.columns().iter().map(Column::of).collect();
+        let columns = columns?;
+        let mut row = Vec::with_capacity(columns.len());
+        for at in 0..rows.num_rows() {
+            row.clear();
+            for column in &columns {
+                row.push(column.value(at)?);
+            }
+            (self.each)(&names, &row)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A column of a batch whose type is known.
+enum Column<'a> {
+    Null,
+    Int(&'a Int64Array),
+    Bool(&'a BooleanArray),
+    Text(&'a StringArray),
+    View(&'a StringViewArray),
+    List(&'a ListArray),
+}
+
+impl<'a> Column<'a> {
+    fn of(array: &'a ArrayRef) -> io::Result<Column<'a>> {
+        let found = match array.data_type() {
+            DataType::Null => Some(Column::Null),
+            DataType::Int64 => array.as_primitive_opt().map(Column::Int),
+            DataType::Boolean => array.as_boolean_opt().map(Column::Bool),
+            DataType::Utf8 => array.as_string_opt().map(Column::Text),
+            DataType::Utf8View => array.as_string_view_opt().map(Column::View),
+            DataType::List(_) => array.as_list_opt().map(Column::List),
+            _ => None,
+        };
+        found.ok_or_else(|| {
+            io::Error::other(format!("a value of type {} has no form here", array.data_type()))
+        })
+    }
+
+    fn value(&self, row: usize) -> io::Result<Value<'a>> {
+        Ok(match self {
+            Column::Int(a) if a.is_valid(row) => Value::Int(a.value(row)),
+            Column::Bool(a) if a.is_valid(row) => Value::Bool(a.value(row)),
+            Column::Text(a) if a.is_valid(row) => Value::Text(a.value(row)),
+            Column::View(a) if a.is_valid(row) => Value::Text(a.value(row)),
+            Column::List(a) if a.is_valid(row) => {
+                let items = a.value(row);
+                let column = Column::of(&items)?;
+                let mut list = Vec::with_capacity(items.len());
+                for at in 0..items.len() {
+                    if let Value::Text(text) = column.value(at)? {
+                        list.push(text.to_owned());
+                    }
+                }
+                Value::List(list)
+            }
+            _ => Value::Null,
+        })
     }
 }

@@ -263,23 +263,20 @@ pub(crate) struct Next {
 
 pub(crate) async fn next_numbers(conn: &mut Conn) -> Result<Next, Inner> {
     // Numbers of files that were dropped are not given again: a copy of the lake may still hold them.
+    // Numbers rise, so the newest link of a segment has the highest.
     let segment: i64 =
-        sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) + 1 FROM segment").fetch_one(&mut *conn).await?;
-    let dropped: Vec<String> = sqlx::query_scalar("SELECT segments FROM dropped ORDER BY seq DESC LIMIT 1")
-        .fetch_all(&mut *conn)
-        .await?;
-    let number = |file: &String| file.rsplit('/').next()?.strip_suffix(".parquet")?.parse::<i64>().ok();
-    let gone = dropped
-        .iter()
-        .flat_map(|files| serde_json::from_str::<Vec<String>>(files).unwrap_or_default())
-        .filter_map(|file| number(&file))
-        .max()
-        .unwrap_or(0);
+        sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM segment").fetch_one(&mut *conn).await?;
+    let newest: Option<String> =
+        sqlx::query_scalar("SELECT path FROM custody WHERE kind = 'segment' ORDER BY seq DESC LIMIT 1")
+            .fetch_optional(&mut *conn)
+            .await?;
+    let number = |file: &str| file.rsplit('/').next()?.strip_suffix(".parquet")?.parse::<i64>().ok();
+    let given = newest.and_then(|file| number(&file)).unwrap_or(0);
     let seq: i64 =
         sqlx::query_scalar("SELECT COALESCE(MAX(last_seq), 0) FROM segment").fetch_one(&mut *conn).await?;
     let looked: i64 =
         sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM looked").fetch_one(&mut *conn).await?;
-    Ok(Next { segment: segment.max(gone + 1), seq: seq.max(looked) + 1 })
+    Ok(Next { segment: segment.max(given) + 1, seq: seq.max(looked) + 1 })
 }
 
 pub(crate) async fn put_segment(

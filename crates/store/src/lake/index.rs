@@ -275,7 +275,8 @@ fn widened(kind: ObservableKind, value: &str) -> Option<&str> {
     }
 }
 
-fn kind_named(name: &str) -> Option<ObservableKind> {
+/// A kind by its name.
+pub(crate) fn kind_named(name: &str) -> Option<ObservableKind> {
     KINDS.into_iter().find(|k| k.name() == name)
 }
 

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Array, Int32Builder, Int64Builder,
-    ListBuilder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder, UInt32Array,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Array, Int32Builder,
+    Int64Builder, ListBuilder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder, UInt32Array,
 };
 use datafusion::arrow::compute::{filter, filter_record_batch};
 use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, UInt32Type};
@@ -52,9 +52,10 @@ pub struct Load {
 }
 
 impl Load {
-    /// Bytes held.
+    /// Bytes of the values held.
     pub fn bytes(&self) -> usize {
-        self.parts.iter().map(|p| p.rows.get_array_memory_size()).sum()
+        let columns = self.parts.iter().flat_map(|p| p.rows.columns());
+        columns.map(|c| c.to_data().get_slice_memory_size().unwrap_or(c.get_array_memory_size())).sum()
     }
 
     /// Marks rows that were carved and whose record the log has brought before. Pieces come in order,
@@ -233,8 +234,9 @@ impl Table {
         }
         self.by_field[field.index()] = self.columns.len() as u16;
         let cells = match kind {
-            ColumnType::Text => Cells::Text(StringBuilder::new()),
-            ColumnType::Integer => Cells::Integer(Int64Builder::new()),
+            // A piece has a handful of rows of most tables: room for a thousand in each column is waste.
+            ColumnType::Text => Cells::Text(StringBuilder::with_capacity(16, 256)),
+            ColumnType::Integer => Cells::Integer(Int64Builder::with_capacity(16)),
         };
         self.columns.push(Column { field, cells, len: 0 });
         self.columns.last_mut()
@@ -333,7 +335,10 @@ impl Packer {
         });
         let texts = [&place.host, &place.user, &layout.src_ip, &layout.dst_ip];
         for (i, fields) in texts.into_iter().enumerate() {
-            let first = fields.iter().find_map(|f| first_text(batch, row, *f));
+            // Most of the names never occur in this table: a column tells.
+            let there =
+                fields.iter().filter(|f| table.by_field.get(f.index()).is_some_and(|c| *c != NO_COLUMN));
+            let first = there.filter_map(|f| batch.show(row, *f)).find(|t| !t.is_empty() && t != "-");
             match first {
                 Some(text) if i >= 2 => {
                     let start = found.len();
@@ -413,11 +418,6 @@ fn integer(text: &str) -> Option<i64> {
         _ => false,
     };
     if canonical { text.parse().ok() } else { None }
-}
-
-/// First value of a field that says something.
-fn first_text(batch: &RowBatch, row: usize, field: FieldId) -> Option<String> {
-    batch.show(row, field).filter(|t| !t.is_empty() && t != "-").map(|t| t.into_owned())
 }
 
 /// Notes the observables of a text, remembering what common texts hold.

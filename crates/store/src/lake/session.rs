@@ -17,14 +17,16 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::object_store::ObjectStore;
 use datafusion::object_store::local::LocalFileSystem;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream, execute_stream_partitioned};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use futures::StreamExt as _;
+use futures::channel::mpsc;
+use futures::future::{self, Either};
+use futures::{SinkExt as _, StreamExt as _};
 
 use super::answer::{Answer, cited};
-use super::cite;
 use super::segments::Lake;
 use super::table::{LakeTable, STORE_URL};
+use super::{bounds, cite, hints};
 
 /// Longest query, in bytes.
 pub const MAX_SQL_BYTES: usize = 1 << 20;
@@ -194,19 +196,32 @@ pub fn query(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(limits.threads.max(1))
         .thread_name("query")
-        // Plans nest as queries do; DataFusion grows the stack further where it recurses.
-        .thread_stack_size(8 << 20)
+        // Plans nest as queries do, and not everything that walks them grows the stack.
+        .thread_stack_size(bounds::STACK)
         .enable_time()
         .build()
         .map_err(|e| QueryError::Run(e.to_string()))?;
     let started = Instant::now();
-    let work = run(lake, visible, sql, limits, answer);
-    let result = match limits.timeout {
-        Some(limit) => runtime.block_on(async {
-            tokio::time::timeout(limit, work).await.unwrap_or(Err(QueryError::Timeout(limit)))
-        }),
-        None => runtime.block_on(work),
-    };
+    let work = std::pin::pin!(run(lake, visible, sql, limits, answer));
+    let result = runtime.block_on(async {
+        let clock = std::pin::pin!(async {
+            match limits.timeout {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        });
+        let memory = std::pin::pin!(bounds::outgrown(limits.memory));
+        match future::select(work, future::select(clock, memory)).await {
+            Either::Left((done, _)) => done,
+            Either::Right((Either::Left(_), _)) => {
+                Err(QueryError::Timeout(limits.timeout.unwrap_or_default()))
+            }
+            Either::Right((Either::Right((mib, _)), _)) => {
+                let why = format!("values it makes fill the memory, {mib} MiB by now");
+                Err(QueryError::Memory { limit: limits.memory, why })
+            }
+        }
+    });
     // Work that does not look up any more is not waited for.
     runtime.shutdown_background();
     let mut cost = result?;
@@ -222,10 +237,14 @@ async fn run(
     answer: &mut dyn Answer,
 ) -> Result<QueryCost, QueryError> {
     let before = lake.bytes_read();
+    if let Some(why) = bounds::too_complex(sql) {
+        return Err(QueryError::Plan(why));
+    }
     let context = session(lake, visible, limits).await?;
     let allowed = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    let told = |e: DataFusionError| error(&e, limits);
-    // On a thread of its own, so that planning is under the time limit as well.
+    let tables = names(&context);
+    let told = |e: DataFusionError| hints::error(&e, limits, &tables);
+    // On a thread of its own, so that planning is under the limits of time and memory as well.
     let sql = sql.to_owned();
     let cite = visible.cite;
     let planning = tokio::spawn(async move {
@@ -239,45 +258,54 @@ async fn run(
         let plan = state.create_physical_plan(&plan).await?;
         Ok::<_, DataFusionError>((context, plan, cites))
     });
-    let (context, plan, cites) = planning.await.map_err(|e| QueryError::Run(e.to_string()))?.map_err(told)?;
+    let broken = |e: tokio::task::JoinError| QueryError::Run(e.to_string());
+    let (context, plan, cites) = planning.await.map_err(broken)?.map_err(told)?;
     let schema = plan.schema();
     let refused = |e: std::io::Error| QueryError::Output(e);
     answer.columns(&schema).map_err(refused)?;
-    let mut stream = execute_stream(plan.clone(), context.task_ctx()).map_err(told)?;
+    // Running, too: a join may work for hours between two batches, and this thread keeps the time.
+    let (mut rows, mut received) = mpsc::channel(1);
+    let running = plan.clone();
+    let task = tokio::spawn(async move {
+        // One thread gives rows in the order of the lake: the same answer every time.
+        let streams = if limits.threads <= 1 {
+            execute_stream_partitioned(running, context.task_ctx())?
+        } else {
+            vec![execute_stream(running, context.task_ctx())?]
+        };
+        for mut stream in streams {
+            while let Some(batch) = stream.next().await {
+                // Nobody listens any more.
+                if rows.send(batch?).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok::<_, DataFusionError>(())
+    });
     let mut cost = QueryCost { cites, ..QueryCost::default() };
-    while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(told)?;
+    while let Some(batch) = received.next().await {
         cost.rows += batch.num_rows() as u64;
         if cost.sources.len() < MAX_CITED {
             cited(&batch, &mut cost.sources);
         }
         answer.rows(&batch).map_err(refused)?;
     }
+    task.await.map_err(broken)?.map_err(told)?;
     answer.end().map_err(refused)?;
     cost.bytes = scanned(plan.as_ref()) + lake.bytes_read() - before;
     Ok(cost)
+}
+
+/// The tables and views that a query can name.
+fn names(context: &SessionContext) -> BTreeSet<String> {
+    let schemas = context.catalog_names().into_iter().filter_map(|c| context.catalog(&c));
+    let public = schemas.filter_map(|c| c.schema("public"));
+    public.flat_map(|s| s.table_names()).collect()
 }
 
 /// Bytes that the scans of a plan read.
 fn scanned(plan: &dyn ExecutionPlan) -> u64 {
     let own = plan.metrics().and_then(|m| m.sum_by_name("bytes_scanned")).map_or(0, |v| v.as_usize() as u64);
     own + plan.children().into_iter().map(|c| scanned(c.as_ref())).sum::<u64>()
-}
-
-fn error(e: &DataFusionError, limits: QueryLimits) -> QueryError {
-    let text = e.strip_backtrace();
-    match e.find_root() {
-        DataFusionError::ResourcesExhausted(why) => {
-            QueryError::Memory { limit: limits.memory, why: why.lines().next().unwrap_or("").to_owned() }
-        }
-        DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
-            QueryError::Lake(text)
-        }
-        DataFusionError::SQL(..)
-        | DataFusionError::Plan(_)
-        | DataFusionError::SchemaError(..)
-        | DataFusionError::NotImplemented(_)
-        | DataFusionError::Diagnostic(..) => QueryError::Plan(text),
-        _ => QueryError::Run(text),
-    }
 }

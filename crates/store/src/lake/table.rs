@@ -30,6 +30,7 @@ use super::index::{Index, Query, merge_blocks};
 use super::layout;
 use super::segment::BLOCK_ROWS;
 use super::segments::{Lake, Segment};
+use super::tables::columns_of;
 
 /// Below what address the session knows the lake's files.
 pub(crate) const STORE_URL: &str = "lake://case/";
@@ -47,19 +48,12 @@ impl LakeTable {
     /// `table`: one of the lake's tables; `None`: all of them, as `events`.
     pub(crate) fn new(lake: &Lake, table: Option<&str>, store: Arc<dyn ObjectStore>) -> LakeTable {
         let of = |s: &&Segment| table.is_none_or(|t| *s.table == *t);
-        let segments: Vec<Segment> = lake.segments().iter().filter(of).cloned().collect();
+        let mut segments: Vec<Segment> = lake.segments().iter().filter(of).cloned().collect();
+        // Earliest first: who asks for the first rows by time soon has them.
+        segments.sort_by_key(|s| (s.min_time, s.id));
         let mut fields = layout::envelope();
         if table.is_some() {
-            let mut columns: Vec<(String, DataType)> = Vec::new();
-            for (name, kind) in segments.iter().flat_map(|s| &s.columns) {
-                match columns.iter_mut().find(|(n, _)| n == name) {
-                    // Whoever declares a field anew after a while has both kinds: text holds both.
-                    Some((_, known)) if *known != kind.arrow() => *known = DataType::Utf8,
-                    Some(_) => {}
-                    None => columns.push((name.clone(), kind.arrow())),
-                }
-            }
-            columns.sort();
+            let columns = columns_of(&segments);
             fields.extend(columns.into_iter().map(|(n, t)| Field::new(n, t, true)));
         }
         let fields: Vec<Field> = fields.into_iter().map(viewed).collect();
@@ -76,7 +70,8 @@ impl LakeTable {
                 continue;
             }
             let mut rows = segment.rows;
-            let mut file = PartitionedFile::new_from_meta(meta(segment));
+            let mut file = PartitionedFile::new_from_meta(meta(segment))
+                .with_statistics(Arc::new(self.statistics_of(segment)));
             if !wanted.observables.is_empty() {
                 let Some(blocks) = self.blocks(segment, &wanted.observables)? else { continue };
                 let (selection, selected) = selection(&blocks, segment.rows);
@@ -86,6 +81,26 @@ impl LakeTable {
             out.push((file, rows));
         }
         Ok(out)
+    }
+
+    /// What the case knows of a file: a query for the first rows by time then leaves out files that
+    /// cannot have any, without opening them.
+    fn statistics_of(&self, segment: &Segment) -> Statistics {
+        let mut columns = vec![ColumnStatistics::new_unknown(); self.schema.fields().len()];
+        let time = |t: Option<i64>| match t {
+            Some(t) => Precision::Exact(ScalarValue::TimestampMicrosecond(Some(t), None)),
+            None => Precision::Absent,
+        };
+        if let Some(first) = columns.first_mut() {
+            first.min_value = time(segment.min_time);
+            first.max_value = time(segment.max_time);
+            first.null_count = Precision::Exact(segment.untimed as usize);
+        }
+        Statistics {
+            num_rows: Precision::Exact(segment.rows as usize),
+            total_byte_size: Precision::Absent,
+            column_statistics: columns,
+        }
     }
 
     /// Blocks that hold every observable asked for; `None` if there is none.

@@ -11,6 +11,7 @@ mod copies;
 mod index;
 mod kept;
 mod lake;
+mod maintain;
 mod schema;
 mod trouble;
 mod verify;
