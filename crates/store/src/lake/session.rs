@@ -150,10 +150,6 @@ async fn session(lake: &Lake, visible: &Visible, limits: QueryLimits) -> Result<
         .build_arc()
         .map_err(plan)?;
     let context = SessionContext::new_with_config_rt(config, runtime);
-    for name in BOMBS {
-        context.deregister_udf(name);
-        context.deregister_udtf(name);
-    }
     if !lake.segments().is_empty() {
         let store = store_of(lake)?;
         let url = url::Url::parse(STORE_URL).map_err(|e| QueryError::Run(e.to_string()))?;
@@ -174,6 +170,11 @@ async fn session(lake: &Lake, visible: &Visible, limits: QueryLimits) -> Result<
     for (name, sql) in &visible.views {
         let view = context.sql(sql).await.map_err(plan)?.into_view();
         context.register_table(name.as_str(), view).map_err(plan)?;
+    }
+    // After the views, which are ours and may use them within measure.
+    for name in BOMBS {
+        context.deregister_udf(name);
+        context.deregister_udtf(name);
     }
     Ok(context)
 }
