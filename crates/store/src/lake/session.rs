@@ -203,26 +203,17 @@ pub fn query(
         .build()
         .map_err(|e| QueryError::Run(e.to_string()))?;
     let started = Instant::now();
+    let mut watch = bounds::watch(limits.memory, limits.timeout).map_err(|e| QueryError::Run(e.to_string()))?;
     let work = std::pin::pin!(run(lake, visible, sql, limits, answer));
-    let result = runtime.block_on(async {
-        let clock = std::pin::pin!(async {
-            match limits.timeout {
-                Some(limit) => tokio::time::sleep(limit).await,
-                None => std::future::pending().await,
-            }
-        });
-        let memory = std::pin::pin!(bounds::outgrown(limits.memory));
-        match future::select(work, future::select(clock, memory)).await {
-            Either::Left((done, _)) => done,
-            Either::Right((Either::Left(_), _)) => {
-                Err(QueryError::Timeout(limits.timeout.unwrap_or_default()))
-            }
-            Either::Right((Either::Right((mib, _)), _)) => {
-                let why = format!("values it makes fill the memory, {mib} MiB by now");
-                Err(QueryError::Memory { limit: limits.memory, why })
-            }
+    let result = match runtime.block_on(future::select(work, &mut watch.met)) {
+        Either::Left((done, _)) => done,
+        Either::Right((Ok(bounds::Met::Time(limit)), _)) => Err(QueryError::Timeout(limit)),
+        Either::Right((Ok(bounds::Met::Memory(mib)), _)) => {
+            let why = format!("values it makes fill the memory, {mib} MiB by now");
+            Err(QueryError::Memory { limit: limits.memory, why })
         }
-    });
+        Either::Right((Err(_), _)) => Err(QueryError::Run("nobody watches over it".into())),
+    };
     // Work that does not look up any more is not waited for.
     runtime.shutdown_background();
     let mut cost = result?;
