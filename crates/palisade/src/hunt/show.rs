@@ -66,7 +66,8 @@ pub fn answer(cells: &Cells, foot: &str, out: &mut dyn Write) -> io::Result<()> 
 }
 
 fn is_filled(cells: &Cells, at: usize) -> bool {
-    let value = |row: &Vec<Option<String>>| row.get(at).is_some_and(|c| c.as_deref().is_some_and(|t| !t.is_empty()));
+    let value =
+        |row: &Vec<Option<String>>| row.get(at).is_some_and(|c| c.as_deref().is_some_and(|t| !t.is_empty()));
     cells.rows.iter().any(value)
 }
 
@@ -213,9 +214,8 @@ pub fn tables(lake: &Lake, views: &[String], out: &mut dyn Write) -> io::Result<
     wrapped(envelope.fields().iter().map(|f| f.name().clone()), width, out)?;
     for (name, t) in &tables {
         writeln!(out, "\n{name} also has (# is a whole number, all others are text):")?;
-        let columns = t.columns.iter().map(|(n, k)| {
-            if *k == "integer" { format!("{n}#") } else { (*n).to_owned() }
-        });
+        let columns =
+            t.columns.iter().map(|(n, k)| if *k == "integer" { format!("{n}#") } else { (*n).to_owned() });
         wrapped(columns, width, out)?;
     }
     writeln!(out, "\nKnowledge of the case:")?;

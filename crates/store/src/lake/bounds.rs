@@ -61,7 +61,11 @@ pub(super) fn too_complex(sql: &str) -> Option<String> {
             Token::Comma => parts += usize::from(levels.last() == Some(&true)),
             // A sign of a number in a list, which is flat.
             Token::Minus if matches!(before, Some(Token::Comma | Token::LParen)) => {}
-            Token::Period | Token::SemiColon | Token::Number(..) | Token::SingleQuotedString(_) | Token::EOF => {}
+            Token::Period
+            | Token::SemiColon
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::EOF => {}
             _ => operators += 1,
         }
         before = Some(token);
@@ -104,9 +108,8 @@ pub(super) fn watch(memory: usize, timeout: Option<Duration>) -> std::io::Result
     let over = Arc::new(AtomicBool::new(false));
     let seen = over.clone();
     let started = Instant::now();
-    let most = resident().map(|start| {
-        start.saturating_add(memory).saturating_add(memory / 2).saturating_add(SLACK)
-    });
+    let most =
+        resident().map(|start| start.saturating_add(memory).saturating_add(memory / 2).saturating_add(SLACK));
     std::thread::Builder::new().name("watch".into()).spawn(move || {
         while !seen.load(Ordering::Relaxed) {
             std::thread::sleep(LOOK);

@@ -203,7 +203,8 @@ pub fn query(
         .build()
         .map_err(|e| QueryError::Run(e.to_string()))?;
     let started = Instant::now();
-    let mut watch = bounds::watch(limits.memory, limits.timeout).map_err(|e| QueryError::Run(e.to_string()))?;
+    let mut watch =
+        bounds::watch(limits.memory, limits.timeout).map_err(|e| QueryError::Run(e.to_string()))?;
     let work = std::pin::pin!(run(lake, visible, sql, limits, answer));
     let result = match runtime.block_on(future::select(work, &mut watch.met)) {
         Either::Left((done, _)) => done,
