@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use palisade_model::{Finding, Problem, Severity, terminal};
-use palisade_pipeline::{HuntSettings, Knowledge, Observer, Progress, Sources, Summary, hunt, indicator_rows, looked_items};
+use palisade_pipeline::{
+    HuntSettings, Knowledge, Observer, Progress, Sources, Summary, hunt, indicator_rows, looked_items,
+};
 use palisade_store::lake::answer::{self, Answer};
 use palisade_store::lake::{Lake, QueryCost, QueryLimits, Visible, query};
 use palisade_store::{Case, CitedSource, RunWriter, SourceRow};
@@ -190,7 +192,8 @@ fn foot(case: &mut Case, cost: &QueryCost, cells: &answer::Cells, args: &Hunt) -
         let _ = writeln!(text, "{:>6}  {}  sha256 {}", s.id, terminal(&s.path), s.sha256);
     }
     if cited.len() > SHOWN {
-        let _ = writeln!(text, "        and {} more: SELECT id, path, sha256 FROM sources", cited.len() - SHOWN);
+        let _ =
+            writeln!(text, "        and {} more: SELECT id, path, sha256 FROM sources", cited.len() - SHOWN);
     }
     Ok(text)
 }
@@ -229,8 +232,11 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
     let (indicators, mut problems) = inputs::indicators(&args.indicators)?;
     problems.extend(inputs::rule_problems(&loaded));
     let failed = loaded.failed() as u64;
-    let lists: Vec<PathBuf> =
-        [&args.indicators, &rules.mapping, &rules.placeholders, &rules.fields].into_iter().flatten().cloned().collect();
+    let lists: Vec<PathBuf> = [&args.indicators, &rules.mapping, &rules.placeholders, &rules.fields]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
     let custody = case::inputs(&rules.rules, &loaded, &lists, None);
     let keep = args.keep || args.since_intel;
     let (mut case, lake) = open(args, keep)?;
@@ -250,7 +256,10 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
                 plural(items.len() as u64, "rule or indicator")
             ));
         }
-        knowledge = newer(knowledge, &looked, newest, &rules)?;
+        // With nothing to do they stay loaded: that nothing was found is not for want of rules.
+        if new > 0 {
+            knowledge = newer(knowledge, &looked, newest, &rules)?;
+        }
     }
     let all = sources(&mut case)?;
     let style = Style {
@@ -267,7 +276,9 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
         HuntFormat::Csv => Format::Csv,
         HuntFormat::Html => Format::Html,
         HuntFormat::Parquet => {
-            bail!("--format parquet is for answers to SQL; with --keep, findings are a table to ask for in SQL")
+            bail!(
+                "--format parquet is for answers to SQL; with --keep, findings are a table to ask for in SQL"
+            )
         }
     };
     let streams = matches!(form, Format::Ndjson | Format::Json | Format::Csv);

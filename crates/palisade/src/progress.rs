@@ -35,7 +35,9 @@ impl Bar {
                 None => ("{spinner} {human_pos} events {msg}", 0),
             };
             bar.set_length(all);
-            bar.set_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
         }
         Bar { bar }
     }

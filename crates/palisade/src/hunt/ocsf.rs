@@ -31,7 +31,8 @@ pub fn views(lake: &Lake, sql: &str) -> Result<Vec<(String, String)>> {
         return Ok(Vec::new());
     }
     let all = mapping()?.views(&lake.tables());
-    let meant: Vec<(String, String)> = all.iter().filter(|(name, _)| sql.contains(name.as_str())).cloned().collect();
+    let meant: Vec<(String, String)> =
+        all.iter().filter(|(name, _)| sql.contains(name.as_str())).cloned().collect();
     Ok(if asks || meant.is_empty() { all } else { meant })
 }
 
@@ -62,7 +63,9 @@ pub fn export(args: &Hunt, lake: &Lake, wanted: &str) -> Result<Exit> {
     let views: Vec<(String, String)> = ocsf
         .views(&lake.tables())
         .into_iter()
-        .filter(|(name, _)| one.as_ref().is_none_or(|class| name.strip_prefix(PREFIX) == Some(class.as_str())))
+        .filter(|(name, _)| {
+            one.as_ref().is_none_or(|class| name.strip_prefix(PREFIX) == Some(class.as_str()))
+        })
         .collect();
     let rows: u64 = lake.segments().iter().map(|s| s.rows).sum();
     let limits = QueryLimits {
@@ -115,7 +118,11 @@ pub fn export(args: &Hunt, lake: &Lake, wanted: &str) -> Result<Exit> {
     }
     sink.close()?;
     if !args.quiet {
-        note(&format!("{} of {} in {seconds:.3} s", plural(done, "event"), if classes == 1 { "1 class".into() } else { format!("{classes} classes") }));
+        note(&format!(
+            "{} of {} in {seconds:.3} s",
+            plural(done, "event"),
+            if classes == 1 { "1 class".into() } else { format!("{classes} classes") }
+        ));
     }
     Ok(Exit::Clean)
 }

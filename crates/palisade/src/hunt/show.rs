@@ -66,7 +66,8 @@ pub fn answer(cells: &Cells, foot: &str, out: &mut dyn Write) -> io::Result<()> 
 }
 
 fn is_filled(cells: &Cells, at: usize) -> bool {
-    let value = |row: &Vec<Option<String>>| row.get(at).is_some_and(|c| c.as_deref().is_some_and(|t| !t.is_empty()));
+    let value =
+        |row: &Vec<Option<String>>| row.get(at).is_some_and(|c| c.as_deref().is_some_and(|t| !t.is_empty()));
     cells.rows.iter().any(value)
 }
 
@@ -87,7 +88,7 @@ fn table(cells: &Cells, columns: &[usize], width: usize, out: &mut dyn Write) ->
     let mut table = plain(width);
     table.set_header(columns.iter().filter_map(|at| cells.names.get(*at)).map(|n| terminal(n).into_owned()));
     for row in &cells.rows {
-        table.add_row(columns.iter().map(|at| shown(row.get(*at).and_then(Option::as_deref), CELL)));
+        table.add_row(columns.iter().map(|at| shown(row.get(*at).and_then(Option::as_deref))));
     }
     for (place, at) in columns.iter().enumerate() {
         let is = |flags: &[bool]| flags.get(*at).copied().unwrap_or(false);
@@ -116,7 +117,9 @@ fn records(cells: &Cells, columns: &[usize], width: usize, out: &mut dyn Write) 
             if let (Some(name), Some(Some(text))) = (cells.names.get(*at), row.get(*at))
                 && !text.is_empty()
             {
-                table.add_row([terminal(name).into_owned(), shown(Some(text), LINE)]);
+                // Here there is room for lines.
+                let lines: Vec<_> = text.lines().map(terminal).collect();
+                table.add_row([terminal(name).into_owned(), output::cut(&lines.join("\n"), LINE)]);
             }
         }
         if let Some(column) = table.column_mut(0) {
@@ -129,8 +132,8 @@ fn records(cells: &Cells, columns: &[usize], width: usize, out: &mut dyn Write) 
     Ok(())
 }
 
-fn shown(text: Option<&str>, max: usize) -> String {
-    text.map(|t| output::cut(&terminal(t), max)).unwrap_or_default()
+fn shown(text: Option<&str>) -> String {
+    text.map(|t| output::cut(&terminal(t), CELL)).unwrap_or_default()
 }
 
 fn left_out(cells: &Cells, shown: &[usize], out: &mut dyn Write) -> io::Result<()> {
@@ -211,9 +214,8 @@ pub fn tables(lake: &Lake, views: &[String], out: &mut dyn Write) -> io::Result<
     wrapped(envelope.fields().iter().map(|f| f.name().clone()), width, out)?;
     for (name, t) in &tables {
         writeln!(out, "\n{name} also has (# is a whole number, all others are text):")?;
-        let columns = t.columns.iter().map(|(n, k)| {
-            if *k == "integer" { format!("{n}#") } else { (*n).to_owned() }
-        });
+        let columns =
+            t.columns.iter().map(|(n, k)| if *k == "integer" { format!("{n}#") } else { (*n).to_owned() });
         wrapped(columns, width, out)?;
     }
     writeln!(out, "\nKnowledge of the case:")?;

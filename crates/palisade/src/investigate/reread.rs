@@ -60,7 +60,8 @@ pub fn changes(
     let (new, old): (Vec<_>, Vec<_>) = now.iter().partition(|f| f.new);
     let not_made: Vec<&FindingOfRun> = old.into_iter().filter(|f| !made.contains(&f.id)).collect();
     // What did not run cannot have found anything: that is no change.
-    let (gone, not_asked): (Vec<_>, Vec<_>) = not_made.into_iter().partition(|f| whole && ran.contains(&f.rule_id));
+    let (gone, not_asked): (Vec<_>, Vec<_>) =
+        not_made.into_iter().partition(|f| whole && ran.contains(&f.rule_id));
     let added = rows(case)?.saturating_sub(before);
     let mut out = String::from("changed by reading again: ");
     let _ = writeln!(
@@ -74,7 +75,11 @@ pub fn changes(
     by_rule(&mut out, "no longer made, kept with the verdicts on them", &gone);
     if !not_asked.is_empty() {
         let n = plural(not_asked.len() as u64, "finding");
-        let why = if whole { "of rules and indicators that did not run this time" } else { "not looked for this time" };
+        let why = if whole {
+            "of rules and indicators that did not run this time"
+        } else {
+            "not looked for this time"
+        };
         let _ = writeln!(out, "  {n} {why} stay as they are");
     }
     Ok(out.trim_end().to_owned())

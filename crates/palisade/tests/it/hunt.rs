@@ -28,31 +28,44 @@ fn rows(case: &str, query: &str) -> Vec<String> {
 #[test]
 fn ocsf() {
     let dir = tempfile::tempdir().unwrap();
-    let case = case(dir.path());
+    let case = arg(&dir.path().join("case"));
+    let records = (1..5).map(|second| {
+        let text = crate::record("WS02", second, "vssadmin.exe list shadows", "C:\\Windows\\explorer.exe");
+        let mut record: Value = serde_json::from_str(&text).unwrap();
+        // What OCSF requires of a process; the last record lacks it.
+        if second < 4 {
+            record["ProcessId"] = 4242.into();
+            record["ProcessGuid"] = "{905CC552-2045-5CC5-0000-00105B2A0100}".into();
+        }
+        record.to_string() + "\n"
+    });
+    let evidence = file(dir.path(), "evidence/log.ndjson", &records.collect::<String>());
+    expect(0, &["investigate", &evidence, "--case", &case, "--quiet", "--format", "ndjson"]);
     let out = arg(&dir.path().join("events.ndjson"));
     let run = expect(0, &["hunt", "--case", &case, "--ocsf", "-o", &out]);
     assert!(run.err.contains("note: 4 events of 1 class in "), "{}", run.err);
     let text = std::fs::read_to_string(&out).unwrap();
     let events: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(events.len(), 4);
-    for event in &events {
-        assert_eq!(event["class_uid"], 1007, "{event}");
-        assert_eq!(event["process"]["file"]["name"], "vssadmin.exe", "{event}");
-        assert_eq!(event["unmapped"]["palisade"]["source"], 0i64.max(event["unmapped"]["palisade"]["source"].as_i64().unwrap()));
-    }
+    let classes: Vec<i64> = events.iter().map(|e| e["class_uid"].as_i64().unwrap()).collect();
+    assert_eq!(classes, [1007, 1007, 1007, 0]);
+    assert_eq!(events[0]["process"]["file"]["name"], "vssadmin.exe", "{}", events[0]);
+    assert!(events.iter().all(|e| e["unmapped"]["palisade"]["source"].is_number()), "{text}");
     // One class, by each of its names; the same events every time.
     for name in ["process_activity", "ocsf_process_activity", "1007", "Process Activity"] {
         assert_eq!(expect(0, &["hunt", "--case", &case, "--ocsf", name, "-q"]).out, text);
     }
     assert_eq!(expect(0, &["hunt", "--case", &case, "--ocsf", "dns_activity", "-q"]).out, "");
     let run = expect(2, &["hunt", "--case", &case, "--ocsf", "weather"]);
-    assert!(run.err.contains("no OCSF class weather here; there are ") && run.err.contains("process_activity (1007)"));
+    assert!(
+        run.err.contains("no OCSF class weather here; there are ")
+            && run.err.contains("process_activity (1007)")
+    );
     let run = expect(2, &["hunt", "--case", &case, "--ocsf", "--format", "csv"]);
     assert!(run.err.contains("one JSON object per line"), "{}", run.err);
 
     // As views.
     let query = "SELECT \"process.cmd_line\", \"device.hostname\" FROM ocsf_process_activity WHERE \"device.hostname\" = 'WS02'";
-    assert_eq!(rows(&case, query)[1..], ["vssadmin.exe Delete Shadows /All /Quiet,WS02"]);
+    assert_eq!(rows(&case, query)[1..], ["vssadmin.exe list shadows,WS02"; 4]);
     let views = "SELECT count(*) FROM information_schema.tables WHERE table_name LIKE 'ocsf_%'";
     assert_ne!(rows(&case, views)[1], "0");
     let run = sql(2, &case, "SELECT * FROM ocsf_proces_activity");
@@ -70,11 +83,20 @@ fn names_and_words() {
     assert_eq!(rows(&case, "SELECT count(*) FROM events WHERE _time < '2026-10-14'")[1], "0");
     assert_eq!(rows(&case, "SELECT count(*) FROM events WHERE _time > now() - INTERVAL '7 days'").len(), 2);
     for (query, said) in [
-        ("SELECT eventid FROM windows_sysmon", "there is no column eventid; upper and lower case count in names: EventID"),
+        (
+            "SELECT eventid FROM windows_sysmon",
+            "there is no column eventid; upper and lower case count in names: EventID",
+        ),
         ("SELECT ComandLine FROM windows_sysmon", "did you mean CommandLine"),
         ("SELECT CommandLine FROM events", "a log's own fields are columns of its own table"),
-        ("SELECT 1 FROM windows_sysmn", "there is no table windows_sysmn; did you mean windows_sysmon?; the case has "),
-        ("SELECT 1 FROM events WHERE _time > 'yesterday'", "'yesterday' is no time; times are written like '2026-10-14'"),
+        (
+            "SELECT 1 FROM windows_sysmn",
+            "there is no table windows_sysmn; did you mean windows_sysmon?; the case has ",
+        ),
+        (
+            "SELECT 1 FROM events WHERE _time > 'yesterday'",
+            "'yesterday' is no time; times are written like '2026-10-14'",
+        ),
         ("SELECT * FROM", "Expected"),
         ("SELECT 1; SELECT 2", "more than one statement"),
         ("  ", "the query is empty"),
@@ -87,7 +109,9 @@ fn names_and_words() {
     assert!(run.err.contains("no HTML form"), "{}", run.err);
     let run = expect(2, &["hunt", "--case", &case, "--sql", "SELECT 1", "--format", "parquet"]);
     assert!(run.err.contains("name it with --output"), "{}", run.err);
-    for alone in [&["--since-intel"][..], &["--keep"], &["--since", "7d"], &[], &["--sql", "SELECT 1", "--keep"]] {
+    for alone in
+        [&["--since-intel"][..], &["--keep"], &["--since", "7d"], &[], &["--sql", "SELECT 1", "--keep"]]
+    {
         let run = palisade(&[&["hunt", "--case", &case], alone].concat());
         assert_eq!(run.code, 2, "{alone:?}: {}", run.err);
         assert!(run.err.contains("--rules"), "{alone:?}: {}", run.err);
@@ -106,7 +130,8 @@ fn tables_and_screens() {
     assert!(run.out.starts_with("row 1\n") && run.out.contains("row 4\n"), "{}", run.out);
     assert!(run.out.contains("Not shown, because no row above has a value there: "), "{}", run.out);
     assert!(run.out.contains("Evidence (_source):") && run.out.contains("log.ndjson"), "{}", run.out);
-    let run = expect(0, &["hunt", "--case", &case, "--sql", "SELECT _host FROM events WHERE _host = 'nobody'"]);
+    let run =
+        expect(0, &["hunt", "--case", &case, "--sql", "SELECT _host FROM events WHERE _host = 'nobody'"]);
     assert!(run.out.starts_with("no rows; columns: _host"), "{}", run.out);
     let run = expect(0, &["hunt", "--case", &case, "--sql", "EXPLAIN SELECT _host FROM events"]);
     assert!(run.out.starts_with("logical_plan\n"), "{}", run.out);
@@ -187,8 +212,10 @@ fn bombs() {
     let wide = "(VALUES (1),(2),(3),(4),(5),(6),(7),(8),(9),(10)) AS";
     let cross = many(14, &|i| format!("{wide} t{i}(a)"), ", ");
     let sum = many(14, &|i| format!("t{i}.a"), " + ");
-    let doubling = many(30, &|i| format!("t{} AS (SELECT a.h FROM t{i} a JOIN t{i} b ON a.h = b.h)", i + 1), ", ");
-    let replaced = (0..9).fold("'aaaaaaaaaa'".to_owned(), |q, _| format!("replace({q}, 'a', 'aaaaaaaaaaaaaaaaaaaa')"));
+    let doubling =
+        many(30, &|i| format!("t{} AS (SELECT a.h FROM t{i} a JOIN t{i} b ON a.h = b.h)", i + 1), ", ");
+    let replaced =
+        (0..9).fold("'aaaaaaaaaa'".to_owned(), |q, _| format!("replace({q}, 'a', 'aaaaaaaaaaaaaaaaaaaa')"));
     let values = many(100_000, &|i| i.to_string(), ",");
     for (name, query, said) in [
         ("parentheses", format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000)), "nested too deep"),
@@ -224,7 +251,7 @@ fn bombs() {
         // `?`: may be answered, too.
         if said != "?" || run.code != 0 {
             assert_eq!(run.code, 2, "{name}: {} {}", run.out.get(..200).unwrap_or(&run.out), run.err);
-            assert!(run.err.starts_with("error: the query") && run.err.lines().count() == 1, "{name}: {}", run.err);
+            assert!(run.err.starts_with("error: ") && run.err.lines().count() == 1, "{name}: {}", run.err);
             assert!(run.err.contains(said.trim_matches('?')), "{name}: {}", run.err);
             assert!(run.err.len() < 1_000, "{name}: {}", run.err);
         }
@@ -235,12 +262,22 @@ fn bombs() {
 fn indicators_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let case = arg(&dir.path().join("case"));
-    let list = file(dir.path(), "bad.csv", "indicator,type,note\n203.0.113.0/24,cidr,\nevil.example,domain,from a partner\n");
+    let list = file(
+        dir.path(),
+        "bad.csv",
+        "indicator,type,note\n203.0.113.0/24,cidr,\nevil.example,domain,from a partner\n",
+    );
     let evidence = arg(&log(dir.path()));
-    expect(0, &["investigate", &evidence, "--case", &case, "--indicators", &list, "-q", "--format", "ndjson"]);
+    expect(
+        0,
+        &["investigate", &evidence, "--case", &case, "--indicators", &list, "-q", "--format", "ndjson"],
+    );
     let query = "SELECT kind, value, note, line FROM indicators ORDER BY line";
     let kept = rows(&case, query);
-    assert_eq!(kept, ["kind,value,note,line", "cidr,203.0.113.0/24,,2", "domain,evil.example,from a partner,3"]);
+    assert_eq!(
+        kept,
+        ["kind,value,note,line", "cidr,203.0.113.0/24,,2", "domain,evil.example,from a partner,3"]
+    );
     let more = file(dir.path(), "more.txt", "WS02\n198.51.100.7\n");
     expect(0, &["hunt", "--case", &case, "--indicators", &more, "-q"]);
     assert_eq!(rows(&case, query), kept, "a hunt that keeps nothing kept indicators");
@@ -292,7 +329,11 @@ fn hunted_and_kept() {
     assert_eq!(found(&run), 0);
     assert!(run.err.contains("0 of 1") && run.err.contains("0 rows looked at in 0 of "), "{}", run.err);
     // New evidence is new to it.
-    let more = file(dir.path(), "more/more.ndjson", &crate::record("WS03", 9, "vssadmin.exe list writers /x", "C:\\x.exe"));
+    let more = file(
+        dir.path(),
+        "more/more.ndjson",
+        &crate::record("WS03", 9, "vssadmin.exe list writers /x", "C:\\x.exe"),
+    );
     expect(0, &["investigate", &more, "--case", &case, "-q", "--format", "ndjson"]);
     assert_eq!(found(&hunt(&["--since-intel"])), 1);
     assert_eq!(findings().iter().filter(|f| f["title"] == "Writers listed").count(), 2);
@@ -308,10 +349,17 @@ fn read_again() {
     let case = arg(&dir.path().join("case"));
     let rule = file(dir.path(), "rules/writers.yml", RULE);
     let run = |more: &[&str]| {
-        expect(0, &[&["investigate", &evidence, "--case", &case, "--format", "ndjson", "--reread"], more].concat()).err
+        expect(
+            0,
+            &[&["investigate", &evidence, "--case", &case, "--format", "ndjson", "--reread"], more].concat(),
+        )
+        .err
     };
     let said = run(&[]);
-    assert!(said.contains("changed by reading again: 3 findings new, 0 findings no longer made, 4 rows added"), "{said}");
+    assert!(
+        said.contains("changed by reading again: 3 findings new, 0 findings no longer made, 4 rows added"),
+        "{said}"
+    );
     let said = run(&["--rules", &rule]);
     assert!(said.contains("1 finding new, 0 findings no longer made, 0 rows added"), "{said}");
     assert!(said.contains("new: 1× Writers listed (medium, 5d1a3c1e-"), "{said}");
@@ -321,5 +369,8 @@ fn read_again() {
     assert!(said.contains("0 findings new, 1 finding no longer made, 0 rows added"), "{said}");
     let said = run(&[]);
     assert!(said.contains("0 findings new, 0 findings no longer made, 0 rows added"), "{said}");
-    assert!(said.contains("1 finding of rules and indicators that did not run this time stay as they are"), "{said}");
+    assert!(
+        said.contains("1 finding of rules and indicators that did not run this time stay as they are"),
+        "{said}"
+    );
 }

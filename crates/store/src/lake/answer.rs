@@ -7,7 +7,8 @@
 use std::io::{self, Write};
 
 use datafusion::arrow::array::{
-    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray, StringViewArray,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray,
+    StringViewArray,
 };
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::error::ArrowError;
@@ -41,7 +42,10 @@ fn format() -> FormatOptions<'static> {
 }
 
 /// What stands in each cell, as text; `None` is NULL.
-fn cells(rows: &RecordBatch, f: &mut dyn FnMut(usize, usize, Option<&str>) -> io::Result<()>) -> io::Result<()> {
+fn cells(
+    rows: &RecordBatch,
+    f: &mut dyn FnMut(usize, usize, Option<&str>) -> io::Result<()>,
+) -> io::Result<()> {
     let options = format();
     let columns: Result<Vec<ArrayFormatter<'_>>, ArrowError> =
         rows.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options)).collect();
@@ -228,7 +232,9 @@ impl<W: Write + Send> Answer for Parquet<W> {
 /// The sources that rows of an answer cite, if it has the column: for a table's foot.
 pub(crate) fn cited(rows: &RecordBatch, into: &mut std::collections::BTreeSet<i64>) {
     let column = rows.column_by_name(super::layout::SOURCE);
-    if let Some(numbers) = column.and_then(|c| c.as_primitive_opt::<datafusion::arrow::datatypes::Int64Type>()) {
+    if let Some(numbers) =
+        column.and_then(|c| c.as_primitive_opt::<datafusion::arrow::datatypes::Int64Type>())
+    {
         into.extend(numbers.iter().flatten());
     }
 }
@@ -310,7 +316,9 @@ impl<'a> Column<'a> {
             DataType::List(_) => array.as_list_opt().map(Column::List),
             _ => None,
         };
-        found.ok_or_else(|| io::Error::other(format!("a value of type {} has no form here", array.data_type())))
+        found.ok_or_else(|| {
+            io::Error::other(format!("a value of type {} has no form here", array.data_type()))
+        })
     }
 
     fn value(&self, row: usize) -> io::Result<Value<'a>> {

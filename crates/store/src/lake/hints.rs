@@ -14,7 +14,8 @@ use super::session::{QueryError, QueryLimits};
 const NAMES: usize = 40;
 
 /// How a time is written.
-const TIMES: &str = "times are written like '2026-10-14' or '2026-10-14 08:21:00' (UTC), or now() - INTERVAL '7 days'";
+const TIMES: &str =
+    "times are written like '2026-10-14' or '2026-10-14 08:21:00' (UTC), or now() - INTERVAL '7 days'";
 
 /// The error, told for a query over these tables.
 pub(super) fn error(e: &DataFusionError, limits: QueryLimits, tables: &BTreeSet<String>) -> QueryError {
@@ -66,7 +67,13 @@ fn is_compute(e: &(dyn std::error::Error + 'static)) -> bool {
 /// Without the names of the parts of the program that said it.
 fn plain(text: &str) -> String {
     let mut text = text.trim();
-    for start in ["Error during planning: ", "SQL error: ", "This feature is not implemented: ", "Schema error: ", "Execution error: "] {
+    for start in [
+        "Error during planning: ",
+        "SQL error: ",
+        "This feature is not implemented: ",
+        "Schema error: ",
+        "Execution error: ",
+    ] {
         text = text.strip_prefix(start).unwrap_or(text);
     }
     // ParserError("Expected: …")
@@ -77,10 +84,14 @@ fn plain(text: &str) -> String {
 }
 
 fn planning(text: String, tables: &BTreeSet<String>) -> String {
-    if ["DDL not supported", "DML not supported", "Statement not supported"].iter().any(|s| text.starts_with(s))
+    if ["DDL not supported", "DML not supported", "Statement not supported"]
+        .iter()
+        .any(|s| text.starts_with(s))
         || text.starts_with("Unsupported SQL statement")
     {
-        return format!("queries only read: SELECT, WITH, EXPLAIN, DESCRIBE and SHOW TABLES are answered ({text})");
+        return format!(
+            "queries only read: SELECT, WITH, EXPLAIN, DESCRIBE and SHOW TABLES are answered ({text})"
+        );
     }
     if text.contains("RecursionLimitExceeded") {
         return "its parentheses or subqueries are nested too deep (more than 50)".into();
@@ -123,7 +134,8 @@ fn no_column(field: &Column, valid: &[Column], tables: &BTreeSet<String>) -> Str
         text.push_str(&format!("; upper and lower case count in names: {}", ident(same)));
         return text;
     }
-    let dotted: Vec<&str> = names.iter().copied().filter(|n| n.split('.').next() == Some(field.name.as_str())).collect();
+    let dotted: Vec<&str> =
+        names.iter().copied().filter(|n| n.split('.').next() == Some(field.name.as_str())).collect();
     let found = if dotted.is_empty() { near(&field.name, names.iter().copied()) } else { dotted };
     text.push_str(&meant(&found));
     if names.is_empty() {
