@@ -8,12 +8,12 @@
 //! Findings are those that [`investigate`](crate::investigate) makes of the same records with the same
 //! rules: their ids are of the records' content. They come by segment and time, not by file.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
-use palisade_model::{Batch as _, Finding, FindingId, Origin, Time};
+use palisade_model::{Batch as _, Finding, Origin, Time};
 use palisade_rules::engine;
 use palisade_rules::indicators::Pattern;
 use palisade_store::SourceRow;
@@ -100,8 +100,6 @@ pub fn hunt(
         summary: Summary::default(),
         total: units.iter().map(|u| u.bytes).sum(),
         done: 0,
-        told: HashSet::new(),
-        carved: Vec::new(),
     };
     if settings.jobs <= 1 {
         let mut scratch = engine::Scratch::default();
@@ -112,7 +110,6 @@ pub fn hunt(
     } else {
         threaded(&hunter, &units, settings.jobs, &mut teller)?;
     }
-    teller.rest()?;
     let Teller { mut summary, sources, .. } = teller;
     summary.rules_loaded = knowledge.engine.rules().len() as u64;
     summary.indicators = knowledge.indicators.list().len() as u64;
@@ -267,15 +264,7 @@ struct Teller<'o, 's> {
     summary: Summary,
     total: u64,
     done: u64,
-    /// Findings told, to leave out carved copies of them.
-    told: HashSet<FindingId>,
-    /// Findings in carved records, until it is known which of them are copies.
-    carved: Vec<Finding>,
 }
-
-/// Findings remembered for that, and carved ones that wait.
-const TOLD_IDS: usize = 1 << 20;
-const CARVED: usize = 100_000;
 
 impl Teller<'_, '_> {
     fn take(&mut self, unit: &Unit<'_>, found: Found) -> Result<(), Error> {
@@ -284,13 +273,10 @@ impl Teller<'_, '_> {
         if !found.findings.is_empty() {
             self.resolve();
         }
-        for finding in found.findings {
-            // Space given up often holds copies of records that the log still has, maybe in a later unit.
-            if finding.recovered && self.carved.len() < CARVED {
-                self.carved.push(finding);
-                continue;
-            }
-            self.tell(&finding)?;
+        for finding in &found.findings {
+            self.summary.findings += 1;
+            *self.summary.by_severity.entry(finding.rule.level).or_default() += 1;
+            self.observer.finding(finding, &self.sources).map_err(Error::Output)?;
         }
         self.observer.progress(Progress {
             bytes: self.done,
@@ -299,24 +285,6 @@ impl Teller<'_, '_> {
             findings: self.summary.findings,
         });
         Ok(())
-    }
-
-    fn tell(&mut self, finding: &Finding) -> Result<(), Error> {
-        if finding.recovered && self.told.contains(&finding.id) {
-            return Ok(());
-        }
-        if self.told.len() < TOLD_IDS {
-            self.told.insert(finding.id);
-        }
-        self.summary.findings += 1;
-        *self.summary.by_severity.entry(finding.rule.level).or_default() += 1;
-        self.observer.finding(finding, &self.sources).map_err(Error::Output)
-    }
-
-    /// Tells what was carved and is no copy.
-    fn rest(&mut self) -> Result<(), Error> {
-        let carved = std::mem::take(&mut self.carved);
-        carved.iter().try_for_each(|finding| self.tell(finding))
     }
 
     /// Gives the sources met since the last call their files.

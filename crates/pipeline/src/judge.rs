@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use palisade_model::{
-    Batch, Catalogue, Citation, Confidence, Fields, Finding, FindingId, Message, Observable, RuleInfo, Severity,
-    ShapeId, Time, Vector,
+    Batch, Catalogue, Citation, Confidence, Fields, Finding, FindingId, Message, Observable, RuleInfo,
+    Severity, ShapeId, Time, Vector,
 };
 use palisade_rules::engine;
 

@@ -5,12 +5,13 @@
 //! The same bytes are read once, whether a run before met them or this one.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use palisade_model::{Coverage, Finding, Origin, Problem, Time};
 use palisade_rules::indicators::{Indicator, Pattern};
-use palisade_store::lake::{Intake, Load, MANY_SMALL, RowSet};
+use palisade_store::lake::{Intake, Load, MANY_SMALL, RowSet, SeenRows, member_key};
 use palisade_store::{
     Case, CitedSource, CoverageRow, Error, IndicatorRow, RunInfo, RunWriter, Said, SourceRecord, SourceState,
     Standing,
@@ -72,6 +73,8 @@ pub(crate) struct Keeper<'c> {
     looking: Vec<(&'static str, String)>,
     /// The newest commit before this run.
     before: i64,
+    /// A commit failed, and what waited for it is gone.
+    failed: AtomicBool,
 }
 
 /// What has been read and waits to be committed together: whole files, and rows of the lake.
@@ -121,6 +124,9 @@ struct FileRows {
     known: Option<RowSet>,
     /// The member read last, as the case names it.
     member: (palisade_model::SourceId, Arc<str>),
+    member_key: u64,
+    /// Records of that member.
+    seen: SeenRows,
 }
 
 impl FileNotes {
@@ -150,6 +156,7 @@ impl<'c> Keeper<'c> {
             jobs: keep.jobs,
             looking: keep.looking,
             before,
+            failed: AtomicBool::new(false),
         })
     }
 
@@ -162,6 +169,8 @@ impl<'c> Keeper<'c> {
     /// that is read may have its rows in the lake already: then they need not be packed.
     pub(crate) fn known(&self, file: &EvidenceFile) -> palisade_store::Result<bool> {
         let Some((hash, sha256)) = file.sha256().zip(file.sha256_hex()) else { return Ok(false) };
+        // Until the case says otherwise, for what is complete without its rows never gets them.
+        file.set_packed(true);
         let standing = self.lock().standing(&sha256)?;
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
         let known = standing.same && !self.reread;
@@ -207,13 +216,16 @@ impl<'c> Keeper<'c> {
         let Some(lake) = &mut notes.lake else { return Ok(()) };
         let before = notes.rows;
         notes.rows += u64::from(load.rows);
+        if lake.member.0 != source {
+            lake.seen = SeenRows::default();
+            let way = sources.get(source).map(|s| member_of(&s.origin)).unwrap_or_default();
+            lake.member_key = member_key(&way);
+            lake.member = (source, way.into());
+        }
+        load.mark_copies(&mut lake.seen);
         load.skip(lake.resume.saturating_sub(before));
         if let Some(known) = &lake.known {
-            load.retain(|digest, record| !known.contains(digest, record));
-        }
-        if lake.member.0 != source {
-            let way = sources.get(source).map(|s| member_of(&s.origin)).unwrap_or_default();
-            lake.member = (source, way.into());
+            load.retain(|digest, record| !known.contains(lake.member_key, digest, record));
         }
         let due = {
             let mut waiting = self.waiting();
@@ -233,8 +245,10 @@ impl<'c> Keeper<'c> {
         // A file read again by another version may have its rows elsewhere in the order.
         let anew = complete || self.reread || !same_reader;
         let resume = if anew { 0 } else { rows_kept };
-        let known = if resume > 0 { None } else { writer.rows_of_path(&path, sha256, anew)? };
-        Ok(FileRows { number, resume, known, member: (palisade_model::SourceId(u32::MAX), "".into()) })
+        // Also when it goes on where it was: what an earlier state of the log brought may lie further on.
+        let known = writer.rows_of_path(&path, sha256, anew)?;
+        let member = (palisade_model::SourceId(u32::MAX), "".into());
+        Ok(FileRows { number, resume, known, member, member_key: 0, seen: SeenRows::default() })
     }
 
     /// Commits what waits, and of the file being read what there is so far.
@@ -297,10 +311,32 @@ impl<'c> Keeper<'c> {
     /// Commits what waits.
     pub(crate) fn flush(&self, sources: &Sources) -> palisade_store::Result<()> {
         let mut waiting = std::mem::take(&mut *self.waiting());
-        if !waiting.files.is_empty() || !waiting.intake.is_empty() {
-            self.lock().commit(&waiting.files, &mut waiting.intake, self.jobs, &resolve(sources))?;
+        if waiting.files.is_empty() && waiting.intake.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let done = self.lock().commit(&waiting.files, &mut waiting.intake, self.jobs, &resolve(sources));
+        if done.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        done.map(|_| ())
+    }
+
+    /// Commits what waits when no more will come; of the file whose reading did not come to its end,
+    /// if there is one, as a part. After a commit that failed there is nothing to keep: rows are
+    /// counted from the first on, and those are gone.
+    pub(crate) fn last(
+        &self,
+        notes: &mut FileNotes,
+        file: Option<&EvidenceFile>,
+        sources: &Sources,
+    ) -> palisade_store::Result<()> {
+        if self.failed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match file.filter(|f| f.sha256().is_some()) {
+            Some(file) if notes.rows > 0 || !notes.findings.is_empty() => self.part(notes, file, sources),
+            _ => self.flush(sources),
+        }
     }
 
     /// Ends the run.

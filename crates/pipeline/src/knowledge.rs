@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use palisade_host::json::{DialectError, DialectSet, Dialects};
-use palisade_model::{
-    Catalogue, CatalogueError, Fields, FieldsBuilder, HashNames, Projection, RuleInfo,
-};
+use palisade_model::{Catalogue, CatalogueError, Fields, FieldsBuilder, HashNames, Projection, RuleInfo};
 use palisade_rules::engine::{self, Engine};
 use palisade_rules::indicators::{Indicator, IndicatorSet};
 use palisade_rules::sigma::Rule;
@@ -129,17 +127,7 @@ impl Knowledge {
             projection.keep_everything(&fields);
             Layout::new(&spec, &fields, &catalogue)
         });
-        Ok(Knowledge {
-            fields,
-            catalogue,
-            dialects,
-            projection,
-            engine,
-            infos,
-            indicators,
-            hashes,
-            layout,
-        })
+        Ok(Knowledge { fields, catalogue, dialects, projection, engine, infos, indicators, hashes, layout })
     }
 }
 

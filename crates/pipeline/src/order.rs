@@ -86,6 +86,14 @@ impl<'o> Order<'o> {
         }
     }
 
+    /// Keeps what has been read so far, when no more will come.
+    pub(crate) fn keep_rest(&mut self) {
+        let Some(keeper) = self.keeper else { return };
+        if let Err(e) = keeper.last(&mut self.notes, self.file.as_deref(), &self.sources) {
+            self.failed.get_or_insert(e.into());
+        }
+    }
+
     pub(crate) fn take(&mut self, outcome: Outcome) {
         if self.failed.is_some() {
             return;

@@ -17,9 +17,7 @@ use std::time::Instant;
 
 use jiff::tz::TimeZone;
 use palisade_host as host;
-use palisade_model::{
-    Batch, Finding, Limits, Origin, Problem, RowBatch, ShapeId, SourceId, Time,
-};
+use palisade_model::{Batch, Finding, Limits, Origin, Problem, RowBatch, ShapeId, SourceId, Time};
 use palisade_rules::engine;
 use palisade_store::lake::Packer;
 
@@ -182,9 +180,7 @@ pub fn investigate(
         run.threaded(&files, &mut order)?
     }
     // A run that fails keeps what it had read to the end.
-    if let Some(Err(e)) = keeper.as_ref().map(|k| k.flush(&order.sources)) {
-        order.failed.get_or_insert(e.into());
-    }
+    order.keep_rest();
     let mut summary = order.summary;
     summary.files_known = run.files_known.into_inner();
     summary.rules_loaded = knowledge.engine.rules().len() as u64;

@@ -8,7 +8,7 @@ use sqlx::Row as _;
 use crate::case::Parts;
 use crate::db::{self, Conn};
 use crate::{Case, Error, Inner, Result, SourceState};
-use crate::{custody, place};
+use crate::{custody, fail, place};
 
 /// Who does what, when, with what. All of it enters the custody chain.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -384,10 +384,13 @@ impl RunWriter<'_> {
                 .await?;
             custody::seal_run(&mut tx, id).await?;
             tx.commit().await?;
+            fail::point("run-finished");
             custody::manifest(conn).await
         };
         let text = runtime.block_on(work).map_err(|e: Inner| e.of(dir))?;
-        custody::write_manifest(dir, &text)
+        custody::write_manifest(dir, &text)?;
+        fail::point("manifest-written");
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod case;
 mod commands;
+mod crash;
 mod errors;
 mod forms;
 mod hostile;

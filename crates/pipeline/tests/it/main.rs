@@ -7,7 +7,10 @@ mod architecture;
 mod cases;
 mod conformance;
 mod hostile;
+mod index_agrees;
 mod knowledge;
+mod lake;
+mod ocsf;
 
 use std::path::{Path, PathBuf};
 
@@ -26,5 +29,3 @@ pub fn data(folder: &str) -> Option<PathBuf> {
     eprintln!("SKIPPED: no test data at {}; set PALISADE_TEST_DATA", path.display());
     None
 }
-mod ocsf;
-mod index_agrees;

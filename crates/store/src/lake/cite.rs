@@ -26,7 +26,10 @@ pub(super) fn with_citation(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
             }
             Ok(Some(LogicalPlan::Projection(Projection::try_new(exprs, input.into())?)))
         }
-        LogicalPlan::Filter(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_) | LogicalPlan::SubqueryAlias(_) => {
+        LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::SubqueryAlias(_) => {
             let [input] = plan.inputs()[..] else { return Ok(None) };
             let Some(input) = with_citation(input)? else { return Ok(None) };
             Ok(Some(plan.with_new_exprs(plan.expressions(), vec![input])?))

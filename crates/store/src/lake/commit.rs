@@ -8,6 +8,7 @@
 //! leaves files that no case lists; [`sweep`] removes them when the next writer begins.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,23 +43,29 @@ pub struct Standing {
     pub same_reader: bool,
 }
 
-/// Rows known by digest and record number.
+/// Rows known by member, digest and record number.
 #[derive(Debug)]
 pub struct RowSet {
     sorted: Vec<u64>,
 }
 
 impl RowSet {
-    /// Whether a row is one of them.
-    pub fn contains(&self, digest: &[u8], record: i64) -> bool {
-        self.sorted.binary_search(&key(digest, record)).is_ok()
+    /// Whether a row is one of them; `member` by [`member_key`].
+    pub fn contains(&self, member: u64, digest: &[u8], record: i64) -> bool {
+        self.sorted.binary_search(&key(member, digest, record)).is_ok()
     }
 }
 
-/// Digests are hashes already; the record number tells true repetitions in one log apart.
-fn key(digest: &[u8], record: i64) -> u64 {
+/// What stands for a member in a [`RowSet`].
+pub fn member_key(member: &str) -> u64 {
+    foldhash::fast::FixedState::with_seed(0).hash_one(member)
+}
+
+/// Digests are hashes already; the record number tells true repetitions in one log apart, the member
+/// two copies of a log in one archive.
+fn key(member: u64, digest: &[u8], record: i64) -> u64 {
     let half = digest.first_chunk::<8>().map_or(0, |b| u64::from_le_bytes(*b));
-    half ^ (record as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    half ^ member.rotate_left(32) ^ (record as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl RunWriter<'_> {
@@ -222,17 +229,26 @@ impl RunWriter<'_> {
 fn known_rows(path: &Path, sources: &HashSet<i64>, out: &mut Vec<u64>) -> std::result::Result<(), String> {
     let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| e.to_string())?;
-    let columns = [layout::SOURCE, layout::RECORD, layout::DIGEST];
+    let columns = [layout::SOURCE, layout::MEMBER, layout::RECORD, layout::DIGEST];
     let mask = ProjectionMask::columns(reader.parquet_schema(), columns);
     for batch in reader.with_projection(mask).build().map_err(|e| e.to_string())? {
         let batch = batch.map_err(|e| e.to_string())?;
         let column = |name: &str| batch.column_by_name(name).ok_or("a column of the envelope is missing");
         let source = column(layout::SOURCE)?.as_primitive::<Int64Type>();
+        let member = column(layout::MEMBER)?.as_string::<i32>();
         let record = column(layout::RECORD)?.as_primitive::<Int64Type>();
         let digest = column(layout::DIGEST)?.as_fixed_size_binary();
+        // Neighbours are mostly of one member.
+        let mut last: Option<(&str, u64)> = None;
         for row in 0..batch.num_rows() {
             if sources.contains(&source.value(row)) {
-                out.push(key(digest.value(row), record.value(row)));
+                let way = member.value(row);
+                let of = match last {
+                    Some((known, of)) if known == way => of,
+                    _ => member_key(way),
+                };
+                last = Some((way, of));
+                out.push(key(of, digest.value(row), record.value(row)));
             }
         }
     }
@@ -248,15 +264,18 @@ pub(crate) struct Next {
 pub(crate) async fn next_numbers(conn: &mut Conn) -> Result<Next, Inner> {
     // Numbers of files that were dropped are not given again: a copy of the lake may still hold them.
     // Numbers rise, so the newest link of a segment has the highest.
-    let segment: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM segment").fetch_one(&mut *conn).await?;
+    let segment: i64 =
+        sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM segment").fetch_one(&mut *conn).await?;
     let newest: Option<String> =
         sqlx::query_scalar("SELECT path FROM custody WHERE kind = 'segment' ORDER BY seq DESC LIMIT 1")
             .fetch_optional(&mut *conn)
             .await?;
     let number = |file: &str| file.rsplit('/').next()?.strip_suffix(".parquet")?.parse::<i64>().ok();
     let given = newest.and_then(|file| number(&file)).unwrap_or(0);
-    let seq: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(last_seq), 0) FROM segment").fetch_one(&mut *conn).await?;
-    let looked: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM looked").fetch_one(&mut *conn).await?;
+    let seq: i64 =
+        sqlx::query_scalar("SELECT COALESCE(MAX(last_seq), 0) FROM segment").fetch_one(&mut *conn).await?;
+    let looked: i64 =
+        sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM looked").fetch_one(&mut *conn).await?;
     Ok(Next { segment: segment.max(given) + 1, seq: seq.max(looked) + 1 })
 }
 
@@ -318,7 +337,8 @@ impl Case {
         let Parts { conn, runtime, dir } = self.parts()?;
         let segments = runtime.block_on(list(conn)).map_err(|e| e.of(dir))?;
         let lake = dir.join(LAKE);
-        if !lake.is_dir() {
+        // Links are not followed: what lies behind one need not be this lake's.
+        if !lake.symlink_metadata().is_ok_and(|m| m.is_dir()) {
             return Ok(0);
         }
         let told = |path: &Path| {
@@ -328,10 +348,11 @@ impl Case {
         let listed: HashSet<String> = segments.into_iter().map(|s| s.file).collect();
         let mut removed = 0;
         for table in std::fs::read_dir(&lake).map_err(told(&lake))? {
-            let table = table.map_err(told(&lake))?.path();
-            if !table.is_dir() {
+            let table = table.map_err(told(&lake))?;
+            if !table.file_type().map_err(told(&lake))?.is_dir() {
                 continue;
             }
+            let table = table.path();
             let name = table.file_name().unwrap_or_default().to_string_lossy().into_owned();
             for file in std::fs::read_dir(&table).map_err(told(&table))? {
                 let path = file.map_err(told(&table))?.path();

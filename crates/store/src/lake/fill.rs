@@ -79,7 +79,9 @@ pub enum Which {
 
 /// Why rows could not be read back.
 #[derive(Debug, thiserror::Error)]
-#[error("segment {file} cannot be read: {why}; `palisade case verify` shows the damage, and investigating its evidence again with --reread restores it")]
+#[error(
+    "segment {file} cannot be read: {why}; `palisade case verify` shows the damage; restore the case from a backup"
+)]
 pub struct FillError {
     /// The file, below the lake.
     pub file: String,
@@ -110,6 +112,9 @@ impl Lake {
         sink: &mut dyn FnMut(RowBatch) -> Buffers,
     ) -> Result<Buffers, String> {
         let told = |e: &dyn std::fmt::Display| e.to_string();
+        if matches!(which, Which::RowGroup(_)) {
+            self.check(segment)?;
+        }
         let file = self.open(segment).map_err(|e| told(&e))?;
         let pages = match which {
             Which::Blocks(_) => PageIndexPolicy::Required,
@@ -156,7 +161,8 @@ const ENVELOPE: [&str; 9] = [
 fn wanted_columns<'s>(segment: &'s Segment, context: FillContext<'_>) -> Vec<(&'s str, FieldId)> {
     let FillContext { fields, catalogue, projection, .. } = context;
     let of_table = |name: &str| layout::table_of(name) == *segment.table;
-    let shapes: Vec<ShapeId> = catalogue.shapes().filter(|(_, s)| of_table(&s.name)).map(|(id, _)| id).collect();
+    let shapes: Vec<ShapeId> =
+        catalogue.shapes().filter(|(_, s)| of_table(&s.name)).map(|(id, _)| id).collect();
     let text = shapes.iter().any(|s| projection.text(*s));
     let columns = segment.columns.iter().filter_map(|(name, _)| {
         let field = fields.id(name).unwrap_or(FieldId::NONE);
@@ -231,6 +237,10 @@ fn fill(
     let mut last_shape: Option<(&str, ShapeId)> = None;
     let mut last_source: Option<(i64, &str, SourceId)> = None;
     for row in 0..rows.num_rows() {
+        if flags[row] & flag::COPY != 0 {
+            // What an investigation leaves out as well: the log has brought the same record before.
+            continue;
+        }
         let name = shapes.value(row);
         let shape = match last_shape {
             Some((known, id)) if known == name => id,
@@ -299,9 +309,7 @@ fn fill(
 
 /// The shape of a name; one that the routing no longer has is what its product's records are.
 fn shape_of(name: &str, catalogue: &Catalogue) -> ShapeId {
-    catalogue
-        .shape_named(name)
-        .unwrap_or_else(|| catalogue.product(name.split('/').next().unwrap_or("")))
+    catalogue.shape_named(name).unwrap_or_else(|| catalogue.product(name.split('/').next().unwrap_or("")))
 }
 
 fn text(builder: &mut RowBuilder<'_>, what: Use, value: &str, header: &RowHeader, hashes: &HashNames) {
@@ -410,4 +418,21 @@ fn string(at: &str) -> Option<(&str, &str)> {
         }
         from = end + 2;
     }
+}
+
+/// Walks whatever bytes as a `_rest` object: it ends, and what it gives lies inside.
+#[doc(hidden)]
+pub fn fuzz_rest(data: &[u8]) -> usize {
+    let Ok(json) = std::str::from_utf8(data) else { return 0 };
+    let mut bytes = 0;
+    unpack(json, &mut |_, value| {
+        bytes += match value {
+            Held::Text(raw) => unescape_json(raw).len(),
+            Held::Number(digits) => digits.len(),
+            Held::Null | Held::Blank | Held::Bool(_) => 0,
+        };
+    });
+    // No byte is given twice, and no value is longer than what stands for it.
+    assert!(bytes <= json.len(), "{bytes} bytes out of {}", json.len());
+    bytes
 }

@@ -19,6 +19,9 @@ pub mod flag {
     pub const GUIDS: i32 = 2;
     /// An empty text of the row is an XML element without content.
     pub const BLANK: i32 = 4;
+    /// The row was carved, and its log has brought the same record before: SQL shows it, rules
+    /// do not look at it again.
+    pub const COPY: i32 = 8;
 }
 
 /// What the lake wants to know of fields, from `knowledge/fields/columns.toml`.
@@ -50,11 +53,7 @@ pub fn envelope() -> Vec<Field> {
         text(USER, true),
         text(SRC_IP, true),
         text(DST_IP, true),
-        Field::new(
-            OBSERVABLES,
-            DataType::List(Arc::new(Field::new("item", DataType::Utf8, false))),
-            false,
-        ),
+        Field::new(OBSERVABLES, DataType::List(Arc::new(Field::new("item", DataType::Utf8, false))), false),
         text(REST, true),
     ]
 }
@@ -171,9 +170,10 @@ impl Layout {
         Layout { places, tables, columns, src_ip: ids(&spec.src_ip), dst_ip: ids(&spec.dst_ip) }
     }
 
-    /// Type of a field's column in a table.
+    /// Type of a field's column in a table; `None` if it has none: a name that begins like the
+    /// envelope's must not stand for a column of it.
     pub(crate) fn kind(&self, field: FieldId, table: u16) -> Option<ColumnType> {
-        let (_, integer) = self.columns.get(field.index())?;
+        let (_, integer) = self.columns.get(field.index()).filter(|(name, _)| !name.starts_with('_'))?;
         Some(if integer.contains(&table) { ColumnType::Integer } else { ColumnType::Text })
     }
 

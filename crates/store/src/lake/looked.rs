@@ -41,7 +41,8 @@ impl Case {
     pub fn newest_commit(&mut self) -> Result<i64> {
         let Parts { conn, runtime, dir } = self.parts()?;
         let work = async {
-            let seq: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(last_seq), 0) FROM segment").fetch_one(conn).await?;
+            let seq: i64 =
+                sqlx::query_scalar("SELECT COALESCE(MAX(last_seq), 0) FROM segment").fetch_one(conn).await?;
             Ok(seq)
         };
         runtime.block_on(work).map_err(|e: Inner| e.of(dir))
@@ -61,8 +62,12 @@ impl RunWriter<'_> {
             return Ok(());
         }
         let before = self.case.looked(items)?;
-        let mut new: Vec<&(&'static str, String)> =
-            items.iter().zip(before).filter(|(_, seq)| *seq >= since && *seq < newest).map(|(i, _)| i).collect();
+        let mut new: Vec<&(&'static str, String)> = items
+            .iter()
+            .zip(before)
+            .filter(|(_, seq)| *seq >= since && *seq < newest)
+            .map(|(i, _)| i)
+            .collect();
         new.sort_unstable();
         new.dedup();
         let Parts { conn, runtime, dir } = self.case.parts()?;

@@ -40,16 +40,18 @@ mod session;
 mod table;
 mod tables;
 
-pub use commit::{RowSet, Standing};
+pub use commit::{RowSet, Standing, member_key};
+#[doc(hidden)]
+pub use fill::fuzz_rest;
 pub use fill::{FillContext, FillError, MetSources, Which};
 pub use intake::{INTAKE_BYTES, Intake};
 pub use layout::{ColumnType, Layout, LayoutSpec, MAX_COLUMNS, envelope_schema, table_of};
 pub use looked::MAX_LOOKED;
 pub use maintain::{
-    Compacted, Erased, Erasure, Hold, Left, MANY_SMALL, MERGED_ROWS, Refused, Retained, Retention, SMALL_ROWS,
-    observable,
+    Compacted, Erased, Erasure, Hold, Left, MANY_SMALL, MERGED_ROWS, Refused, Retained, Retention,
+    SMALL_ROWS, observable,
 };
-pub use pack::{Load, Packer, Part};
+pub use pack::{Load, Packer, Part, SeenRows};
 pub use prevalence::CasePrevalence;
 pub use segment::{BLOCK_ROWS, ROW_GROUP_ROWS};
 pub use segments::{Counted, CountedRead, Lake, Segment};

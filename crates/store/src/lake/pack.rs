@@ -4,16 +4,16 @@
 //! (the number of the source in it) and on other pieces (sorting, the union of columns) is
 //! left to [`segment`](super::segment), which sees pieces in order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array as _, ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
-    TimestampMicrosecondBuilder, UInt32Array,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Array, Int32Builder,
+    Int64Builder, ListBuilder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder, UInt32Array,
 };
 use datafusion::arrow::compute::{filter, filter_record_batch};
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt32Type};
+use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, UInt32Type};
 use palisade_model::{Batch as _, Extract, FieldId, RowBatch, Value};
 
 use super::layout::{self, ColumnType, Layout, MAX_COLUMNS, flag};
@@ -24,8 +24,12 @@ const MEMO: usize = 32_768;
 /// Longest text whose observables are remembered.
 const MEMO_BYTES: usize = 512;
 
-/// Most observables of one row.
-const MAX_OBSERVABLES: usize = 256;
+/// Most records of one log that are remembered, to know carved copies of them.
+const MAX_SEEN: usize = 1 << 20;
+
+/// Most observables of one row: more than the longest record that is read can name. A row with fewer
+/// here than indicators see in it would not be found by them.
+const MAX_OBSERVABLES: usize = 1 << 20;
 
 /// Rows of one piece for one table.
 #[derive(Debug)]
@@ -54,6 +58,36 @@ impl Load {
         columns.map(|c| c.to_data().get_slice_memory_size().unwrap_or(c.get_array_memory_size())).sum()
     }
 
+    /// Marks rows that were carved and whose record the log has brought before. Pieces come in order,
+    /// and `seen` is of one log.
+    pub fn mark_copies(&mut self, seen: &mut SeenRows) {
+        for part in &mut self.parts {
+            let digest = part.rows.column_by_name(layout::DIGEST).and_then(|c| c.as_fixed_size_binary_opt());
+            let flags = part.rows.column_by_name(layout::FLAGS);
+            let flags = flags.and_then(|c| c.as_primitive_opt::<Int32Type>());
+            let (Some(digest), Some(flags)) = (digest, flags) else { continue };
+            let mut marked = false;
+            let new: Int32Array = flags
+                .values()
+                .iter()
+                .enumerate()
+                .map(|(i, flags)| {
+                    let copy = seen.is_copy(digest.value(i), flags & flag::RECOVERED != 0);
+                    marked |= copy;
+                    if copy { flags | flag::COPY } else { *flags }
+                })
+                .collect();
+            if marked && let Ok(at) = part.rows.schema_ref().index_of(layout::FLAGS) {
+                let mut columns = part.rows.columns().to_vec();
+                columns[at] = Arc::new(new);
+                // Only values of a column without gaps changed, so this cannot fail.
+                if let Ok(rows) = RecordBatch::try_new(part.rows.schema(), columns) {
+                    part.rows = rows;
+                }
+            }
+        }
+    }
+
     /// Leaves out the first `n` rows of the piece.
     pub fn skip(&mut self, n: u64) {
         if n == 0 {
@@ -76,6 +110,26 @@ impl Load {
                 (0..record.len()).map(|i| Some(keep(digest.value(i), record.value(i)))).collect();
             part.filter(&kept);
         }
+    }
+}
+
+/// Records that a log has brought.
+#[derive(Debug, Default)]
+pub struct SeenRows {
+    digests: HashSet<u64, foldhash::fast::FixedState>,
+}
+
+impl SeenRows {
+    /// Whether a carved record came before. From now on this one did; of a very long log, the first
+    /// ones are remembered.
+    fn is_copy(&mut self, digest: &[u8], carved: bool) -> bool {
+        let Some(half) = digest.first_chunk::<8>() else { return false };
+        let key = u64::from_le_bytes(*half);
+        if self.digests.len() < MAX_SEEN {
+            let new = self.digests.insert(key);
+            return carved && !new;
+        }
+        carved && self.digests.contains(&key)
     }
 }
 
@@ -257,11 +311,8 @@ impl Packer {
         table.shape.append_value(&place.shape);
         table.record.append_value(i64::try_from(header.record).unwrap_or(i64::MAX));
         table.offset.append_value(i64::try_from(header.offset).unwrap_or(i64::MAX));
-        let flags = [
-            (header.recovered, flag::RECOVERED),
-            (header.guids, flag::GUIDS),
-            (header.blank, flag::BLANK),
-        ];
+        let flags =
+            [(header.recovered, flag::RECOVERED), (header.guids, flag::GUIDS), (header.blank, flag::BLANK)];
         table.flags.append_value(flags.iter().filter(|(on, _)| *on).map(|(_, f)| f).sum());
         // The builder's width is the digest's, so this cannot fail.
         let _ = table.digest.append_value(batch.digest(row));
@@ -270,17 +321,12 @@ impl Packer {
         rest.clear();
         found.clear();
         batch.every(row, &mut |field, value| {
-            let Some(kind) = layout.kind(field, place.table).filter(|_| !field.is_local()) else {
-                rest.add(field, value, header.blank);
-                return;
-            };
-            let Some(column) = table.column(field, kind) else {
-                rest.add(field, value, header.blank);
-                return;
-            };
-            if column.len > at || !put(column, at, value, header.blank) {
+            let kind = layout.kind(field, place.table).filter(|_| !field.is_local());
+            let column = kind.and_then(|kind| table.column(field, kind));
+            if !column.is_some_and(|c| c.len <= at && put(c, at, value, header.blank)) {
                 rest.add(field, value, header.blank);
             }
+            // Wherever the value went: the index must know it.
             if let Some(text) = value.text() {
                 for (_, extract) in place.observables.iter().filter(|(f, _)| *f == field) {
                     watch(*extract, text, memo, found);
@@ -290,7 +336,8 @@ impl Packer {
         let texts = [&place.host, &place.user, &layout.src_ip, &layout.dst_ip];
         for (i, fields) in texts.into_iter().enumerate() {
             // Most of the names never occur in this table: a column tells.
-            let there = fields.iter().filter(|f| table.by_field.get(f.index()).is_some_and(|c| *c != NO_COLUMN));
+            let there =
+                fields.iter().filter(|f| table.by_field.get(f.index()).is_some_and(|c| *c != NO_COLUMN));
             let first = there.filter_map(|f| batch.show(row, *f)).find(|t| !t.is_empty() && t != "-");
             match first {
                 Some(text) if i >= 2 => {

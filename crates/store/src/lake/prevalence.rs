@@ -52,12 +52,7 @@ impl Case {
                 hosts.extend(f.host.iter().map(|h| h.to_lowercase()));
             }
         }
-        Ok(CasePrevalence {
-            lake,
-            findings,
-            memo: RefCell::default(),
-            problems: RefCell::default(),
-        })
+        Ok(CasePrevalence { lake, findings, memo: RefCell::default(), problems: RefCell::default() })
     }
 }
 

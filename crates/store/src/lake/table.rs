@@ -70,8 +70,8 @@ impl LakeTable {
                 continue;
             }
             let mut rows = segment.rows;
-            let mut file =
-                PartitionedFile::new_from_meta(meta(segment)).with_statistics(Arc::new(self.statistics_of(segment)));
+            let mut file = PartitionedFile::new_from_meta(meta(segment))
+                .with_statistics(Arc::new(self.statistics_of(segment)));
             if !wanted.observables.is_empty() {
                 let Some(blocks) = self.blocks(segment, &wanted.observables)? else { continue };
                 let (selection, selected) = selection(&blocks, segment.rows);
@@ -111,8 +111,8 @@ impl LakeTable {
                 segment.file
             ))
         };
-        let index = Index::open(self.lake.open_index(segment).map_err(|e| trouble(&e))?)
-            .map_err(|e| trouble(&e))?;
+        let index =
+            Index::open(self.lake.open_index(segment).map_err(|e| trouble(&e))?).map_err(|e| trouble(&e))?;
         let mut left: Option<Vec<Range<u32>>> = None;
         for any in wanted {
             let mut hits = Vec::new();
@@ -210,7 +210,9 @@ struct Wanted {
 
 impl Wanted {
     fn may_meet(&self, segment: &Segment) -> bool {
-        let empty = |from: i64, to: i64| segment.max_time.is_none_or(|m| m < from) || segment.min_time.is_none_or(|m| m >= to);
+        let empty = |from: i64, to: i64| {
+            segment.max_time.is_none_or(|m| m < from) || segment.min_time.is_none_or(|m| m >= to)
+        };
         !(self.timed && empty(self.from.unwrap_or(i64::MIN), self.to.unwrap_or(i64::MAX)))
     }
 

@@ -10,6 +10,7 @@ mod bench;
 mod copies;
 mod index;
 mod kept;
+mod lake;
 mod maintain;
 mod schema;
 mod trouble;
