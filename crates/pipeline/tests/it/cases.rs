@@ -66,7 +66,8 @@ impl Bench {
             rules_digest: rules.into(),
             config_digest: String::new(),
         };
-        let keep = Keep { case: &mut case, info, inputs: Vec::new(), reread: false, jobs };
+        let keep =
+            Keep { case: &mut case, info, inputs: Vec::new(), reread: false, jobs, looking: Vec::new() };
         let settings = Settings { paths: paths.to_vec(), jobs, ..Settings::default() };
         let mut said = Said { stop_after, ..Said::default() };
         match investigate(&settings, knowledge, Some(keep), &mut said) {
