@@ -256,7 +256,10 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
                 plural(items.len() as u64, "rule or indicator")
             ));
         }
-        knowledge = newer(knowledge, &looked, newest, &rules)?;
+        // With nothing to do they stay loaded: that nothing was found is not for want of rules.
+        if new > 0 {
+            knowledge = newer(knowledge, &looked, newest, &rules)?;
+        }
     }
     let all = sources(&mut case)?;
     let style = Style {

@@ -89,7 +89,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let whole = settings.since.is_none() && settings.until.is_none();
     let made = args.reread.then(HashSet::new);
     let mut noting = reread::Noting { screen: &mut screen, made };
-    let summary = drive_with(&settings, &knowledge, keep, &problems, failed, &mut noting)?;
+    let summary = drive(&settings, &knowledge, keep, &problems, failed, &mut noting)?;
     let made = noting.made;
     screen.sink.close()?;
     if let (Some(case), Some(made), false) = (opened.as_mut(), &made, args.quiet) {
@@ -115,20 +115,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
 }
 
 /// Runs the pipeline into a form, problems of rules and lists first.
-pub fn drive(
-    settings: &Settings,
-    knowledge: &palisade_pipeline::Knowledge,
-    keep: Option<Keep<'_>>,
-    problems: &[Problem],
-    rules_failed: u64,
-    screen: &mut Screen,
-) -> Result<Summary> {
-    let mut noting = reread::Noting { screen, made: None };
-    drive_with(settings, knowledge, keep, problems, rules_failed, &mut noting)
-}
-
-/// As [`drive`], with a note of what is found.
-fn drive_with(
+fn drive(
     settings: &Settings,
     knowledge: &palisade_pipeline::Knowledge,
     keep: Option<Keep<'_>>,

@@ -88,7 +88,7 @@ fn table(cells: &Cells, columns: &[usize], width: usize, out: &mut dyn Write) ->
     let mut table = plain(width);
     table.set_header(columns.iter().filter_map(|at| cells.names.get(*at)).map(|n| terminal(n).into_owned()));
     for row in &cells.rows {
-        table.add_row(columns.iter().map(|at| shown(row.get(*at).and_then(Option::as_deref), CELL)));
+        table.add_row(columns.iter().map(|at| shown(row.get(*at).and_then(Option::as_deref))));
     }
     for (place, at) in columns.iter().enumerate() {
         let is = |flags: &[bool]| flags.get(*at).copied().unwrap_or(false);
@@ -117,7 +117,9 @@ fn records(cells: &Cells, columns: &[usize], width: usize, out: &mut dyn Write) 
             if let (Some(name), Some(Some(text))) = (cells.names.get(*at), row.get(*at))
                 && !text.is_empty()
             {
-                table.add_row([terminal(name).into_owned(), shown(Some(text), LINE)]);
+                // Here there is room for lines.
+                let lines: Vec<_> = text.lines().map(terminal).collect();
+                table.add_row([terminal(name).into_owned(), output::cut(&lines.join("\n"), LINE)]);
             }
         }
         if let Some(column) = table.column_mut(0) {
@@ -130,8 +132,8 @@ fn records(cells: &Cells, columns: &[usize], width: usize, out: &mut dyn Write) 
     Ok(())
 }
 
-fn shown(text: Option<&str>, max: usize) -> String {
-    text.map(|t| output::cut(&terminal(t), max)).unwrap_or_default()
+fn shown(text: Option<&str>) -> String {
+    text.map(|t| output::cut(&terminal(t), CELL)).unwrap_or_default()
 }
 
 fn left_out(cells: &Cells, shown: &[usize], out: &mut dyn Write) -> io::Result<()> {

@@ -101,14 +101,19 @@ impl Page<'_> {
 
     fn headline(&self, text: &mut String) {
         let s = self.summary;
-        let _ = write!(
-            text,
-            "{} from {} in {} ({})",
-            plural(s.events, "event"),
-            plural(s.sources, "log"),
-            plural(s.files, "file"),
-            bytes(s.bytes)
-        );
+        if let Some(h) = s.hunted {
+            let (rows, of) = (plural(s.events, "event"), plural(h.of, "segment"));
+            let _ = write!(text, "{rows} looked at, in {} of {of} of the case", count(h.segments));
+        } else {
+            let _ = write!(
+                text,
+                "{} from {} in {} ({})",
+                plural(s.events, "event"),
+                plural(s.sources, "log"),
+                plural(s.files, "file"),
+                bytes(s.bytes)
+            );
+        }
         if s.files_known > 0 {
             let _ = write!(text, ", {} known to the case and not read again", plural(s.files_known, "file"));
         }

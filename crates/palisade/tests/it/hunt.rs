@@ -28,21 +28,28 @@ fn rows(case: &str, query: &str) -> Vec<String> {
 #[test]
 fn ocsf() {
     let dir = tempfile::tempdir().unwrap();
-    let case = case(dir.path());
+    let case = arg(&dir.path().join("case"));
+    let records = (1..5).map(|second| {
+        let text = crate::record("WS02", second, "vssadmin.exe list shadows", "C:\\Windows\\explorer.exe");
+        let mut record: Value = serde_json::from_str(&text).unwrap();
+        // What OCSF requires of a process; the last record lacks it.
+        if second < 4 {
+            record["ProcessId"] = 4242.into();
+            record["ProcessGuid"] = "{905CC552-2045-5CC5-0000-00105B2A0100}".into();
+        }
+        record.to_string() + "\n"
+    });
+    let evidence = file(dir.path(), "evidence/log.ndjson", &records.collect::<String>());
+    expect(0, &["investigate", &evidence, "--case", &case, "--quiet", "--format", "ndjson"]);
     let out = arg(&dir.path().join("events.ndjson"));
     let run = expect(0, &["hunt", "--case", &case, "--ocsf", "-o", &out]);
     assert!(run.err.contains("note: 4 events of 1 class in "), "{}", run.err);
     let text = std::fs::read_to_string(&out).unwrap();
     let events: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(events.len(), 4);
-    for event in &events {
-        assert_eq!(event["class_uid"], 1007, "{event}");
-        assert_eq!(event["process"]["file"]["name"], "vssadmin.exe", "{event}");
-        assert_eq!(
-            event["unmapped"]["palisade"]["source"],
-            0i64.max(event["unmapped"]["palisade"]["source"].as_i64().unwrap())
-        );
-    }
+    let classes: Vec<i64> = events.iter().map(|e| e["class_uid"].as_i64().unwrap()).collect();
+    assert_eq!(classes, [1007, 1007, 1007, 0]);
+    assert_eq!(events[0]["process"]["file"]["name"], "vssadmin.exe", "{}", events[0]);
+    assert!(events.iter().all(|e| e["unmapped"]["palisade"]["source"].is_number()), "{text}");
     // One class, by each of its names; the same events every time.
     for name in ["process_activity", "ocsf_process_activity", "1007", "Process Activity"] {
         assert_eq!(expect(0, &["hunt", "--case", &case, "--ocsf", name, "-q"]).out, text);
@@ -58,7 +65,7 @@ fn ocsf() {
 
     // As views.
     let query = "SELECT \"process.cmd_line\", \"device.hostname\" FROM ocsf_process_activity WHERE \"device.hostname\" = 'WS02'";
-    assert_eq!(rows(&case, query)[1..], ["vssadmin.exe Delete Shadows /All /Quiet,WS02"]);
+    assert_eq!(rows(&case, query)[1..], ["vssadmin.exe list shadows,WS02"; 4]);
     let views = "SELECT count(*) FROM information_schema.tables WHERE table_name LIKE 'ocsf_%'";
     assert_ne!(rows(&case, views)[1], "0");
     let run = sql(2, &case, "SELECT * FROM ocsf_proces_activity");
@@ -244,7 +251,7 @@ fn bombs() {
         // `?`: may be answered, too.
         if said != "?" || run.code != 0 {
             assert_eq!(run.code, 2, "{name}: {} {}", run.out.get(..200).unwrap_or(&run.out), run.err);
-            assert!(run.err.starts_with("error: the query") && run.err.lines().count() == 1, "{name}: {}", run.err);
+            assert!(run.err.starts_with("error: ") && run.err.lines().count() == 1, "{name}: {}", run.err);
             assert!(run.err.contains(said.trim_matches('?')), "{name}: {}", run.err);
             assert!(run.err.len() < 1_000, "{name}: {}", run.err);
         }

@@ -4,10 +4,13 @@
 //! values, nor a plan, and it plans by recursion. So here: a bound on how deep a query can nest,
 //! and an eye on the process's memory.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use futures::channel::oneshot;
 
 /// Most operators of a query (`AND`, `+`, `||`, `::`, …): each may make its plan one level deeper.
 const MAX_OPERATORS: usize = 2_000;
@@ -18,7 +21,7 @@ const MAX_PARTS: usize = 200;
 /// Stack of a thread that plans: enough for every query within these bounds.
 pub(super) const STACK: usize = 64 << 20;
 
-/// How often memory is looked at.
+/// How often time and memory are looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What a process may hold above what a query may hold: batches under way, footers, the plan.
@@ -76,16 +79,50 @@ pub(super) fn too_complex(sql: &str) -> Option<String> {
     (parts > MAX_PARTS).then(|| format!("it combines more than {MAX_PARTS} queries and tables"))
 }
 
-/// Comes back when the process holds more than a query with this limit explains: with how much, in MiB.
-pub(super) async fn outgrown(limit: usize) -> usize {
-    let Some(start) = resident() else { return std::future::pending().await };
-    let most = start.saturating_add(limit).saturating_add(limit / 2).saturating_add(SLACK);
-    loop {
-        tokio::time::sleep(LOOK).await;
-        if let Some(now) = resident().filter(|now| *now > most) {
-            return now >> 20;
-        }
+/// Which bound a query has met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Met {
+    /// It took this long.
+    Time(Duration),
+    /// The process holds more than a query with this limit explains: MiB.
+    Memory(usize),
+}
+
+/// Watches a query until it is dropped.
+pub(super) struct Watch {
+    over: Arc<AtomicBool>,
+    /// Says which bound was met; never comes back otherwise.
+    pub met: oneshot::Receiver<Met>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
     }
+}
+
+/// Begins to watch. A thread of its own keeps the time: those of the query may all be busy with a join
+/// that gives nothing back for hours.
+pub(super) fn watch(memory: usize, timeout: Option<Duration>) -> std::io::Result<Watch> {
+    let (told, met) = oneshot::channel();
+    let over = Arc::new(AtomicBool::new(false));
+    let seen = over.clone();
+    let started = Instant::now();
+    let most =
+        resident().map(|start| start.saturating_add(memory).saturating_add(memory / 2).saturating_add(SLACK));
+    std::thread::Builder::new().name("watch".into()).spawn(move || {
+        while !seen.load(Ordering::Relaxed) {
+            std::thread::sleep(LOOK);
+            let late = timeout.filter(|limit| started.elapsed() >= *limit).map(Met::Time);
+            let large = || most.and_then(|most| resident().filter(|now| *now > most));
+            if let Some(met) = late.or_else(|| large().map(|now| Met::Memory(now >> 20))) {
+                // Nobody listens if the query ended just now.
+                let _ = told.send(met);
+                return;
+            }
+        }
+    })?;
+    Ok(Watch { over, met })
 }
 
 /// Memory of this process, in bytes; `None` where the system does not tell it this way.

@@ -150,10 +150,6 @@ async fn session(lake: &Lake, visible: &Visible, limits: QueryLimits) -> Result<
         .build_arc()
         .map_err(plan)?;
     let context = SessionContext::new_with_config_rt(config, runtime);
-    for name in BOMBS {
-        context.deregister_udf(name);
-        context.deregister_udtf(name);
-    }
     if !lake.segments().is_empty() {
         let store = store_of(lake)?;
         let url = url::Url::parse(STORE_URL).map_err(|e| QueryError::Run(e.to_string()))?;
@@ -174,6 +170,11 @@ async fn session(lake: &Lake, visible: &Visible, limits: QueryLimits) -> Result<
     for (name, sql) in &visible.views {
         let view = context.sql(sql).await.map_err(plan)?.into_view();
         context.register_table(name.as_str(), view).map_err(plan)?;
+    }
+    // After the views, which are ours and may use them within measure.
+    for name in BOMBS {
+        context.deregister_udf(name);
+        context.deregister_udtf(name);
     }
     Ok(context)
 }
@@ -202,26 +203,18 @@ pub fn query(
         .build()
         .map_err(|e| QueryError::Run(e.to_string()))?;
     let started = Instant::now();
+    let mut watch =
+        bounds::watch(limits.memory, limits.timeout).map_err(|e| QueryError::Run(e.to_string()))?;
     let work = std::pin::pin!(run(lake, visible, sql, limits, answer));
-    let result = runtime.block_on(async {
-        let clock = std::pin::pin!(async {
-            match limits.timeout {
-                Some(limit) => tokio::time::sleep(limit).await,
-                None => std::future::pending().await,
-            }
-        });
-        let memory = std::pin::pin!(bounds::outgrown(limits.memory));
-        match future::select(work, future::select(clock, memory)).await {
-            Either::Left((done, _)) => done,
-            Either::Right((Either::Left(_), _)) => {
-                Err(QueryError::Timeout(limits.timeout.unwrap_or_default()))
-            }
-            Either::Right((Either::Right((mib, _)), _)) => {
-                let why = format!("values it makes fill the memory, {mib} MiB by now");
-                Err(QueryError::Memory { limit: limits.memory, why })
-            }
+    let result = match runtime.block_on(future::select(work, &mut watch.met)) {
+        Either::Left((done, _)) => done,
+        Either::Right((Ok(bounds::Met::Time(limit)), _)) => Err(QueryError::Timeout(limit)),
+        Either::Right((Ok(bounds::Met::Memory(mib)), _)) => {
+            let why = format!("values it makes fill the memory, {mib} MiB by now");
+            Err(QueryError::Memory { limit: limits.memory, why })
         }
-    });
+        Either::Right((Err(_), _)) => Err(QueryError::Run("nobody watches over it".into())),
+    };
     // Work that does not look up any more is not waited for.
     runtime.shutdown_background();
     let mut cost = result?;
