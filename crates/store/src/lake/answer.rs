@@ -41,11 +41,11 @@ fn format() -> FormatOptions<'static> {
     FormatOptions::new().with_null("").with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.6fZ"))
 }
 
+/// Receives a cell: its row, its column, its text.
+type EachCell<'f> = dyn FnMut(usize, usize, Option<&str>) -> io::Result<()> + 'f;
+
 /// What stands in each cell, as text; `None` is NULL.
-fn cells(
-    rows: &RecordBatch,
-    f: &mut dyn FnMut(usize, usize, Option<&str>) -> io::Result<()>,
-) -> io::Result<()> {
+fn cells(rows: &RecordBatch, f: &mut EachCell<'_>) -> io::Result<()> {
     let options = format();
     let columns: Result<Vec<ArrayFormatter<'_>>, ArrowError> =
         rows.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options)).collect();

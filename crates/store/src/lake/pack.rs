@@ -148,11 +148,14 @@ impl Part {
     }
 }
 
+/// Texts met, and the observables in each.
+type Memo = HashMap<Box<str>, Arc<[Box<str>]>, foldhash::fast::FixedState>;
+
 /// What one thread keeps between pieces.
 #[derive(Default)]
 pub struct Packer {
     tables: Vec<Option<Box<Table>>>,
-    memo: Vec<HashMap<Box<str>, Arc<[Box<str>]>, foldhash::fast::FixedState>>,
+    memo: Vec<Memo>,
     rows: u32,
     rest: Rest,
     found: Vec<Found>,
@@ -421,12 +424,7 @@ fn integer(text: &str) -> Option<i64> {
 }
 
 /// Notes the observables of a text, remembering what common texts hold.
-fn watch(
-    extract: Extract,
-    text: &str,
-    memo: &mut [HashMap<Box<str>, Arc<[Box<str>]>, foldhash::fast::FixedState>],
-    found: &mut Vec<Found>,
-) {
+fn watch(extract: Extract, text: &str, memo: &mut [Memo], found: &mut Vec<Found>) {
     let Some(memo) = memo.get_mut(extract as usize) else { return };
     let held = match memo.get(text) {
         Some(held) => held.clone(),
