@@ -36,7 +36,7 @@ pub(super) fn error(e: &DataFusionError, limits: QueryLimits, tables: &BTreeSet<
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => QueryError::Lake(text),
         DataFusionError::SchemaError(error, _) => match error.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => {
-                QueryError::Plan(no_column(field, valid_fields, tables))
+                QueryError::Plan(no_column(field, valid_fields))
             }
             _ => QueryError::Plan(text),
         },
@@ -115,18 +115,18 @@ fn no_table(name: &str, tables: &BTreeSet<String>) -> String {
     format!("there is no table {name}{}; the case has {}{more}", meant(&near), all.join(", "))
 }
 
-fn no_column(field: &Column, valid: &[Column], tables: &BTreeSet<String>) -> String {
+fn no_column(field: &Column, valid: &[Column]) -> String {
     // Knowledge is small, so that its columns are all said; a log's are listed by --tables.
     let names: BTreeSet<&str> = valid.iter().map(|c| c.name.as_str()).collect();
-    if let Some(relation) = field.relation.as_ref().map(ToString::to_string)
-        && !valid.iter().any(|c| c.relation.as_ref().is_some_and(|r| r.table() == relation))
-        && !tables.contains(&relation)
-        && let Some(same) = names.iter().find(|n| n.contains('.') && n.contains(field.name.as_str()))
-    {
-        return format!(
-            "there is no column {relation}.{}; a name with a dot in it is quoted: \"{same}\"",
-            field.name
-        );
+    // `process.cmd_line` is read as a column of a table `process`.
+    if let Some(table) = field.relation.as_ref().map(ToString::to_string) {
+        let whole = format!("{table}.{}", field.name);
+        if names.contains(whole.as_str()) {
+            return format!(
+                "there is no column {whole}; a name with a dot in it is quoted: {}",
+                ident(&whole)
+            );
+        }
     }
     let mut text = format!("there is no column {}", field.name);
     let other: Vec<&str> = names.iter().copied().filter(|n| n.eq_ignore_ascii_case(&field.name)).collect();
