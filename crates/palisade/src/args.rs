@@ -514,9 +514,10 @@ pub struct VerdictUndo {
 Examples:
   palisade case compact cases/2026-031
 
-Every commit of an investigation adds segments; many small ones make hunts slow. Events, findings and
-answers stay as they are, and the custody chain says what was merged. An investigation does it by itself
-when it leaves more than 16 small segments of one kind. It may be stopped at any time.")]
+Every commit of an investigation adds segments; many small ones make hunts slow. Events,
+findings and answers stay as they are, and the custody chain says what was merged. An
+investigation does it by itself when it leaves more than 16 small segments of one kind.
+It may be stopped at any time.")]
 pub struct CaseCompact {
     /// Folder of the case
     #[arg(value_name = "DIR")]
@@ -533,10 +534,10 @@ Examples:
   palisade case retain cases/siem
       as palisade.toml in the case's folder says:  [retention]  days = 365  bytes = \"200GiB\"
 
-Days count back from now and go by each event's own time; events without a time have no age and stay. Size
-counts segments and their indexes; whole segments go, the oldest first. Findings stay, with what they cite.
-What a legal hold covers stays (palisade case hold), and it is said. Nothing is ever dropped without this
-command. Evidence files are not touched.
+Days count back from now and go by each event's own time; events without a time have no age
+and stay. Size counts segments and their indexes; whole segments go, the oldest first.
+Findings stay, with what they cite. What a legal hold covers stays (palisade case hold), and
+it is said. Nothing is ever dropped without this command. Evidence files are not touched.
 
 Exit codes: 0 done; 1 done, but a legal hold kept something back; 2 could not be done.")]
 pub struct CaseRetain {
@@ -558,7 +559,8 @@ pub struct CaseRetain {
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
 Examples:
-  palisade case hold cases/2026-031 add \"Matter 7\" --reason \"order of the court of 3 May\" --from 2026-03-01 --to 2026-04-01
+  palisade case hold cases/2026-031 add \"Matter 7\" --reason \"order of the court\" \\
+      --from 2026-03-01 --to 2026-04-01
   palisade case hold cases/2026-031 list
   palisade case hold cases/2026-031 release 1")]
 pub struct CaseHold {
@@ -584,8 +586,8 @@ pub enum HoldCommand {
 /// `palisade case hold DIR add`.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
-Without --from and --to, everything is held. Events without a time are held by every hold: nobody can say
-that they lie outside its span.")]
+Without --from and --to, everything is held. Events without a time are held by every hold:
+nobody can say that they lie outside its span.")]
 pub struct HoldAdd {
     /// What it is called: the matter, the number of the file
     #[arg(value_name = "NAME")]
@@ -616,24 +618,26 @@ pub struct HoldRelease {
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
 Examples:
-  palisade case erase cases/2026-031 --observable 'account:corp\\bob' --observable email:bob@example.com \\
-      --reason \"request 12 of 4 May\" --dry-run
+  palisade case erase cases/2026-031 --observable 'account:corp\\bob' \\
+      --observable email:bob@example.com --reason \"request 12 of 4 May\" --dry-run
 
-Events that hold one of the observables go. In findings that cite them, arguments, host and observables that
-name the person become [erased]; ids and citations stay. The case records that it was done, how many events
-went, why, and a digest of each observable, never its value: so the reason must not name the person either.
+Events that hold one of the observables go. In findings that cite them, arguments, host and
+observables that name the person become [erased]; ids and citations stay. The case records
+that it was done, how many events went, why, and a digest of each observable, never its
+value: so the reason must not name the person either.
 
-What it does not reach: evidence files, backups and exports, which their owners must handle; events that name
-the person only in free text (look with palisade hunt --sql); paths, command lines and an analyst's words in
-the case, which are listed. Reading the same evidence again brings its events back. What a legal hold covers
-stays, and the hold is named.
+What it does not reach: evidence files, backups and exports, which their owners must handle;
+events that name the person only in free text (look with palisade hunt --sql); paths, command
+lines and an analyst's words in the case, which are listed. Reading the same evidence again
+brings its events back. What a legal hold covers stays, and the hold is named.
 
-Exit codes: 0 done; 1 done, but a legal hold or a reader of the case kept something back; 2 could not be done.")]
+Exit codes: 0 done; 1 done, but a legal hold or a reader of the case kept something back;
+2 could not be done.")]
 pub struct CaseErase {
     /// Folder of the case
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// The person, as events hold it: account:corp\\bob, email:bob@example.com, sid:S-1-5-21-…
+    /// The person, as events hold it: account:corp\bob, email:bob@example.com, sid:S-1-5-21-…
     #[arg(long, value_name = "KIND:VALUE", required = true)]
     pub observable: Vec<String>,
     /// Why; kept in the case, so it must not name the person

@@ -22,7 +22,7 @@ const DAY: i64 = 86_400 * 1_000_000;
 /// The case that a run changes; it must be there already.
 fn open(dir: &std::path::Path) -> Result<Case> {
     // Opening it first, so that no case is made where there is none.
-    drop(Case::open_read_only(dir)?);
+    drop(Case::open(dir)?);
     Ok(open_for_run(dir, false)?)
 }
 
