@@ -275,10 +275,7 @@ fn indicators_are_kept() {
     );
     let query = "SELECT kind, value, note, line FROM indicators ORDER BY line";
     let kept = rows(&case, query);
-    assert_eq!(
-        kept,
-        ["kind,value,note,line", "cidr,203.0.113.0/24,,2", "domain,evil.com,from a partner,3"]
-    );
+    assert_eq!(kept, ["kind,value,note,line", "cidr,203.0.113.0/24,,2", "domain,evil.com,from a partner,3"]);
     let more = file(dir.path(), "more.txt", "WS02\n198.51.100.7\n");
     expect(0, &["hunt", "--case", &case, "--indicators", &more, "-q"]);
     assert_eq!(rows(&case, query), kept, "a hunt that keeps nothing kept indicators");
