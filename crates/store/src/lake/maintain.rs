@@ -53,7 +53,7 @@ use crate::run::{RunInfo, RunWriter, signed};
 use crate::{Case, Error, Inner, LAKE, Result, fail};
 
 /// A segment with fewer rows is small: it is merged with others.
-pub const SMALL_ROWS: u64 = 131_072;
+pub const SMALL_ROWS: u64 = 32_768;
 
 /// Rows of a merged segment at most.
 pub const MERGED_ROWS: u64 = 524_288;

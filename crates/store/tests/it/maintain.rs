@@ -425,7 +425,7 @@ pub fn erasure_leaves_no_trace(b: &Bench) {
     let shown = pretty_format_batches(&[]).unwrap().to_string()
         + &batches(&b.case())
             .iter()
-            .map(|b| pretty_format_batches(&[b.clone()]).unwrap().to_string())
+            .map(|b| pretty_format_batches(std::slice::from_ref(b)).unwrap().to_string())
             .collect::<String>();
     assert!(
         shown.to_lowercase().contains("corp\\ann") && !shown.to_lowercase().contains("bobbington"),

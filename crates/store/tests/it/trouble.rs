@@ -41,7 +41,7 @@ pub fn texts_that_databases_dislike(b: &Bench) {
     for at in 1..=2 {
         let mut run = case.begin_run(&info(at)).unwrap();
         let mut f = finding("x", 0, 1);
-        f.host = Some("dc\01".into());
+        f.host = Some("dc\x001".into());
         f.citations.push(Citation { source: SourceId(1), record: 7, offset: 512 });
         f.citations.push(Citation { source: SourceId(2), record: 7, offset: 512 });
         let resolve = |id: SourceId| {
