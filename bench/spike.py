@@ -52,7 +52,9 @@ def main() -> int:
         counts = ", ".join(f'count("{n}")' for n in fields)
         for n, c in zip(fields, duck.execute(f"SELECT {counts} FROM read_parquet('{files(t)}', union_by_name=true)").fetchone()):
             filled.setdefault(n.lower(), [n, 0])[1] += c
-    forty = [n for n, _ in sorted(filled.values(), key=lambda x: -x[1])[:25]]
+    forty = ["EventID", "Image", "CommandLine"]
+    known = {n.lower() for n in forty}
+    forty += [n for n, _ in sorted(filled.values(), key=lambda x: -x[1]) if n.lower() not in known][:22]
     wide = f"{args.out}/forty"
     shutil.rmtree(wide, ignore_errors=True)
     os.makedirs(wide)
@@ -97,8 +99,9 @@ def main() -> int:
     columns = ", ".join(envelope)
     union = " UNION ALL ".join(f"SELECT {columns} FROM {t}" for t in tables)
     ctx.sql(f"CREATE VIEW united AS {union}")
-    popular = duck.execute(f"SELECT o FROM (SELECT unnest(_observables) AS o FROM read_parquet('{files(tables[-1])}') LIMIT 100000) "
-                           "WHERE o LIKE 'ip:%' GROUP BY o ORDER BY count(*) DESC LIMIT 1 OFFSET 50").fetchone()[0]
+    every = f"read_parquet('{args.case}/lake/*/*.parquet', union_by_name=true)"
+    popular = duck.execute(f"SELECT o FROM (SELECT unnest(_observables) AS o FROM {every}) "
+                           "WHERE o LIKE 'ip:%' GROUP BY o ORDER BY count(*) DESC, o LIMIT 1 OFFSET 5").fetchone()[0]
     questions = {
         "rows by day": "SELECT date_trunc('day', _time) AS d, count(*) AS n FROM {t} GROUP BY 1",
         "top hosts": "SELECT _host, count(*) AS n FROM {t} GROUP BY 1 ORDER BY 2 DESC LIMIT 10",
