@@ -375,11 +375,13 @@ fn compare(lab: &Lab, knowledge: &Knowledge) -> Vec<String> {
                     .cloned()
                     .collect::<Vec<_>>()
             };
-            tell(
-                "scanned",
-                format!("{} {:?}", a.header, only(&a.scanned, &b.scanned)),
-                format!("{} {:?}", b.header, only(&b.scanned, &a.scanned)),
-            );
+            // The text of an object as a whole may be searched besides its leaves: more is found, never less.
+            let mut more = only(&b.scanned, &a.scanned);
+            more.retain(|t| !t.starts_with(['{', '[']));
+            let less = only(&a.scanned, &b.scanned);
+            if !more.is_empty() || !less.is_empty() {
+                tell("scanned", format!("{} {less:?}", a.header), format!("{} {more:?}", b.header));
+            }
         }
     }
     wrong

@@ -217,7 +217,7 @@ pub fn query(
     };
     // Work that does not look up any more is not waited for.
     runtime.shutdown_background();
-    let mut cost = result?;
+    let mut cost = result.map_err(|e| name_damage(e, lake))?;
     cost.seconds = started.elapsed().as_secs_f64();
     Ok(cost)
 }
@@ -251,7 +251,11 @@ async fn run(
         let plan = state.create_physical_plan(&plan).await?;
         Ok::<_, DataFusionError>((context, plan, cites))
     });
-    let broken = |e: tokio::task::JoinError| QueryError::Run(e.to_string());
+    let broken = |e: tokio::task::JoinError| match e.is_panic() {
+        // The reader of Parquet trusts numbers in a footer more than it should.
+        true => QueryError::Lake("what a segment says of itself does not hold".to_owned()),
+        false => QueryError::Run(e.to_string()),
+    };
     let (context, plan, cites) = planning.await.map_err(broken)?.map_err(told)?;
     let schema = plan.schema();
     let refused = |e: std::io::Error| QueryError::Output(e);
@@ -288,6 +292,17 @@ async fn run(
     answer.end().map_err(refused)?;
     cost.bytes = scanned(plan.as_ref()) + lake.bytes_read() - before;
     Ok(cost)
+}
+
+/// Says which segment is damaged, if a query failed because one may be. That takes a look at each, which
+/// an answer is worth and a failure can wait for.
+fn name_damage(e: QueryError, lake: &Lake) -> QueryError {
+    let QueryError::Lake(why) = e else { return e };
+    let damaged = lake.segments().iter().find(|s| !why.contains(s.file.as_str()) && lake.check(s).is_err());
+    match damaged {
+        Some(segment) => QueryError::Lake(format!("segment {}: {why}", segment.file)),
+        None => QueryError::Lake(why),
+    }
 }
 
 /// The tables and views that a query can name.
