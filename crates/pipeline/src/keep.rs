@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use palisade_model::{Coverage, Finding, Origin, Problem, Time};
+use palisade_model::{Coverage, Finding, Problem, Time};
 use palisade_rules::indicators::{Indicator, Pattern};
 use palisade_store::lake::{Intake, Load, MANY_SMALL, RowSet, SeenRows, member_key};
 use palisade_store::{
     Case, CitedSource, CoverageRow, Error, IndicatorRow, RunInfo, RunWriter, Said, SourceRecord, SourceState,
-    Standing,
+    Standing, member_of,
 };
 
 use crate::evidence::{EvidenceFile, Sources};
@@ -375,12 +375,6 @@ pub fn indicator_rows(knowledge: &Knowledge) -> Vec<IndicatorRow> {
 fn record(file: &EvidenceFile, sha256: String, state: SourceState, records: u64) -> SourceRecord {
     let path = file.path.display().to_string();
     SourceRecord { sha256, bytes: file.bytes, path, state, records, rows_kept: 0 }
-}
-
-/// The way from the evidence file to a member: `inbox.mbox!invoice.iso`; empty for the file itself.
-fn member_of(origin: &Origin) -> String {
-    let whole = origin.to_string();
-    whole.strip_prefix(origin.top()).map_or("", |m| m.strip_prefix('!').unwrap_or(m)).to_owned()
 }
 
 fn resolve(sources: &Sources) -> impl Fn(palisade_model::SourceId) -> Option<CitedSource> + '_ {

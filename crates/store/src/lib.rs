@@ -47,7 +47,8 @@ pub use overview::{LakeSummary, Overview, ProblemRow, RunRow, SeenShape, SourceR
 pub use place::redact;
 pub use read::{Counts, Filter, StoredCitation, StoredFinding};
 pub use run::{
-    Added, CitedSource, ClockBack, CoverageRow, IndicatorRow, Resolve, RunInfo, RunWriter, Said, SourceRecord,
+    Added, CitedSource, ClockBack, CoverageRow, IndicatorRow, Resolve, RunInfo, RunWriter, Said,
+    SourceRecord, member_of,
 };
 pub use schema::SCHEMA_VERSION;
 #[doc(hidden)]

@@ -548,8 +548,9 @@ async fn put_coverage(conn: &mut Conn, source: i64, coverage: &[CoverageRow]) ->
     Ok(())
 }
 
-/// The way from the evidence file to a member: `inbox.mbox!invoice.iso`; empty for the file itself.
-fn member_of(origin: &Origin) -> String {
+/// The way from the evidence file to a member as the case keeps it, in citations and in the lake's
+/// `_member`: `inbox.mbox!invoice.iso`; empty for the file itself.
+pub fn member_of(origin: &Origin) -> String {
     let whole = origin.to_string();
     let member = whole.strip_prefix(origin.top()).map_or("", |m| m.strip_prefix('!').unwrap_or(m));
     db::clean(member).into_owned()

@@ -44,11 +44,6 @@ impl Intake {
         self.tables.is_empty()
     }
 
-    /// Bytes held.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// Writes everything as segments numbered from `first` on, on up to `jobs` threads; nothing is part of
     /// the case yet. The intake is empty afterwards, whatever happened.
     pub(crate) fn write(&mut self, lake: &Path, first: i64, jobs: usize) -> Result<Vec<Written>, WriteError> {

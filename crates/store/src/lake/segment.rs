@@ -25,6 +25,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::index::IndexBuilder;
 use super::layout::{self, ColumnType};
+use crate::custody::hex;
 
 /// Rows of one row group.
 pub const ROW_GROUP_ROWS: usize = 131_072;
@@ -276,14 +277,6 @@ fn index_of(rows: &RecordBatch) -> Vec<u8> {
         }
     }
     index.finish()
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut s, b| {
-        use std::fmt::Write as _;
-        let _ = write!(s, "{b:02x}");
-        s
-    })
 }
 
 /// Makes entries of the lake's directories last.

@@ -14,7 +14,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::index::ReadAt;
 use super::layout::ColumnType;
-use super::segment::{ROW_GROUP_ROWS, hex, index_path};
+use super::segment::{ROW_GROUP_ROWS, index_path};
+use crate::custody::hex;
 
 /// Bytes read at once to compare a segment with its hash.
 const CHECK_BYTES: usize = 256 << 10;
