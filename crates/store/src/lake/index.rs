@@ -7,6 +7,8 @@
 //!
 //! An answer may name too much: another observable with the same 32 bits or so (below one in two million per
 //! look-up), or the wider network that is stored. It never names too little; damage is an error, not "none".
+//! An observable of at most [`MAX_EXACT`] rows is answered with those rows and 32 more bits of its hash: nothing
+//! needs to be read to make sure of them.
 //!
 //! # Wider entries
 //! An indicator may be wider than the observable it meets (`IndicatorSet::look_up` in `rules`), so rows also
@@ -23,7 +25,7 @@
 //! name or something below it does the name's own section have an entry of its own, and the wide one says so.
 //! Names of more than [`MAX_LABELS`] labels are looked for by their last ones.
 //!
-//! # Format, version 1 (little-endian)
+//! # Format, version 2 (little-endian; version 1 has no form 3)
 //! ```text
 //! header     magic "PALOBS", u16 version, u64 file length, u64 rows, u32 rows per block, u32 sections,
 //!            u32 CRC of the table, u32 CRC of the header so far                               (40 bytes)
@@ -35,12 +37,13 @@
 //!   keys       groups of 16 buckets: entries per bucket (count width bytes each), then a remainder of
 //!              24 bits per entry, ascending within a bucket
 //!   postings   per entry, varints: rows << 3 | other << 2 | form; form 0: the block; 1: every block;
-//!              2: number of pieces, each (blocks skipped since the last piece << 1 | more), if more: blocks - 2
+//!              2: number of pieces, each (blocks skipped since the last piece << 1 | more), if more: blocks - 2;
+//!              3: u32 check, the first row, then the rows skipped between each and the next
 //! ```
 //! A hash is the first 8 bytes, big-endian, of the SHA-256 of `kind:value`; of a network, of `net:`, one byte of
 //! length and the masked address. Times the number of buckets it is 128 bits long: the upper half is the bucket
 //! (8 entries on average), the 24 bits below are the remainder. So a bucket's number grows with the hash, a sorted set
-//! of queries passes each section once, and the number of buckets need be no power of two.
+//! of queries passes each section once, and the number of buckets need be no power of two. A check is the next 4 bytes.
 //! `other` says that the section without [`WIDE`] has the observable's own rows, if it has any.
 //! Flag 1: the builder had no memory left for this section, and everything may be everywhere.
 //!
@@ -58,18 +61,21 @@ use sha2::{Digest, Sha256};
 
 pub use build::IndexBuilder;
 pub use bytes::{Counting, ReadAt};
+pub(crate) use read::merge;
 pub use read::{Hits, Index, merge_blocks};
 
 /// Rows of a block where nothing else is asked for.
 pub const ROWS_PER_BLOCK: u32 = 2_048;
-/// Most entries of all sections of one segment: what a builder keeps (32 bytes each and its hash table's
-/// share: 800 MiB; a million rows with 16 new observables each) and what a reader believes.
+/// Most entries of all sections of one segment: what a builder keeps (40 bytes each and its hash table's
+/// share: 900 MiB; a million rows with 16 new observables each) and what a reader believes.
 pub const MAX_ENTRIES: usize = 1 << 24;
+/// Observables of more rows of a segment are answered with blocks: most blocks of the largest segment hold one then.
+pub const MAX_EXACT: u32 = 1_024;
 /// Names are entered with this many labels at most, so that one name of a thousand dots is not a thousand entries.
 pub const MAX_LABELS: usize = 16;
 
 const MAGIC: &[u8; 6] = b"PALOBS";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER_BYTES: usize = 40;
 const RECORD_BYTES: usize = 20;
 const CHUNK_GROUPS: u32 = 64;
@@ -179,11 +185,20 @@ pub enum IndexError {
     },
 }
 
+/// What an observable is found by: 12 bytes of its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+struct Hash {
+    /// Says its place.
+    place: u64,
+    /// Tells it from others that look alike there.
+    check: u32,
+}
+
 /// What is looked for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Query {
     code: u8,
-    hash: u64,
+    hash: Hash,
     /// Not what is below: where the wide section says that the observable's own rows are others, those.
     narrow: bool,
 }
@@ -280,17 +295,20 @@ pub(crate) fn kind_named(name: &str) -> Option<ObservableKind> {
     KINDS.into_iter().find(|k| k.name() == name)
 }
 
-fn first_eight(hash: Sha256) -> u64 {
-    hash.finalize().iter().take(8).fold(0, |h, b| h << 8 | u64::from(*b))
+fn beginning(hash: Sha256) -> Hash {
+    let hash = hash.finalize();
+    let number = |from: &[u8]| from.iter().fold(0u64, |n, b| n << 8 | u64::from(*b));
+    let (place, rest) = hash.split_at(8);
+    Hash { place: number(place), check: number(&rest[..4]) as u32 }
 }
 
-fn hash_text(text: &str) -> u64 {
-    first_eight(Sha256::new().chain_update(text))
+fn hash_text(text: &str) -> Hash {
+    beginning(Sha256::new().chain_update(text))
 }
 
-fn hash_network(ip: IpAddr, len: u8) -> u64 {
+fn hash_network(ip: IpAddr, len: u8) -> Hash {
     let hash = Sha256::new().chain_update(b"net:").chain_update([len]);
-    first_eight(match ip {
+    beginning(match ip {
         IpAddr::V4(ip) => {
             let mask = u32::MAX.checked_shl(32 - u32::from(len.min(32))).unwrap_or(0);
             hash.chain_update((u32::from(ip) & mask).to_be_bytes())

@@ -1,12 +1,13 @@
 //! Tables of the lake for SQL: which segments, which rows of them.
 //!
 //! Before a file is opened three things are asked of what the case and the indexes say: can the
-//! segment hold rows of the time asked for, can it hold the observable asked for, and in which blocks
-//! of rows. What is left is DataFusion's: row groups, pages, values. The conditions are still
-//! checked on every row; pruning only leaves out what cannot hold.
+//! segment hold rows of the time asked for, can it hold the observable asked for, and in which rows
+//! or blocks of rows. What is left is DataFusion's: row groups, pages, values. Conditions are still
+//! checked on every row that is read, unless the indexes answered them to the row.
 
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -17,7 +18,7 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::{CachedParquetFileReaderFactory, ParquetRowSelection};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::object_store::{ObjectMeta, ObjectStore, path::Path as StorePath};
@@ -26,7 +27,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use palisade_model::{Observable, ObservableKind};
 
-use super::index::{Index, Query, merge_blocks};
+use super::index::{Index, IndexError, Query, QuerySet, merge};
 use super::layout;
 use super::segment::BLOCK_ROWS;
 use super::segments::{Lake, Segment};
@@ -42,6 +43,17 @@ pub(crate) struct LakeTable {
     segments: Vec<Segment>,
     schema: SchemaRef,
     store: Arc<dyn ObjectStore>,
+    /// What the indexes have said, by the observables asked for: planning asks several times.
+    answers: Mutex<HashMap<Vec<String>, Arc<Answers>>>,
+}
+
+/// Where one of some observables is.
+#[derive(Debug)]
+struct Answers {
+    /// Segment by segment, ascending ranges of rows.
+    rows: Vec<Vec<Range<u64>>>,
+    /// These rows hold one, and no others do: nothing need be read to make sure.
+    exact: bool,
 }
 
 impl LakeTable {
@@ -57,24 +69,34 @@ impl LakeTable {
             fields.extend(columns.into_iter().map(|(n, t)| Field::new(n, t, true)));
         }
         let fields: Vec<Field> = fields.into_iter().map(viewed).collect();
-        LakeTable { lake: lake.clone(), segments, schema: Arc::new(Schema::new(fields)), store }
+        LakeTable {
+            lake: lake.clone(),
+            segments,
+            schema: Arc::new(Schema::new(fields)),
+            store,
+            answers: Mutex::default(),
+        }
     }
 
     /// The files that may hold what the conditions ask for.
     fn prune(&self, conditions: &[Expr]) -> Result<Vec<(PartitionedFile, u64)>> {
         let mut wanted = Wanted::default();
         conditions.iter().for_each(|c| wanted.read(c));
+        let answers: Vec<_> = wanted.observables.iter().map(|any| self.ask(any)).collect::<Result<_>>()?;
         let mut out = Vec::new();
-        for segment in &self.segments {
+        for (n, segment) in self.segments.iter().enumerate() {
             if !wanted.may_meet(segment) {
                 continue;
             }
             let mut rows = segment.rows;
             let mut file = PartitionedFile::new_from_meta(meta(segment))
                 .with_statistics(Arc::new(self.statistics_of(segment)));
-            if !wanted.observables.is_empty() {
-                let Some(blocks) = self.blocks(segment, &wanted.observables)? else { continue };
-                let (selection, selected) = selection(&blocks, segment.rows);
+            let all = answers.iter().filter_map(|a| a.rows.get(n).cloned());
+            if let Some(held) = all.reduce(|a, b| common(&a, &b)) {
+                let (selection, selected) = select(held, segment.rows);
+                if selected == 0 {
+                    continue;
+                }
                 rows = selected;
                 file = file.with_extension(ParquetRowSelection::new(selection));
             }
@@ -103,38 +125,44 @@ impl LakeTable {
         }
     }
 
-    /// Blocks that hold every observable asked for; `None` if there is none.
-    fn blocks(&self, segment: &Segment, wanted: &[Vec<String>]) -> Result<Option<Vec<Range<u32>>>> {
-        let trouble = |e: &dyn std::fmt::Display| {
-            datafusion::error::DataFusionError::Execution(format!(
-                "the index of segment {} cannot be read: {e}; `palisade case verify` shows the damage",
-                segment.file
-            ))
-        };
-        let index =
-            Index::open(self.lake.open_index(segment).map_err(|e| trouble(&e))?).map_err(|e| trouble(&e))?;
-        let mut left: Option<Vec<Range<u32>>> = None;
-        for any in wanted {
-            let mut hits = Vec::new();
-            for text in any {
-                hits.extend(index.lookup(&Query::holds(text)).map_err(|e| trouble(&e))?);
-            }
-            let blocks = merge_blocks(&hits);
-            let both = match left {
-                Some(before) => common(&before, &blocks),
-                None => blocks,
-            };
-            if both.is_empty() {
-                return Ok(None);
-            }
-            left = Some(both);
+    /// Where one of these observables is.
+    fn ask(&self, any: &[String]) -> Result<Arc<Answers>> {
+        // Nobody panics while it is held.
+        let mut known = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answers) = known.get(any) {
+            return Ok(answers.clone());
         }
-        Ok(left)
+        let set = QuerySet::new(any.iter().map(|text| Query::holds(text)));
+        let mut answers = Answers { rows: Vec::with_capacity(self.segments.len()), exact: true };
+        for segment in &self.segments {
+            let hits = self.lake.open_index(segment).map_err(IndexError::from);
+            let hits = hits.and_then(Index::open).and_then(|index| {
+                let size = index.rows_per_block();
+                Ok((index.lookup_many(&set)?, size))
+            });
+            let (hits, size) = hits.map_err(|e| {
+                DataFusionError::Execution(format!(
+                    "the index of segment {} cannot be read: {e}; `palisade case verify` shows the damage",
+                    segment.file
+                ))
+            })?;
+            answers.exact &= hits.iter().all(|(_, h)| h.exact.is_some());
+            answers.rows.push(merge(hits.iter().flat_map(|(_, h)| h.ranges(size)).collect()));
+        }
+        let answers = Arc::new(answers);
+        known.insert(any.to_vec(), answers.clone());
+        Ok(answers)
+    }
+
+    /// Whether the indexes say of each row if the condition holds.
+    fn answers_exactly(&self, condition: &Expr) -> Result<bool> {
+        let mut any = Vec::new();
+        Ok(only_holds(condition, &mut any) && self.ask(&any)?.exact)
     }
 }
 
 /// What two ascending lists of ranges have in common.
-fn common(a: &[Range<u32>], b: &[Range<u32>]) -> Vec<Range<u32>> {
+fn common(a: &[Range<u64>], b: &[Range<u64>]) -> Vec<Range<u64>> {
     let (mut i, mut j) = (0, 0);
     let mut out = Vec::new();
     while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
@@ -173,13 +201,17 @@ fn meta(segment: &Segment) -> ObjectMeta {
 
 /// Whole blocks, in ascending ranges, as a selection of rows, and how many rows that is.
 pub(crate) fn selection(blocks: &[Range<u32>], rows: u64) -> (RowSelection, u64) {
-    let block = u64::from(BLOCK_ROWS);
+    let first = |block: u32| u64::from(block) * u64::from(BLOCK_ROWS);
+    select(blocks.iter().map(|b| first(b.start)..first(b.end)), rows)
+}
+
+/// Ascending ranges as a selection of so many rows.
+fn select(ranges: impl IntoIterator<Item = Range<u64>>, rows: u64) -> (RowSelection, u64) {
     let mut selectors: Vec<RowSelector> = Vec::new();
     let mut at = 0u64;
     let mut selected = 0u64;
-    for range in blocks {
-        let start = (u64::from(range.start) * block).max(at);
-        let end = (u64::from(range.end) * block).min(rows);
+    for range in ranges {
+        let (start, end) = (range.start.max(at), range.end.min(rows));
         if start >= end {
             continue;
         }
@@ -299,6 +331,19 @@ fn alternatives(b: &BinaryExpr, any: &mut Vec<String>) -> bool {
     })
 }
 
+/// Whether a condition is `array_has(_observables, …)` or several of them joined by `OR`; which.
+fn only_holds(condition: &Expr, any: &mut Vec<String>) -> bool {
+    match condition {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            only_holds(left, any) && only_holds(right, any)
+        }
+        other => holds(other).is_some_and(|o| {
+            any.extend(o);
+            true
+        }),
+    }
+}
+
 /// `_src_ip = '203.0.113.7'`: an address there is an observable too, in its canonical form.
 fn address(name: &str, value: &ScalarValue) -> Option<String> {
     if ![layout::SRC_IP, layout::DST_IP].contains(&name) {
@@ -346,7 +391,13 @@ impl TableProvider for LakeTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        let of = |filter: &&Expr| {
+            Ok(match self.answers_exactly(filter)? {
+                true => TableProviderFilterPushDown::Exact,
+                false => TableProviderFilterPushDown::Inexact,
+            })
+        };
+        filters.iter().map(of).collect()
     }
 
     async fn scan(
@@ -375,17 +426,21 @@ impl TableProvider for LakeTable {
                 cache,
             )));
         let unknown = vec![ColumnStatistics::new_unknown(); self.schema.fields().len()];
-        // Conditions make counts inexact; the plan above knows of them and says so.
+        // Conditions make counts inexact, unless the indexes answered them.
         let statistics = Statistics {
             num_rows: Precision::Exact(rows as usize),
             total_byte_size: Precision::Absent,
             column_statistics: unknown,
         };
-        let exact = if filters.is_empty() { statistics } else { statistics.to_inexact() };
+        let mut answered = true;
+        for filter in filters {
+            answered &= self.answers_exactly(filter)?;
+        }
+        let exact = if answered { statistics } else { statistics.to_inexact() };
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(STORE_URL)?, Arc::new(source))
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?
-            .with_limit(limit.filter(|_| filters.is_empty()))
+            .with_limit(limit.filter(|_| answered))
             .with_statistics(exact)
             .build();
         Ok(DataSourceExec::from_data_source(config))

@@ -85,7 +85,14 @@ fn build(rows_per_block: u32, rows: &[(u32, impl AsRef<str>)]) -> Vec<u8> {
     builder.finish()
 }
 
-/// What `Hits` should be for these rows.
+/// What `Hits` should be for these rows where the index says which they are.
+fn exactly(rows: &BTreeSet<u32>, rows_per_block: u32) -> Option<Hits> {
+    let known = rows.len() <= MAX_EXACT as usize;
+    expected(rows, rows_per_block)
+        .map(|hits| Hits { exact: known.then(|| rows.iter().copied().collect()), ..hits })
+}
+
+/// What `Hits` should be for these rows where the index says only blocks.
 fn expected(rows: &BTreeSet<u32>, rows_per_block: u32) -> Option<Hits> {
     let mut blocks: Vec<Range<u32>> = Vec::new();
     for block in rows.iter().map(|r| r / rows_per_block) {
@@ -95,7 +102,7 @@ fn expected(rows: &BTreeSet<u32>, rows_per_block: u32) -> Option<Hits> {
             _ => blocks.push(block..block + 1),
         }
     }
-    (!rows.is_empty()).then_some(Hits { rows: rows.len() as u64, blocks })
+    (!rows.is_empty()).then_some(Hits { rows: rows.len() as u64, blocks, exact: None })
 }
 
 fn observable(text: &str) -> Observable {
@@ -174,10 +181,11 @@ fn agrees_with_a_look_at_every_row() {
     let mut want = Vec::new();
     for (text, rows) in &all.by_text {
         queries.push(Query::holds(text));
-        want.push((text.clone(), expected(rows, BLOCK)));
+        want.push((text.clone(), exactly(rows, BLOCK)));
         let wide = all.by_name.get(text).unwrap_or(rows);
         queries.push(Query::exact(&observable(text)));
-        want.push((format!("wide {text}"), expected(wide, BLOCK)));
+        let known = if wide == rows { exactly } else { expected };
+        want.push((format!("wide {text}"), known(wide, BLOCK)));
     }
     // Names that no row holds itself.
     for (name, rows) in all.by_name.iter().filter(|(name, _)| !all.by_text.contains_key(*name)) {
@@ -345,7 +353,8 @@ fn wider_indicators() {
     ] {
         let got = index.lookup(&query).unwrap();
         let want: BTreeSet<u32> = want.iter().map(|r| r * 2).collect();
-        assert_eq!(got, expected(&want, 2), "{what}");
+        let known = if got.as_ref().is_some_and(|h| h.exact.is_some()) { exactly } else { expected };
+        assert_eq!(got, known(&want, 2), "{what}");
     }
 }
 
@@ -377,6 +386,10 @@ fn blocks_of_rows() {
         let index = Index::open(bytes.as_slice()).unwrap();
         let hits = index.lookup(&Query::holds("host:ws1")).unwrap();
         assert_eq!(hits.as_ref().map_or(&[][..], |h| &h.blocks), want, "{what}");
+        if let Some(Hits { exact: Some(exact), .. }) = &hits {
+            let all: BTreeSet<u32> = rows.iter().copied().collect();
+            assert_eq!(*exact, Vec::from_iter(all), "{what}");
+        }
         let end = rows.iter().max().map_or(0, |r| u64::from(*r) + 1);
         assert_eq!(index.rows(), end.max(u64::from(total)), "{what}");
         let joined = merge_blocks(hits.iter().chain(&hits));
@@ -387,6 +400,45 @@ fn blocks_of_rows() {
             if last > 0 && joined.last().is_some_and(|b| b.end == index.blocks()) { 10 - last } else { 0 };
         assert_eq!(of, joined.iter().map(|b| b.len() as u64 * 10).sum::<u64>() - short, "{what}");
     }
+}
+
+/// Up to so many rows each is known; from one more on, blocks, whatever way they came.
+#[test]
+fn few_rows_are_known_each() {
+    let mut rng = Rng(31);
+    for (count, spread) in
+        [(1, 1), (MAX_EXACT, 1), (MAX_EXACT, 90), (MAX_EXACT + 1, 1), (MAX_EXACT + 1, 90), (9_000, 400)]
+    {
+        let mut rows = BTreeSet::new();
+        let mut row = rng.below(5) as u32;
+        while rows.len() < count as usize {
+            rows.insert(row);
+            row += 1 + rng.below(spread) as u32;
+        }
+        let named: Vec<(u32, &str)> = rows.iter().map(|r| (*r, "sid:S-1-5-18")).collect();
+        let bytes = build(64, &named);
+        let index = Index::open(bytes.as_slice()).unwrap();
+        let hits = index.lookup(&Query::holds("sid:S-1-5-18")).unwrap();
+        assert_eq!(hits, exactly(&rows, 64), "{count} rows, {spread} apart");
+        let ranges: Vec<u32> = hits.unwrap().ranges(64).into_iter().flatten().map(|r| r as u32).collect();
+        if count <= MAX_EXACT {
+            assert_eq!(ranges, Vec::from_iter(rows), "{count}");
+        } else {
+            assert!(rows.is_subset(&ranges.into_iter().collect()), "{count}");
+        }
+    }
+}
+
+/// A name whose first bits are another's is told from it where rows are known.
+#[test]
+fn an_absent_name_that_looks_alike() {
+    let begin = |n: u64| Sha256::digest(format!("sha1:{n}"))[..3].to_owned();
+    let mut seen = BTreeMap::new();
+    let (one, two) = (0u64..).find_map(|n| seen.insert(begin(n), n).map(|before| (before, n))).unwrap();
+    let bytes = build(2, &[(0, format!("sha1:{one}"))]);
+    let index = Index::open(bytes.as_slice()).unwrap();
+    let found = |n| index.lookup(&Query::holds(&format!("sha1:{n}"))).unwrap();
+    assert_eq!((found(one), found(two)), (exactly(&BTreeSet::from([0]), 2), None));
 }
 
 #[test]
@@ -444,7 +496,7 @@ fn hashes_that_begin_alike() {
     let index = Index::open(bytes.as_slice()).unwrap();
     let set = QuerySet::new(alike.iter().map(|t| Query::holds(t)));
     for (n, hits) in index.lookup_many(&set).unwrap() {
-        assert_eq!(hits, expected(&BTreeSet::from([n]), 16).unwrap());
+        assert_eq!(hits, exactly(&BTreeSet::from([n]), 16).unwrap());
     }
     assert_eq!(index.lookup_many(&set).unwrap().len(), 600);
 }
@@ -475,7 +527,7 @@ fn names_that_look_alike() {
             }
         }
         let below = index.lookup(&Query::holds(&format!("domain:www.{two}"))).unwrap();
-        assert_eq!(below, expected(&BTreeSet::from([4]), 2));
+        assert_eq!(below, exactly(&BTreeSet::from([4]), 2));
     }
 }
 

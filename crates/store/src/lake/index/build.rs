@@ -1,7 +1,7 @@
 //! Builds an index: rows and their observables in, bytes out.
 //!
-//! What it keeps grows with distinct observables (32 bytes and a hash table's share) and with runs of blocks
-//! (12 bytes), never with rows. Popular values are recognised by their text before anything is hashed.
+//! What it keeps grows with distinct observables (40 bytes and a hash table's share) and with runs of rows, or of
+//! blocks where there are many (12 bytes), never with rows alone. Popular values are recognised by their text before anything is hashed.
 //!
 //! What it never does: lose an observable for want of room. A section that grows too large is given up as
 //! a whole and answers "everywhere"; a list of blocks that does is widened.
@@ -13,6 +13,7 @@ use std::ops::Range;
 use palisade_model::{Observable, ObservableKind};
 
 use super::bytes::put_varint;
+use super::read::merge;
 use super::*;
 
 /// Sets of two slots in the memo of texts.
@@ -38,10 +39,10 @@ struct Pair {
 
 /// One distinct observable of one section.
 struct Entry {
-    hash: u64,
+    hash: Hash,
     rows: u32,
     last_row: u32,
-    /// Blocks of the current run, both included.
+    /// Rows of the current run while `exact`, blocks of it afterwards; both included.
     first: u32,
     last: u32,
     /// Runs before it, in `runs`.
@@ -49,9 +50,11 @@ struct Entry {
     code: u8,
     /// Wide: what is held by the name itself is the same. Own: said by the wide entry, not written.
     same: bool,
+    /// Each row is known.
+    exact: bool,
 }
 
-/// A closed run of blocks, both included, and the one before.
+/// A closed run of rows or blocks, both included, and the one before.
 struct Run {
     first: u32,
     last: u32,
@@ -64,6 +67,7 @@ struct Table {
     /// Open addressing by the hash's low bits (buckets use the high ones); ids, at most half full.
     places: Vec<u32>,
     runs: Vec<Run>,
+    rows_per_block: u32,
     max_entries: usize,
     /// Sections that were refused an entry, by code.
     full: [bool; MAX_SECTIONS],
@@ -78,7 +82,6 @@ pub struct IndexBuilder {
     twins: Vec<(u32, u32)>,
     ids: Vec<u32>,
     scratch: String,
-    rows_per_block: u32,
     rows: u64,
     /// The row added last and its block: dividing for each observable is half the work of a repeated one.
     row: u32,
@@ -91,14 +94,15 @@ impl IndexBuilder {
         IndexBuilder::with_limit(rows_per_block, MAX_ENTRIES)
     }
 
-    /// As [`IndexBuilder::new`], with fewer entries than [`MAX_ENTRIES`] (each costs 48 bytes or so until it is
-    /// written) and as many runs of blocks (12 bytes).
+    /// As [`IndexBuilder::new`], with fewer entries than [`MAX_ENTRIES`] (each costs 56 bytes or so until it is
+    /// written) and as many runs of rows or blocks (12 bytes).
     pub fn with_limit(rows_per_block: u32, max_entries: usize) -> IndexBuilder {
         IndexBuilder {
             table: Table {
                 entries: Vec::new(),
                 places: Vec::new(),
                 runs: Vec::new(),
+                rows_per_block: rows_per_block.max(2),
                 max_entries: max_entries.min(MAX_ENTRIES),
                 full: [false; MAX_SECTIONS],
             },
@@ -107,7 +111,6 @@ impl IndexBuilder {
             twins: Vec::new(),
             ids: Vec::new(),
             scratch: String::new(),
-            rows_per_block: rows_per_block.max(2),
             rows: 0,
             row: 0,
             block: 0,
@@ -124,7 +127,7 @@ impl IndexBuilder {
     pub fn add(&mut self, row: u32, text: &str) {
         if row != self.row {
             self.row = row;
-            self.block = row / self.rows_per_block;
+            self.block = row / self.table.rows_per_block;
         }
         self.rows = self.rows.max(u64::from(row) + 1);
         if text.len() > MEMO_TEXT_BYTES {
@@ -227,7 +230,7 @@ impl IndexBuilder {
     }
 
     /// The entry, and whether it was made just now; none if its section is full.
-    fn enter(&mut self, code: u8, hash: u64) -> Option<(u32, bool)> {
+    fn enter(&mut self, code: u8, hash: Hash) -> Option<(u32, bool)> {
         let found = self.table.find_or_make(code, hash);
         if let Some((id, _)) = found {
             self.ids.push(id);
@@ -237,7 +240,7 @@ impl IndexBuilder {
 
     /// The index. It answers for the rows added and for no others.
     pub fn finish(self) -> Vec<u8> {
-        let IndexBuilder { mut table, twins, rows_per_block, rows, memo, .. } = self;
+        let IndexBuilder { mut table, twins, rows, memo, .. } = self;
         drop(memo);
         table.places = Vec::new();
         for (own, wide) in twins {
@@ -251,7 +254,8 @@ impl IndexBuilder {
             }
         }
         // Sorted section by section, hashes beside ids: following each id while sorting costs twice as much.
-        let mut by_code: Vec<Vec<(u64, u32)>> = vec![Vec::new(); MAX_SECTIONS];
+        let rows_per_block = table.rows_per_block;
+        let mut by_code: Vec<Vec<(Hash, u32)>> = vec![Vec::new(); MAX_SECTIONS];
         for (id, entry) in (0..NONE).zip(&table.entries) {
             let said_by_wide = entry.same && entry.code < WIDE;
             if !said_by_wide && !table.is_full(entry.code) {
@@ -307,7 +311,7 @@ impl Table {
         self.full[usize::from(code)]
     }
 
-    fn find_or_make(&mut self, code: u8, hash: u64) -> Option<(u32, bool)> {
+    fn find_or_make(&mut self, code: u8, hash: Hash) -> Option<(u32, bool)> {
         if self.is_full(code) {
             return None;
         }
@@ -338,14 +342,16 @@ impl Table {
             before: NONE,
             code,
             same: false,
+            // Networks are asked of by hunts, which read blocks.
+            exact: code < NETWORKS,
         });
         *self.places.get_mut(at)? = id;
         Some((id, true))
     }
 
-    fn start(&self, code: u8, hash: u64) -> usize {
+    fn start(&self, code: u8, hash: Hash) -> usize {
         // One name has the same hash in two sections: they begin at different places.
-        (hash ^ u64::from(code) << 4) as usize & (self.places.len() - 1)
+        (hash.place ^ u64::from(code) << 4) as usize & (self.places.len() - 1)
     }
 
     fn grow(&mut self) {
@@ -366,34 +372,86 @@ impl Table {
     /// A row of a block has the observable.
     fn touch(&mut self, id: u32, row: u32, block: u32) {
         let Some(entry) = self.entries.get_mut(id as usize) else { return };
-        if entry.rows == 0 {
-            (entry.first, entry.last) = (block, block);
-        } else if entry.last_row == row {
+        if entry.rows > 0 && entry.last_row == row {
             return;
-        } else if entry.last.checked_add(1) == Some(block) {
-            entry.last = block;
-        } else if entry.last != block {
+        }
+        if entry.exact {
+            let room = entry.last.checked_add(1) == Some(row) || self.runs.len() < self.max_entries;
+            // A row that comes late may be there already.
+            let later = entry.rows == 0 || row > entry.last;
+            if entry.rows >= MAX_EXACT || !room || !later || row == u32::MAX {
+                self.coarsen(id);
+            }
+        }
+        let Some(entry) = self.entries.get_mut(id as usize) else { return };
+        let at = if entry.exact { row } else { block };
+        if entry.rows == 0 {
+            (entry.first, entry.last) = (at, at);
+        } else if entry.last.checked_add(1) == Some(at) {
+            entry.last = at;
+        } else if entry.last != at {
             if self.runs.len() < self.max_entries {
                 let run = Run { first: entry.first, last: entry.last, before: entry.before };
                 entry.before = self.runs.len() as u32;
                 self.runs.push(run);
-                (entry.first, entry.last) = (block, block);
+                (entry.first, entry.last) = (at, at);
             } else {
                 // No room for another run: the blocks between count as held.
-                (entry.first, entry.last) = (entry.first.min(block), entry.last.max(block));
+                (entry.first, entry.last) = (entry.first.min(at), entry.last.max(at));
             }
         }
         entry.last_row = row;
         entry.rows = entry.rows.saturating_add(1);
     }
 
-    /// Appends the blocks of an entry.
-    fn runs_of(&self, entry: &Entry, out: &mut Vec<Range<u32>>) {
-        // Blocks are rows divided by 2 or more: the end fits.
-        out.push(entry.first..entry.last + 1);
+    /// From now on the blocks of this entry are kept, not its rows. Its runs are at most [`MAX_EXACT`]; those that
+    /// fall together are left unused.
+    fn coarsen(&mut self, id: u32) {
+        let size = self.rows_per_block;
+        let Some(entry) = self.entries.get_mut(id as usize) else { return };
+        entry.exact = false;
+        (entry.first, entry.last) = (entry.first / size, entry.last / size);
+        let mut next = entry.before;
+        // The run whose place the next one that stands apart takes.
+        let mut kept: Option<u32> = None;
+        while let Some(run) = self.runs.get(next as usize) {
+            let (first, last, before) = (run.first / size, run.last / size, run.before);
+            // Rows ascend, so runs before have lower blocks.
+            let after = match kept {
+                None => &mut entry.first,
+                Some(k) => match self.runs.get_mut(k as usize) {
+                    Some(k) => &mut k.first,
+                    None => return,
+                },
+            };
+            if last.saturating_add(1) >= *after {
+                *after = first.min(*after);
+                match kept {
+                    None => entry.before = before,
+                    Some(k) => {
+                        if let Some(k) = self.runs.get_mut(k as usize) {
+                            k.before = before;
+                        }
+                    }
+                }
+            } else {
+                if let Some(run) = self.runs.get_mut(next as usize) {
+                    (run.first, run.last) = (first, last);
+                }
+                kept = Some(next);
+            }
+            next = before;
+        }
+    }
+
+    /// Appends the runs of an entry: of rows if it is exact and `rows` asks for them, otherwise of blocks.
+    fn runs_of(&self, entry: &Entry, rows: bool, out: &mut Vec<Range<u32>>) {
+        let size = if entry.exact && !rows { self.rows_per_block } else { 1 };
+        // No row is the last there can be: the end fits.
+        out.push(entry.first / size..entry.last / size + 1);
         let mut next = entry.before;
         while let Some(run) = self.runs.get(next as usize) {
-            out.push(run.first..run.last + 1);
+            out.push(run.first / size..run.last / size + 1);
             next = run.before;
         }
     }
@@ -416,9 +474,9 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// Writes the section of these entries, which come sorted by hash, with their ids.
-    fn section(&mut self, sorted: &[(u64, u32)]) -> Made {
+    fn section(&mut self, sorted: &[(Hash, u32)]) -> Made {
         let buckets = sorted.len().div_ceil(BUCKET_ENTRIES) as u32;
-        let places: Vec<(u32, u32)> = sorted.iter().map(|(hash, _)| place(*hash, buckets)).collect();
+        let places: Vec<(u32, u32)> = sorted.iter().map(|(hash, _)| place(hash.place, buckets)).collect();
         let fullest = places.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap_or(0);
         // One byte, unless somebody made names whose hashes begin alike.
         let width = if fullest <= 0xff {
@@ -448,15 +506,25 @@ impl Writer<'_> {
                     // Entries that look alike (one pair in a million or so) are one: the rows of either.
                     runs.clear();
                     let (mut rows, mut other) = (0u64, true);
-                    while let Some((_, id)) = sorted.get(next).filter(|_| places.get(next) == Some(at)) {
+                    let alone = places.get(next + 1) != Some(at);
+                    let mut check = None;
+                    while let Some((hash, id)) = sorted.get(next).filter(|_| places.get(next) == Some(at)) {
                         next += 1;
                         let Some(entry) = self.table.get(*id) else { continue };
-                        self.table.runs_of(entry, &mut runs);
-                        rows += u64::from(entry.rows);
                         // One of them may have no entry of its own to be sent on to: all or none.
-                        other &= entry.code >= WIDE && !entry.same;
+                        let sent_on = entry.code >= WIDE && !entry.same;
+                        other &= sent_on;
+                        if alone && entry.exact && !sent_on {
+                            check = Some(hash.check);
+                        }
+                        self.table.runs_of(entry, check.is_some(), &mut runs);
+                        rows += u64::from(entry.rows);
                     }
-                    posting(&mut postings, rows.min(self.rows), other, &mut runs, self.blocks);
+                    let head = rows.min(self.rows) << 3 | u64::from(other) << 2;
+                    match check {
+                        Some(check) => exact_posting(&mut postings, head, check, &mut runs),
+                        None => posting(&mut postings, head, &mut runs, self.blocks),
+                    }
                     remainders.extend_from_slice(&at.1.to_le_bytes()[..REMAINDER_BYTES]);
                     held += 1;
                 }
@@ -490,17 +558,21 @@ fn seal(chunk: &mut Vec<u8>, directory: &mut Vec<u8>) {
     }
 }
 
-/// Writes the posting of one entry; `runs` in any order, overlaps allowed.
-fn posting(out: &mut Vec<u8>, rows: u64, other: bool, runs: &mut Vec<Range<u32>>, blocks: u64) {
+/// Writes the posting of one entry whose rows are known; `runs` of rows in any order, without overlaps.
+fn exact_posting(out: &mut Vec<u8>, head: u64, check: u32, runs: &mut [Range<u32>]) {
     runs.sort_unstable_by_key(|r| r.start);
-    runs.dedup_by(|later, kept| {
-        let joined = later.start <= kept.end;
-        if joined {
-            kept.end = kept.end.max(later.end);
-        }
-        joined
-    });
-    let head = rows << 3 | u64::from(other) << 2;
+    put_varint(out, head | 3);
+    out.extend(check.to_le_bytes());
+    let mut end = 0;
+    for row in runs.iter().cloned().flatten() {
+        put_varint(out, u64::from(row - end));
+        end = row + 1;
+    }
+}
+
+/// Writes the posting of one entry; `runs` of blocks in any order, overlaps allowed.
+fn posting(out: &mut Vec<u8>, head: u64, runs: &mut Vec<Range<u32>>, blocks: u64) {
+    *runs = merge(std::mem::take(runs));
     match runs.as_slice() {
         [one] if one.start == 0 && u64::from(one.end) == blocks => put_varint(out, head | 1),
         [one] if one.len() == 1 => {

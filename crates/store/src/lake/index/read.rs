@@ -30,20 +30,45 @@ pub struct Hits {
     /// Blocks, in ascending order, neither touching nor overlapping. Block `b` is the rows from
     /// `b * rows_per_block` on.
     pub blocks: Vec<Range<u32>>,
+    /// The rows themselves, ascending, where the index knows them for certain: these have the observable
+    /// asked for and no others have.
+    pub exact: Option<Vec<u32>>,
+}
+
+impl Hits {
+    /// The rows that may have it, in ascending ranges: the rows themselves where they are known, otherwise whole
+    /// blocks of so many.
+    pub fn ranges(&self, rows_per_block: u32) -> Vec<Range<u64>> {
+        let size = u64::from(rows_per_block);
+        match &self.exact {
+            Some(rows) => rows
+                .chunk_by(|a, b| a + 1 == *b)
+                .filter_map(|run| Some(u64::from(*run.first()?)..u64::from(*run.last()?) + 1))
+                .collect(),
+            None => {
+                let rows = |b: &Range<u32>| u64::from(b.start) * size..u64::from(b.end) * size;
+                self.blocks.iter().map(rows).collect()
+            }
+        }
+    }
 }
 
 /// The blocks of several answers together.
 pub fn merge_blocks<'a>(hits: impl IntoIterator<Item = &'a Hits>) -> Vec<Range<u32>> {
-    let mut blocks: Vec<Range<u32>> = hits.into_iter().flat_map(|h| h.blocks.iter().cloned()).collect();
-    blocks.sort_unstable_by_key(|b| b.start);
-    blocks.dedup_by(|later, kept| {
+    merge(hits.into_iter().flat_map(|h| h.blocks.iter().cloned()).collect())
+}
+
+/// Ranges in ascending order, those that touch or overlap as one.
+pub(crate) fn merge<N: Ord + Copy>(mut ranges: Vec<Range<N>>) -> Vec<Range<N>> {
+    ranges.sort_unstable_by_key(|r| r.start);
+    ranges.dedup_by(|later, kept| {
         let joined = later.start <= kept.end;
         if joined {
             kept.end = kept.end.max(later.end);
         }
         joined
     });
-    blocks
+    ranges
 }
 
 /// An open index.
@@ -88,6 +113,8 @@ struct Posting {
     rows: u64,
     other: bool,
     blocks: Vec<Range<u32>>,
+    /// Of form 3: the check and the rows.
+    exact: Option<(u32, Vec<u32>)>,
 }
 
 fn damaged(what: &'static str, at: u64) -> IndexError {
@@ -105,7 +132,7 @@ impl<R: ReadAt> Index<R> {
         }
         let short = || damaged("its header is cut", 0);
         let found = fixed::<2>(&head, MAGIC.len()).ok_or_else(short)? as u16;
-        if found != VERSION {
+        if found == 0 || found > VERSION {
             return Err(IndexError::Version { found });
         }
         let crc_at = HEADER_BYTES - CRC_BYTES;
@@ -239,7 +266,9 @@ impl<R: ReadAt> Index<R> {
                 found.extend(queries.iter().map(|(_, number)| (*number, self.everywhere())));
                 continue;
             }
-            for queries in queries.chunk_by(|a, b| section.chunk_of(a.0.hash) == section.chunk_of(b.0.hash)) {
+            for queries in
+                queries.chunk_by(|a, b| section.chunk_of(a.0.hash.place) == section.chunk_of(b.0.hash.place))
+            {
                 self.chunk(section, queries, found, sent_on)?;
             }
         }
@@ -248,7 +277,8 @@ impl<R: ReadAt> Index<R> {
 
     fn everywhere(&self) -> Hits {
         let all = 0..self.blocks();
-        Hits { rows: self.rows, blocks: if all.is_empty() { Vec::new() } else { vec![all] } }
+        let blocks = if all.is_empty() { Vec::new() } else { vec![all] };
+        Hits { rows: self.rows, blocks, exact: None }
     }
 
     /// Answers queries whose groups stand in one chunk of the directory.
@@ -260,11 +290,12 @@ impl<R: ReadAt> Index<R> {
         sent_on: &mut Vec<(Query, u32)>,
     ) -> Result<(), IndexError> {
         let Some((query, _)) = queries.first() else { return Ok(()) };
-        let number = section.chunk_of(query.hash);
+        let number = section.chunk_of(query.hash.place);
         let groups = self.directory(section, number)?;
         let group_of =
-            |query: &Query| section.group_of(query.hash).wrapping_sub(number * CHUNK_GROUPS) as usize;
-        let by_group = || queries.chunk_by(|a, b| section.group_of(a.0.hash) == section.group_of(b.0.hash));
+            |query: &Query| section.group_of(query.hash.place).wrapping_sub(number * CHUNK_GROUPS) as usize;
+        let by_group =
+            || queries.chunk_by(|a, b| section.group_of(a.0.hash.place) == section.group_of(b.0.hash.place));
 
         // Many groups of a chunk: one read for all between the first and the last.
         let ends = queries.first().zip(queries.last());
@@ -312,7 +343,7 @@ impl<R: ReadAt> Index<R> {
     ) -> Result<(), IndexError> {
         let starts =
             section.starts(group, keys).ok_or(damaged("keys contradict the directory", group.keys.0))?;
-        let held = |query: &Query| section.find(query.hash, group, keys, &starts);
+        let held = |query: &Query| section.find(query.hash.place, group, keys, &starts);
         let wanted: Vec<_> = queries.iter().filter_map(|(q, number)| Some((held(q)?, q, *number))).collect();
         if wanted.is_empty() {
             return Ok(());
@@ -333,10 +364,15 @@ impl<R: ReadAt> Index<R> {
                 read.ok_or(damaged("postings say what no index has", group.postings.0))?;
                 next += 1;
             }
+            if posting.exact.as_ref().is_some_and(|(check, _)| *check != query.hash.check) {
+                // Another one that looks alike.
+                continue;
+            }
             if query.narrow && posting.other {
                 sent_on.push((Query { code: query.code & !WIDE, hash: query.hash, narrow: false }, number));
             } else {
-                found.push((number, Hits { rows: posting.rows, blocks: posting.blocks.clone() }));
+                let exact = posting.exact.as_ref().map(|(_, rows)| rows.clone());
+                found.push((number, Hits { rows: posting.rows, blocks: posting.blocks.clone(), exact }));
             }
         }
         Ok(())
@@ -393,6 +429,7 @@ impl<R: ReadAt> Index<R> {
         into.rows = head >> 3;
         into.other = head & 4 != 0;
         into.blocks.clear();
+        into.exact = None;
         match head & 3 {
             0 => {
                 let block = u32::try_from(take_varint(from)?).ok()?;
@@ -413,10 +450,34 @@ impl<R: ReadAt> Index<R> {
                     into.blocks.push(start..end);
                 }
             }
-            _ => return None,
+            _ => self.exact_posting(from, into)?,
         }
         let end = into.blocks.last()?.end;
         (into.rows > 0 && into.rows <= self.rows && end <= end_of_all).then_some(())
+    }
+
+    /// The rest of a posting of form 3: rows, and the blocks they are in.
+    fn exact_posting(&self, from: &mut &[u8], into: &mut Posting) -> Option<()> {
+        let (check, rest) = from.split_first_chunk::<4>()?;
+        *from = rest;
+        // Each row is a byte at least.
+        let count = usize::try_from(into.rows).ok().filter(|n| *n <= from.len())?;
+        let mut rows = Vec::with_capacity(count);
+        let mut next = 0u32;
+        for _ in 0..count {
+            let row = next.checked_add(u32::try_from(take_varint(from)?).ok()?)?;
+            next = row.checked_add(1)?;
+            let block = row / self.rows_per_block;
+            match into.blocks.last_mut() {
+                Some(last) if last.end == block + 1 => {}
+                Some(last) if last.end == block => last.end = block + 1,
+                _ => into.blocks.push(block..block + 1),
+            }
+            rows.push(row);
+        }
+        (u64::from(next) <= self.rows).then_some(())?;
+        into.exact = Some((u32::from_le_bytes(*check), rows));
+        Some(())
     }
 
     /// Reads `len` bytes, if they are there.
