@@ -9,6 +9,7 @@
 
 mod batch;
 mod budget;
+mod campaign;
 mod coverage;
 mod field;
 mod finding;
@@ -28,6 +29,7 @@ pub use batch::{
     Batch, Buffers, Event, HashNames, MAX_ARENA_BYTES, MAX_ROWS, RowBatch, RowBuilder, RowHeader, RowText,
 };
 pub use budget::{Budget, Limit, Limits, Meter};
+pub use campaign::{Campaign, CampaignId, Join, Step, Term, TermKind, Weight};
 pub use coverage::{Coverage, Span};
 pub use field::{
     FieldId, FieldSet, Fields, FieldsBuilder, MAX_FIELDS, MAX_LOCAL_NAME_BYTES, MAX_LOCAL_NAMES,
