@@ -38,7 +38,7 @@ DAY = 86400
 COLUMNS = ["id", "time", "host", "short", "ip", "name"]
 STEP_SETS = ("original", "simultaneous", "more-noise-1", "more-noise-2", "more-noise-6", "more-noise-11")
 DNSTEAL = {"A-Dns-Val1": "start", "A-Dns-Frq": "active", "A-Aud-Com4": "end"}
-VERSION = 3  # of what is built: change it and the cache is made anew
+VERSION = 4  # of what is built: change it and the cache is made anew
 
 # ------------------------------------------------------------------ the facts of the augmentation
 
@@ -186,8 +186,8 @@ def build_step_set(name, of, networks, number):
     used = {}
     for step, rows in instances(networks[of]):
         first = int(rows["time"].iloc[0])
-        if begins is None:  # at its own time; what belongs to the first day, which is left out, a day later
-            moved = DAY if first < start else 0
+        if begins is None:  # at its own time; the first day is left out, and dnsteal of the first two comes a day later
+            moved = DAY if first < start + DAY else 0
         elif isinstance(begins, dict):
             nth = used.get(step, 0)
             used[step] = nth + 1
