@@ -38,7 +38,7 @@ DAY = 86400
 COLUMNS = ["id", "time", "host", "short", "ip", "name"]
 STEP_SETS = ("original", "simultaneous", "more-noise-1", "more-noise-2", "more-noise-6", "more-noise-11")
 DNSTEAL = {"A-Dns-Val1": "start", "A-Dns-Frq": "active", "A-Aud-Com4": "end"}
-VERSION = 4  # of what is built: change it and the cache is made anew
+VERSION = 5  # of what is built: change it and the cache is made anew
 
 # ------------------------------------------------------------------ the facts of the augmentation
 
@@ -172,8 +172,9 @@ def plan(name, of):
     return noise, min(INTRUSION[of] - 1, len(days) - 1)
 
 
-def build_step_set(name, of, networks, number):
-    """The scenario of network `of` in set `name`; `number` counts the instances of the whole set."""
+def build_step_set(name, of, networks):
+    """The scenario of network `of` in set `name`. Numbers of instances are unique over the networks."""
+    number = SPLIT["all"].index(of) * 100
     noise, begins = plan(name, of)
     start = networks[of].attrs["midnight"] + DAY
     parts = []
@@ -197,8 +198,8 @@ def build_step_set(name, of, networks, number):
             moved = start + begins * DAY + at - first
         rows = rows.copy()
         rows["time"] += moved
-        number[0] += 1
-        rows["label"] = step_label(step, number[0])
+        number += 1
+        rows["label"] = step_label(step, number)
         parts.append(rows)
     whole = pd.concat(parts)
     whole["campaign"] = np.where(whole["label"] == "-", "-", of)
@@ -307,13 +308,10 @@ NETWORKS = Networks()
 
 def step_sets(work, name, split="all"):
     """The scenarios of one of STEP_SETS: a list of Set, kept in memory."""
-    first = {}
-    for i, of in enumerate(SPLIT["all"]):
-        first[of] = [i * 100]  # numbers of instances: unique in the set
     key = (work, name, split)
     if key not in _KEPT:
         _KEPT[key] = [
-            cached(work, f"{name}-{of}", lambda of=of: build_step_set(name, of, NETWORKS, first[of])) for of in SPLIT[split]
+            cached(work, f"{name}-{of}", lambda of=of: build_step_set(name, of, NETWORKS)) for of in SPLIT[split]
         ]
     return _KEPT[key]
 
