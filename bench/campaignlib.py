@@ -234,16 +234,20 @@ APART = 40 * 60  # between the beginnings of two intrusions
 
 
 def build_merged_set(name, networks):
-    """`merged`, with any of: -real (times unmoved), -dedup, -noorg, -poisonip, -poisondomain, -poisonhost."""
+    """`merged` and its options; see merged_set."""
     options = name.split("-")[1:]
-    if name.split("-")[0] != "merged" or set(options) - {"real", "dedup", "noorg", *("poison" + p for p in POISON)}:
+    known = {"real", "dedup", "minute", "noorg", "train", "eval", *("poison" + p for p in POISON)}
+    if name.split("-")[0] != "merged" or set(options) - known:
         sys.exit(f"no such set: {name}")
+    split = "train" if "train" in options else "eval" if "eval" in options else "all"
     common, parts = 1_700_000_000 // DAY * DAY + 9 * 3600, []
     chance = np.random.default_rng(20240229)
-    for i, of in enumerate(SPLIT["all"]):
+    for i, of in enumerate(SPLIT[split]):
         rows = networks[of].copy()
         if "dedup" in options:
             rows = rows.drop_duplicates(["time", "name", "ip", "host", "short"])
+        if "minute" in options:
+            rows = rows[~rows.assign(minute=rows["time"] // 60).duplicated(["minute", "ip", "host", "short"])]
         rows["campaign"] = np.where(rows["part"], of, "-")
         rows["label"] = np.where(rows["part"], of + "/" + rows["step"].where(rows["step"] != "-", "dnsteal/query"), "-")
         rows["org"] = of
@@ -316,7 +320,16 @@ def step_sets(work, name, split="all"):
     return _KEPT[key]
 
 
-def merged_set(work, name):
+def merged_set(work, name, split="all"):
+    """All networks of a split in one stream, the intrusions beginning 40 minutes apart. `name` is `merged`, with any of
+
+      -real     every network at its own time: the intrusions do not overlap
+      -dedup    one alert per second of the same name, ip, host and detector; -minute: per minute, whatever the name
+      -noorg    the column `org` is there but empty
+      -poisonip, -poisondomain, -poisonhost   36 alerts more in every intrusion, copies of its own that share one address,
+                one word in the name or one host over all networks; they are not counted in the metrics
+    """
+    name = name if split == "all" else f"{name}-{split}"
     key = (work, name)
     if key not in _KEPT:
         _KEPT[key] = cached(work, name, lambda: build_merged_set(name, NETWORKS))
