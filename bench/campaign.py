@@ -221,7 +221,7 @@ def order(args, extra):
         )
         answers[run.output] += 1
     os.remove(path)
-    print(f"\n## Order\n\n{args.order} orders of {len(body):,} alerts: {len(answers)} different answers\n")
+    print(f"\n## Order\n\n{args.order} orders of {len(body):,} alerts: {len(answers)} answer{'s' * (len(answers) > 1)}\n")
     if len(answers) > 1:
         miss("the answer depends on the order of the lines")
 
@@ -261,7 +261,7 @@ def numbers(text):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", help="where sets are built and kept, ≈ 1.5 GB (default: PALISADE_BENCH_DIR)")
+    parser.add_argument("--work", help="where sets are built and kept, ≈ 3 GB (default: PALISADE_BENCH_DIR)")
     parser.add_argument("--split", choices=sorted(lib.SPLIT), default="train")
     parser.add_argument("--sets", help=f"of {', '.join(lib.STEP_SETS)}, and merged… (default: all of steps, the usual of merged)")
     parser.add_argument("--peer", help="timegap, or timegap+COLUMN… (ip, host, short, name, org)")

@@ -1,6 +1,6 @@
 """What campaign.py is made of: evaluation sets with known truth, peers that group alerts, metrics.
 
-No script by itself; import it to try an algorithm:
+Run by itself it checks its measures against slow ones and scikit-learn. Import it to try an algorithm:
 
     import campaignlib as c
     def group(frame, parameter):        # frame: id, time, host, short, ip, name (categories), org in merged sets
@@ -456,7 +456,7 @@ class Roc:
 
 
 def roc(work, name, split, group, grid):
-    """The published measure of `group` over a grid of parameters. `group` may be {set name: numbers} of a parameter."""
+    """The published measure of `group` over a grid of parameters."""
     return roc_of(step_sets(work, name, split), group, grid)
 
 
@@ -512,3 +512,41 @@ def shuffled(s, seed=1):
     label, campaign = s.label.copy(), s.campaign.copy()
     label[to], campaign[to] = s.label[of], s.campaign[of]
     return Set(s.name + "-shuffled", s.frame, label, s.labels, campaign, s.campaigns, s.csv)
+
+
+def check():
+    """The measures against the plainest code for them, on small random cases."""
+    from sklearn.metrics import adjusted_rand_score, v_measure_score
+
+    chance = np.random.default_rng(7)
+    for round_ in range(50):
+        n = 60
+        truth, group = chance.integers(0, 4, n), chance.integers(0, int(chance.integers(2, 12)), n) * 1000 - 500
+        frame = pd.DataFrame({"time": np.zeros(n)})
+        names = ["-", "dirb/-/1", "dnsteal/end/2", "dnsteal/end/3"]
+        s = Set("check", frame, truth, names, truth, ["-", "a", "b", "c"])
+        found = step_counts(s, group)
+        for code, name in enumerate(names[1:], 1):
+            for noise, counted in ((0, truth > 0), (1, truth >= 0)):
+                t, g = truth[counted], group[counted]
+                mine = np.flatnonzero(t == code)
+                tp = sum(g[i] == g[j] for i in mine for j in mine)
+                fp = sum(g[i] == g[j] for i in mine for j in range(len(t)) if t[j] != code)
+                others = sum(t != code) * len(mine)
+                assert np.allclose(found[name][noise], (tp / len(mine) ** 2, 1 - fp / others)), (round_, name)
+        scores, tree = campaign_scores(s, group), mean_tree({k: v[0][0] for k, v in found.items()})
+        ends = (found["dnsteal/end/2"][0][0] + found["dnsteal/end/3"][0][0]) / 2
+        assert np.isclose(tree["macro"], (found["dirb/-/1"][0][0] + ends) / 2)
+        attack = truth > 0
+        assert np.isclose(scores["ari"], adjusted_rand_score(truth[attack], group[attack]))
+        assert np.isclose(scores["v"], v_measure_score(truth[attack], group[attack]))
+        for which, of in (("precision", lambda i, same: same.sum() / (group == group[i]).sum()),
+                          ("recall", lambda i, same: same.sum() / (truth == truth[i]).sum())):  # fmt: skip
+            each = [np.mean([of(i, (group == group[i]) & (truth == k)) for i in np.flatnonzero(truth == k)]) for k in (1, 2, 3)]
+            assert np.isclose(scores[which], np.mean(each)), which
+    assert np.isclose(auc([(1.0, 0.5), (0.5, 0.9)]), 0.5 * 1.0 + 0.4 * 0.5)
+    print("measures agree")
+
+
+if __name__ == "__main__":
+    check()
