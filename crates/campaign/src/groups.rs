@@ -116,7 +116,9 @@ impl Sorted {
         for n in order {
             let alert = seen(n as usize);
             match rows.last_mut() {
-                Some(last) if Seen { count: 1, ..*last } == alert => last.count = last.count.saturating_add(1),
+                Some(last) if Seen { count: 1, ..*last } == alert => {
+                    last.count = last.count.saturating_add(1)
+                }
                 _ => rows.push(alert),
             }
             row_of[n as usize] = (rows.len() - 1) as u32;

@@ -9,11 +9,17 @@
 //! set gives the same campaigns, byte for byte. Nothing is remembered between runs but what the caller hands in, so
 //! whatever was joined can come apart again when its reason goes.
 
+mod campaigns;
 mod components;
 mod cut;
+mod entity;
 mod groups;
 mod interval;
+mod join;
+mod pairs;
 mod steps;
 
+pub use campaigns::{Explanation, Former, Joined, Link, campaigns, explain, without};
 pub use groups::{Alert, Names, group};
+pub use join::{Evidence, Frequency, Graph, Words};
 pub use steps::{Prepared, Seen, Sensitivity, steps};

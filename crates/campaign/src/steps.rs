@@ -138,8 +138,7 @@ impl<'a> Prepared<'a> {
             let known: Vec<(u32, u32, u32)> = keys.iter().flatten().copied().collect();
             let (numbers, count) = numbered(&known);
             let mut next = numbers.into_iter();
-            let of: Vec<u32> =
-                keys.iter().map(|k| k.and_then(|_| next.next()).unwrap_or(u32::MAX)).collect();
+            let of: Vec<u32> = keys.iter().map(|k| k.and_then(|_| next.next()).unwrap_or(u32::MAX)).collect();
             let mean = between(&times, &of, count, span);
             (of, mean)
         };

@@ -1,0 +1,346 @@
+//! From joins to campaigns with steps, names that last, and explanations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use palisade_model::{Campaign, CampaignId, FindingId, Join, Observable, Step, Term, TermKind};
+
+use crate::components::Components;
+use crate::join::{Edge, Evidence, Graph};
+
+/// Findings on one machine with pauses up to this long (microseconds) are one step.
+const STEP_PAUSE: i64 = 600_000_000;
+/// Joins of a campaign that are kept at most: its spanning tree, weakest last.
+const MAX_JOINS: usize = 2_000;
+/// Things whose absence is tried, per campaign.
+const MAX_TRIED: usize = 24;
+
+/// A campaign as it was before: its id and its findings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Former {
+    /// Its id.
+    pub id: CampaignId,
+    /// Ids it had been given before, or of campaigns that had become part of it.
+    pub aliases: Vec<CampaignId>,
+    /// Its findings.
+    pub findings: BTreeSet<FindingId>,
+}
+
+/// What joining gives.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Joined {
+    /// Campaigns by their earliest finding.
+    pub campaigns: Vec<Campaign>,
+    /// Findings that belong to none, by time, then id.
+    pub loose: Vec<FindingId>,
+}
+
+/// Campaigns of a weighed graph. `former` are campaigns of before, oldest first: who keeps most of its findings keeps its
+/// id.
+pub fn campaigns(graph: &Graph<'_>, former: &[Former]) -> Joined {
+    let mut by_component: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (node, c) in graph.component.iter().enumerate() {
+        by_component.entry(*c).or_default().push(node as u32);
+    }
+    let mut edges: BTreeMap<u32, Vec<Edge>> = BTreeMap::new();
+    for e in &graph.edges {
+        if let Some(c) = graph.component.get(e.a as usize) {
+            edges.entry(*c).or_default().push(e.clone());
+        }
+    }
+    // Nodes come in order of time, and a component's root is its first: so do campaigns.
+    let mut groups: Vec<(u32, Vec<u32>)> = Vec::new();
+    let mut loose = Vec::new();
+    for (c, nodes) in by_component {
+        if nodes.len() > 1 {
+            groups.push((c, nodes));
+        } else {
+            loose.extend(nodes.iter().flat_map(|n| graph.members(*n)).map(|f| graph.findings[*f]));
+        }
+    }
+    loose.sort_by(|a, b| (a.time, a.id).cmp(&(b.time, b.id)));
+    let members: Vec<BTreeSet<FindingId>> = groups
+        .iter()
+        .map(|(_, nodes)| {
+            nodes.iter().flat_map(|n| graph.members(*n)).map(|f| graph.findings[*f].id).collect()
+        })
+        .collect();
+    let ids = names(&members, graph, &groups, former);
+    let none = Vec::new();
+    let campaigns = groups
+        .iter()
+        .zip(ids)
+        .map(|((c, nodes), (id, aliases))| campaign(graph, nodes, edges.get(c).unwrap_or(&none), id, aliases))
+        .collect();
+    Joined { campaigns, loose: loose.into_iter().map(|f| f.id).collect() }
+}
+
+/// The id and the aliases of each group.
+fn names(
+    members: &[BTreeSet<FindingId>],
+    graph: &Graph<'_>,
+    groups: &[(u32, Vec<u32>)],
+    former: &[Former],
+) -> Vec<(CampaignId, Vec<CampaignId>)> {
+    let mut given: Vec<Vec<CampaignId>> = vec![Vec::new(); members.len()];
+    for old in former {
+        // Most of its findings; of equal ones the earlier campaign.
+        let kept = |n: usize| members[n].intersection(&old.findings).count();
+        let best = (0..members.len()).rev().max_by_key(|n| kept(*n)).filter(|n| kept(*n) > 0);
+        if let Some(ids) = best.and_then(|n| given.get_mut(n)) {
+            ids.push(old.id);
+            ids.extend(&old.aliases);
+        }
+    }
+    let taken: BTreeSet<CampaignId> = given.iter().flatten().copied().collect();
+    let first = |nodes: &[u32]| {
+        let all = nodes.iter().flat_map(|n| graph.members(*n)).map(|f| graph.findings[*f]);
+        // By time, then id; the first whose id is free: a campaign that was split off must not take its parent's.
+        let mut all: Vec<&Evidence> = all.collect();
+        all.sort_by(|a, b| (a.time, a.id).cmp(&(b.time, b.id)));
+        let free = all.iter().map(|f| CampaignId(f.id)).find(|id| !taken.contains(id));
+        free.unwrap_or(CampaignId(FindingId([0; 16])))
+    };
+    given
+        .into_iter()
+        .zip(groups)
+        .map(|(ids, (_, nodes))| match ids.split_first() {
+            Some((id, rest)) => {
+                let mut rest: Vec<CampaignId> = rest.iter().copied().filter(|r| r != id).collect();
+                rest.sort();
+                rest.dedup();
+                (*id, rest)
+            }
+            None => (first(nodes), Vec::new()),
+        })
+        .collect()
+}
+
+fn campaign(
+    graph: &Graph<'_>,
+    nodes: &[u32],
+    edges: &[Edge],
+    id: CampaignId,
+    aliases: Vec<CampaignId>,
+) -> Campaign {
+    let mut findings: Vec<(&Evidence, u32)> = nodes
+        .iter()
+        .flat_map(|n| graph.members(*n).iter().map(move |f| (*f, *n)))
+        .map(|(f, n)| (graph.findings[f], n))
+        .collect();
+    findings.sort_by(|a, b| (a.0.time, a.0.id).cmp(&(b.0.time, b.0.id)));
+    let (steps, step_of) = steps(&findings);
+    let tree = tree(nodes, edges);
+    let bridges = bridges(nodes, edges);
+    let cohesion = tree.iter().map(|e| e.score.probability()).fold(1.0, f64::min);
+    let place = |node: u32| step_of.get(&node).copied().unwrap_or(0);
+    let mut joins: Vec<Join> = Vec::new();
+    for e in tree.iter().take(MAX_JOINS) {
+        let (a, b) = (place(e.a), place(e.b));
+        if a != b {
+            joins.push(Join {
+                steps: (a.min(b), a.max(b)),
+                score: e.score,
+                terms: graph.terms(e.a, e.b),
+                bridge: bridges.contains(&(e.a, e.b)),
+            });
+        }
+    }
+    Campaign { id, aliases, steps, joins, cohesion }
+}
+
+/// Cuts findings, in order of time, into steps; and the step of each node's first finding.
+fn steps(findings: &[(&Evidence, u32)]) -> (Vec<Step>, BTreeMap<u32, usize>) {
+    let mut open: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    let mut steps: Vec<Step> = Vec::new();
+    let mut step_of = BTreeMap::new();
+    for (f, node) in findings {
+        let host = f.host.as_ref().map(|h| h.to_lowercase());
+        let near = open.get(&host).copied().filter(|s| {
+            let last = steps.get(*s).and_then(|s| s.last);
+            match (last, f.time) {
+                (Some(a), Some(b)) => b.0.saturating_sub(a.0) <= STEP_PAUSE,
+                (None, None) => true,
+                _ => false,
+            }
+        });
+        let at = near.unwrap_or_else(|| {
+            steps.push(Step {
+                findings: Vec::new(),
+                first: f.time,
+                last: f.time,
+                vectors: Vec::new(),
+                hosts: f.host.iter().cloned().collect(),
+                title: f.title.clone(),
+                severity: f.severity,
+                attack: Vec::new(),
+            });
+            steps.len() - 1
+        });
+        open.insert(host, at);
+        step_of.entry(*node).or_insert(at);
+        if let Some(step) = steps.get_mut(at) {
+            step.findings.push(f.id);
+            step.last = f.time.or(step.last);
+            if f.severity > step.severity {
+                (step.severity, step.title) = (f.severity, f.title.clone());
+            }
+            step.vectors.push(f.vector);
+            step.attack.extend(f.attack.iter().cloned());
+        }
+    }
+    for step in &mut steps {
+        step.vectors.sort_unstable();
+        step.vectors.dedup();
+        step.attack.sort();
+        step.attack.dedup();
+    }
+    (steps, step_of)
+}
+
+/// The strongest joins that hold everything together; edges come strongest first.
+fn tree(nodes: &[u32], edges: &[Edge]) -> Vec<Edge> {
+    let place = |n: u32| nodes.binary_search(&n).unwrap_or(0) as u32;
+    let mut sets = Components::new(nodes.len());
+    edges.iter().filter(|e| sets.link(place(e.a), place(e.b))).cloned().collect()
+}
+
+/// Joins without which the nodes fall in two (Tarjan's low points, without recursion).
+fn bridges(nodes: &[u32], edges: &[Edge]) -> BTreeSet<(u32, u32)> {
+    let place = |n: u32| nodes.binary_search(&n).unwrap_or(0);
+    let mut next: Vec<Vec<(usize, usize)>> = vec![Vec::new(); nodes.len()];
+    for (n, e) in edges.iter().enumerate() {
+        next[place(e.a)].push((place(e.b), n));
+        next[place(e.b)].push((place(e.a), n));
+    }
+    let mut order = vec![usize::MAX; nodes.len()];
+    let mut low = vec![usize::MAX; nodes.len()];
+    let mut out = BTreeSet::new();
+    let mut count = 0;
+    for start in 0..nodes.len() {
+        if order[start] != usize::MAX {
+            continue;
+        }
+        // Node, the edge it was reached by, how many of its edges are done.
+        let mut path: Vec<(usize, usize, usize)> = vec![(start, usize::MAX, 0)];
+        while let Some((node, by, done)) = path.last().copied() {
+            if done == 0 && order[node] == usize::MAX {
+                (order[node], low[node]) = (count, count);
+                count += 1;
+            }
+            if let Some((to, edge)) = next[node].get(done).copied() {
+                if let Some(top) = path.last_mut() {
+                    top.2 += 1;
+                }
+                if edge == by {
+                    continue;
+                }
+                if order[to] == usize::MAX {
+                    path.push((to, edge, 0));
+                } else {
+                    low[node] = low[node].min(order[to]);
+                }
+                continue;
+            }
+            path.pop();
+            if let Some((above, ..)) = path.last().copied() {
+                low[above] = low[above].min(low[node]);
+                if low[node] > order[above]
+                    && let Some(e) = edges.get(by)
+                {
+                    out.insert((e.a, e.b));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Why two findings are in one campaign, or that they are not.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Explanation {
+    /// The way from one to the other: findings joined in turn, each with the terms of its join.
+    pub path: Vec<Link>,
+    /// What the two have in common directly, and what speaks against it; their sum is below zero if they are not joined
+    /// directly.
+    pub direct: Vec<Term>,
+}
+
+/// One join on the way.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Link {
+    /// From.
+    pub from: FindingId,
+    /// To.
+    pub to: FindingId,
+    /// Terms; their sum is the join's score.
+    pub terms: Vec<Term>,
+    /// Without this join the two are in different campaigns.
+    pub bridge: bool,
+}
+
+/// Explains two findings. The way is the one whose weakest join is strongest. `None` if a finding is unknown.
+pub fn explain(graph: &Graph<'_>, a: FindingId, b: FindingId) -> Option<Explanation> {
+    let (x, y) = (graph.node(a)?, graph.node(b)?);
+    let direct = if x == y { Vec::new() } else { graph.terms(x.min(y), x.max(y)) };
+    let component = *graph.component.get(x as usize)?;
+    let mut path = Vec::new();
+    if x != y && graph.component.get(y as usize) == Some(&component) {
+        let nodes: Vec<u32> = (0..graph.component.len() as u32)
+            .filter(|n| graph.component.get(*n as usize) == Some(&component))
+            .collect();
+        let edges: Vec<Edge> =
+            graph.edges.iter().filter(|e| nodes.binary_search(&e.a).is_ok()).cloned().collect();
+        let bridges = bridges(&nodes, &edges);
+        // In the tree of strongest joins the only way is the one with the strongest weakest join.
+        let tree = tree(&nodes, &edges);
+        let mut from: BTreeMap<u32, u32> = BTreeMap::from([(x, x)]);
+        let mut reach = vec![x];
+        while let Some(node) = reach.pop() {
+            for e in tree.iter().filter(|e| e.a == node || e.b == node) {
+                let to = if e.a == node { e.b } else { e.a };
+                if let std::collections::btree_map::Entry::Vacant(free) = from.entry(to) {
+                    free.insert(node);
+                    reach.push(to);
+                }
+            }
+        }
+        let mut at = y;
+        while let Some(before) = from.get(&at).copied().filter(|b| *b != at) {
+            let pair = (before.min(at), before.max(at));
+            let first = |n: u32| graph.members(n).first().map(|f| graph.findings[*f].id);
+            if let (Some(f), Some(t)) = (first(before), first(at)) {
+                let terms = graph.terms(pair.0, pair.1);
+                path.push(Link { from: f, to: t, terms, bridge: bridges.contains(&pair) });
+            }
+            at = before;
+        }
+        path.reverse();
+    }
+    Some(Explanation { path, direct })
+}
+
+/// What a campaign would be without each of the things that hold it together: how many parts, most first. Things
+/// without which it stays whole are left out.
+pub fn without(graph: &Graph<'_>, campaign: &Campaign) -> Vec<(Observable, usize)> {
+    let nodes: BTreeSet<u32> = campaign.findings().filter_map(|f| graph.node(f)).collect();
+    let nodes: Vec<u32> = nodes.into_iter().collect();
+    let mut shared: BTreeMap<Observable, i64> = BTreeMap::new();
+    for term in campaign.joins.iter().flat_map(|j| &j.terms).filter(|t| t.kind == TermKind::Shared) {
+        if let Some(o) = &term.observable {
+            *shared.entry(o.clone()).or_default() += term.weight.0;
+        }
+    }
+    let mut shared: Vec<(Observable, i64)> = shared.into_iter().collect();
+    shared.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let mut out: Vec<(Observable, usize)> = shared
+        .into_iter()
+        .take(MAX_TRIED)
+        .filter_map(|(o, _)| {
+            let entity = graph.names.iter().find(|(_, n)| *n == o).map(|(e, _)| e)?;
+            let parts = graph.parts_without(&nodes, entity);
+            (parts > 1).then_some((o, parts))
+        })
+        .collect();
+    out.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    out
+}
