@@ -40,6 +40,9 @@ pub enum Command {
     /// Verifies a case, shows what it holds, keeps the analysts' verdicts
     #[command(subcommand)]
     Case(CaseCommand),
+    /// Joins findings to campaigns, explains each join, and takes the analyst's word on it
+    #[command(subcommand)]
+    Campaign(CampaignCommand),
     /// Makes a small sample with a known intrusion, investigates it and compares with the truth
     Demo(Demo),
     /// Prints a completion script for a shell

@@ -9,6 +9,7 @@
 //! neutralised for where it is shown (`output`), or read a `palisade.toml` nobody named.
 
 mod args;
+mod campaign;
 mod case;
 mod demo;
 mod errors;
@@ -47,6 +48,17 @@ fn main() -> ExitCode {
             args::VerdictCommand::Add(a) => case::verdict_add(&a),
             args::VerdictCommand::Undo(a) => case::verdict_undo(&a),
             args::VerdictCommand::List(a) => case::verdict_list(&a),
+        },
+        args::Command::Campaign(c) => match c {
+            args::CampaignCommand::List(a) => campaign::list(&a),
+            args::CampaignCommand::Show(a) => campaign::show(&a),
+            args::CampaignCommand::Explain(a) => campaign::explain(&a),
+            args::CampaignCommand::Pin(a) => campaign::pair(&a, palisade_model::VerdictKind::Pin),
+            args::CampaignCommand::Cut(a) => campaign::pair(&a, palisade_model::VerdictKind::Cut),
+            args::CampaignCommand::Exclude(a) => campaign::exclude(&a),
+            args::CampaignCommand::Undo(a) => campaign::undo(&a),
+            args::CampaignCommand::Changes(a) => campaign::changes(&a),
+            args::CampaignCommand::Group(a) => campaign::group(&a),
         },
         args::Command::Demo(a) => demo::run(&a),
         args::Command::Completions(a) => shell::completions(&a),

@@ -21,6 +21,7 @@
 //! or change a file outside the case directory. Times come from the caller.
 
 mod backup;
+mod campaigns;
 mod case;
 mod changed;
 mod custody;
@@ -38,6 +39,7 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
+pub use campaigns::{CampaignChange, StoredCampaign};
 pub use backup::{BACKUP_LIST, Backup};
 pub use case::{Case, SourceState};
 pub use changed::FindingOfRun;

@@ -104,7 +104,7 @@ pub(crate) fn unsigned(n: i64) -> u64 {
 }
 
 /// JSON that this room wrote; what cannot be read back is a damaged database.
-fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Inner> {
+pub(crate) fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Inner> {
     serde_json::from_str(text).map_err(|e| Inner::Sql(sqlx::Error::Decode(Box::new(e))))
 }
 

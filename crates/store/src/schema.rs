@@ -31,10 +31,13 @@ pub struct Step {
 }
 
 /// Steps from an empty database, in order; a released step never changes.
-pub const STEPS: [Step; 1] = [Step { version: 2, name: "the case and its lake", sql: BASE }];
+pub const STEPS: [Step; 2] = [
+    Step { version: 2, name: "the case and its lake", sql: BASE },
+    Step { version: 3, name: "campaigns keep their names", sql: CAMPAIGNS },
+];
 
 /// The tables that are copied from one database to another, each after those it refers to.
-pub const TABLES: [&str; 15] = [
+pub const TABLES: [&str; 17] = [
     "run",
     "source",
     "source_path",
@@ -50,6 +53,8 @@ pub const TABLES: [&str; 15] = [
     "legal_hold",
     "looked",
     "indicator",
+    "campaign",
+    "campaign_change",
 ];
 
 /// What refers to what: table, column, table, column.
@@ -227,6 +232,23 @@ CREATE TABLE indicator (
     list_key  TEXT NOT NULL,
     value_key TEXT NOT NULL,
     PRIMARY KEY (list_key, kind, value_key)
+);
+";
+
+const CAMPAIGNS: &str = "
+CREATE TABLE campaign (
+    id       TEXT PRIMARY KEY,
+    seq      BIGINT NOT NULL,
+    aliases  TEXT NOT NULL,
+    findings TEXT NOT NULL
+);
+CREATE TABLE campaign_change (
+    seq      BIGINT PRIMARY KEY,
+    time_us  BIGINT NOT NULL,
+    kind     TEXT NOT NULL CHECK (kind IN ('new', 'grown', 'shrunk', 'merged', 'gone')),
+    campaign TEXT NOT NULL,
+    into_id  TEXT,
+    findings BIGINT NOT NULL
 );
 ";
 

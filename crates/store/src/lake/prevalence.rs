@@ -57,6 +57,11 @@ impl Case {
 }
 
 impl CasePrevalence {
+    /// Events in the lake.
+    pub fn total(&self) -> u64 {
+        self.lake.segments().iter().map(|s| s.rows).sum()
+    }
+
     /// What could not be read while counting; counts then lack it.
     pub fn problems(&self) -> Vec<String> {
         self.problems.borrow().clone()

@@ -1,0 +1,161 @@
+//! From the findings of a case to its campaigns.
+//!
+//! What it never does: decide what belongs together (`campaign` does) or change a finding.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use palisade_campaign::{Evidence, Former, Frequency, Graph, Joined, Words, campaigns};
+use palisade_model::{CampaignId, FindingId, Observable, ObservableKind, Time, Vector, VerdictKind};
+use palisade_store::{Case, Filter, StoredCampaign, StoredFinding};
+
+/// Everything that joining a case's findings needs, and the findings themselves.
+#[derive(Debug)]
+pub struct CaseFindings {
+    /// Findings by time, then id.
+    pub findings: Vec<StoredFinding>,
+    /// The same, as far as joining looks at them.
+    pub evidence: Vec<Evidence>,
+    /// How often things occur in the case.
+    pub frequency: Frequency,
+    /// What analysts said.
+    pub words: Words,
+    /// Campaigns as they were.
+    pub former: Vec<Former>,
+    /// What could not be read while counting.
+    pub problems: Vec<String>,
+}
+
+impl CaseFindings {
+    /// Reads a case. `at`: the moment at which verdicts must hold.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn read(case: &mut Case, at: Time) -> palisade_store::Result<CaseFindings> {
+        let findings = case.findings(&Filter::default())?;
+        let evidence: Vec<Evidence> = findings.iter().filter_map(evidence).collect();
+        let lake = case.prevalence()?;
+        let frequency = Frequency::of(&evidence, &lake, lake.total());
+        let problems = lake.problems();
+        let words = words(case, &findings, at)?;
+        let former = case.campaigns()?.iter().filter_map(former).collect();
+        Ok(CaseFindings { findings, evidence, frequency, words, former, problems })
+    }
+
+    /// Weighs every pair.
+    pub fn graph(&self) -> Graph<'_> {
+        Graph::new(&self.evidence, &self.frequency, &self.words)
+    }
+
+    /// A finding by its id.
+    pub fn finding(&self, id: FindingId) -> Option<&StoredFinding> {
+        let text = id.to_string();
+        self.findings.iter().find(|f| f.id == text)
+    }
+
+    /// Findings by their ids.
+    pub fn by_id(&self) -> BTreeMap<FindingId, &StoredFinding> {
+        self.findings.iter().filter_map(|f| Some((finding_id(&f.id)?, f))).collect()
+    }
+}
+
+/// Joins the findings of a case, and keeps the campaigns' names in it if it may be written.
+///
+/// # Errors
+/// Those of the store.
+pub fn join_case(case: &mut Case, at: Time, keep: bool) -> palisade_store::Result<(CaseFindings, Joined)> {
+    let read = CaseFindings::read(case, at)?;
+    let joined = campaigns(&read.graph(), &read.former);
+    if keep {
+        let kept: Vec<StoredCampaign> = joined
+            .campaigns
+            .iter()
+            .map(|c| StoredCampaign {
+                id: c.id.0.to_string(),
+                aliases: c.aliases.iter().map(|a| a.0.to_string()).collect(),
+                findings: c.findings().map(|f| f.to_string()).collect(),
+            })
+            .collect();
+        case.keep_campaigns(&kept, at)?;
+    }
+    Ok((read, joined))
+}
+
+/// A finding's id from its hexadecimal text.
+pub fn finding_id(text: &str) -> Option<FindingId> {
+    let mut id = [0; 16];
+    if text.len() != 32 || !text.is_ascii() {
+        return None;
+    }
+    for (n, byte) in id.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * n..2 * n + 2)?, 16).ok()?;
+    }
+    Some(FindingId(id))
+}
+
+/// An observable as `kind:value`.
+pub fn observable(text: &str) -> Option<Observable> {
+    let (kind, value) = text.split_once(':')?;
+    let kind: ObservableKind = serde_json::from_value(kind.into()).ok()?;
+    Observable::parse(kind, value).ok()
+}
+
+/// The observables of a kept finding.
+pub fn observables(f: &StoredFinding) -> Vec<Observable> {
+    let part = |o: &serde_json::Value, name: &str| o.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+    let all = f.observables.as_array().into_iter().flatten();
+    all.filter_map(|o| observable(&format!("{}:{}", part(o, "type")?, part(o, "value")?))).collect()
+}
+
+/// The channel of that name.
+pub fn vector(name: &str) -> Vector {
+    use Vector::{Files, Host, Influence, Mail, Money, Network};
+    [Host, Network, Mail, Files, Money, Influence].into_iter().find(|v| v.name() == name).unwrap_or(Host)
+}
+
+fn evidence(f: &StoredFinding) -> Option<Evidence> {
+    Some(Evidence {
+        id: finding_id(&f.id)?,
+        time: f.time,
+        rule: f.rule_id.clone(),
+        title: f.title.clone(),
+        severity: f.severity,
+        vector: vector(&f.vector),
+        host: f.host.clone(),
+        attack: f.attack.clone(),
+        observables: observables(f),
+    })
+}
+
+fn former(c: &StoredCampaign) -> Option<Former> {
+    Some(Former {
+        id: CampaignId(finding_id(&c.id)?),
+        aliases: c.aliases.iter().filter_map(|a| Some(CampaignId(finding_id(a)?))).collect(),
+        findings: c.findings.iter().filter_map(|f| finding_id(f)).collect(),
+    })
+}
+
+fn words(case: &mut Case, findings: &[StoredFinding], at: Time) -> palisade_store::Result<Words> {
+    let mut words = Words::default();
+    for (number, v) in case.verdicts()?.into_iter().filter(|(_, v)| v.holds(at)) {
+        let said = format!("verdict {number} of {}: {}", v.analyst, v.reason);
+        let pair = || match v.subject.as_slice() {
+            [a, b] => Some((finding_id(a)?, finding_id(b)?, said.clone())),
+            _ => None,
+        };
+        match v.kind {
+            VerdictKind::Pin => words.pins.extend(pair()),
+            VerdictKind::Cut => words.cuts.extend(pair()),
+            VerdictKind::Exclude => {
+                words.excluded.extend(v.subject.iter().filter_map(|s| observable(s)).map(|o| o.to_string()));
+            }
+            VerdictKind::FalsePositive => {
+                // Of a finding, or of all that a rule found.
+                let subjects: BTreeSet<&String> = v.subject.iter().collect();
+                let meant = |f: &&StoredFinding| subjects.contains(&f.id) || subjects.contains(&f.rule_id);
+                words.false_positives.extend(findings.iter().filter(meant).filter_map(|f| finding_id(&f.id)));
+            }
+            VerdictKind::Confirmed | VerdictKind::Comment => {}
+        }
+    }
+    Ok(words)
+}
