@@ -217,6 +217,19 @@ pub(crate) fn m365(
     line(json, who, ip)
 }
 
+/// What a consent record says of the rights given.
+pub(crate) fn consent(json: &mut Json, scope: &str) {
+    json.list("ModifiedProperties", |l| {
+        l.item(|i| {
+            i.str("Name", "ConsentContext.IsAdminConsent").str("NewValue", "False").str("OldValue", "");
+        });
+        l.item(|i| {
+            let value = format!("[] => [[Id: x, ClientId: y, Scope: {scope}, ConsentType: Principal]]");
+            i.str("Name", "ConsentAction.Permissions").str("NewValue", &value).str("OldValue", "");
+        });
+    });
+}
+
 /// Who calls AWS, and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller<'a> {

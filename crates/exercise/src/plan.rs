@@ -295,7 +295,7 @@ fn named_by(event: &Event, tools: &BTreeSet<String>) -> Vec<(ObservableKind, Str
         let kind = match *field {
             "User" | "SubjectUserName" | "TargetUserName" | "SourceUser" => Kind::Account,
             "ProcessGuid" | "ParentProcessGuid" | "SourceProcessGUID" => Kind::ProcessGuid,
-            "DestinationIp" | "IpAddress" => Kind::Ip,
+            "SourceIp" | "DestinationIp" | "IpAddress" => Kind::Ip,
             "DestinationHostname" | "QueryName" => Kind::Domain,
             "TargetFilename" | "Image" | "SourceImage" | "ParentImage" => Kind::Path,
             "Hashes" | "Hash" => Kind::Sha256,

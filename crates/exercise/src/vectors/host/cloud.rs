@@ -6,7 +6,8 @@
 use palisade_model::Time;
 
 use crate::cloud::{
-    AT_DESK, Caller, Cloud, Line, SignIn, aws, directory, github, kubernetes, m365, okta, risk, sign_in,
+    AT_DESK, Caller, Cloud, Line, SignIn, aws, consent, directory, github, kubernetes, m365, okta, risk,
+    sign_in,
 };
 use crate::dice::Dice;
 use crate::world::{Person, World};
@@ -192,19 +193,6 @@ fn mails(world: &World, time: Time, who: &Person, ip: &str, dice: &mut Dice) -> 
             )
         }
     }
-}
-
-/// What a consent record says of the rights given.
-pub(crate) fn consent(json: &mut crate::json::Json, scope: &str) {
-    json.list("ModifiedProperties", |l| {
-        l.item(|i| {
-            i.str("Name", "ConsentContext.IsAdminConsent").str("NewValue", "False").str("OldValue", "");
-        });
-        l.item(|i| {
-            let value = format!("[] => [[Id: x, ClientId: y, Scope: {scope}, ConsentType: Principal]]");
-            i.str("Name", "ConsentAction.Permissions").str("NewValue", &value).str("OldValue", "");
-        });
-    });
 }
 
 fn calls(world: &World, time: Time, dice: &mut Dice) -> Line {
