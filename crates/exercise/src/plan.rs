@@ -67,6 +67,12 @@ pub(crate) struct Plan<'w> {
 /// Offsets in a phase are as written from this many days on, and shorter in shorter exercises.
 const FULL_DAYS: i64 = 14;
 
+/// Thousandths of the span by which a phase may come earlier or later.
+const SWAY: u64 = 8;
+
+/// From here on, in thousandths of the span, a phase stays where the scenario puts it.
+const LAST_DAYS: u32 = 950;
+
 impl<'w> Plan<'w> {
     /// Nothing planned yet.
     pub fn new(world: &'w World, label: &str) -> Plan<'w> {
@@ -99,9 +105,19 @@ impl<'w> Plan<'w> {
         self.groups.push(Group { name, kind, actor, steps: Vec::new(), joins: Vec::new() });
     }
 
-    /// Goes to a part of the span: thousandths of the way, and the hour (UTC) where days are long enough.
+    /// Goes to a part of the span: about so many thousandths of the way, and the hour (UTC) where days are long enough.
+    /// The seed decides a little, so that no two exercises have the same gaps.
     pub fn phase(&mut self, permille: u32, hour: u8) {
-        self.phase = self.world.span.moment(permille, hour);
+        let sway = self.dice.below(2 * SWAY + 1) as i64 - SWAY as i64;
+        // The last days stay the last days.
+        let at = if permille >= LAST_DAYS { i64::from(permille) } else { (i64::from(permille) + sway).max(2) };
+        let minutes = self.scaled(self.dice.clone().below(50 * 60) as i64);
+        self.phase = self.world.span.moment(at as u32, hour) + minutes;
+    }
+
+    /// Seconds in a phase, shorter in exercises of few days.
+    fn scaled(&self, seconds: i64) -> i64 {
+        seconds * i64::from(self.world.span.days).min(FULL_DAYS) / FULL_DAYS
     }
 
     /// A step that happens this many seconds into the phase, after every earlier step of its group.
@@ -132,7 +148,7 @@ impl<'w> Plan<'w> {
         techniques: &[&str],
         rules: &[&str],
     ) -> &mut Plan<'w> {
-        let after = after * i64::from(self.world.span.days).min(FULL_DAYS) / FULL_DAYS;
+        let after = self.scaled(after);
         let at = (self.phase + after).max(self.last + 1 + self.dice.below(4) as i64);
         self.last = at;
         self.now = Time(at * 1_000_000 + 1_000 * self.dice.below(1_000) as i64);

@@ -3,7 +3,7 @@
 //!
 //! Each is a group of its own: to be found, and never to be joined to a campaign.
 
-use crate::acts::{Proc, looked_up, opened, script, wrote};
+use crate::acts::{Proc, looked_up, opened, script, signed_in, wrote};
 use crate::plan::Plan;
 use crate::scenario::programs::{CMD, EXPLORER, LSASS, POWERSHELL, REMOTE};
 use crate::scenario::rules;
@@ -46,6 +46,9 @@ fn penetration_test(p: &mut Plan<'_>, desk: usize, server: usize, when: u32) {
     let lsass = p.standing(desk, "NT AUTHORITY\\SYSTEM", LSASS);
     let trace = "C:\\Windows\\SYSTEM32\\ntdll.dll+9d4c4|C:\\Windows\\System32\\KERNELBASE.dll+2c13e|UNKNOWN(000001F2A0C51D2D)";
     p.on(desk, opened(&kit, &lsass, "0x1010", trace));
+    p.step(7_100, "testers sign in from a machine and a range of their own", &["T1078.002"], &[]);
+    let range = format!("10.{}.250.{}", 20 + w.seed % 40, 10 + p.dice.below(20));
+    p.on(server, signed_in("pt-alpha", &w.realm, &format!("{}-9001", w.sid), 3, &range, "PT-01"));
     p.step(7_200, "testers export credential hives of a server", &["T1003.002"], &[rules::HIVES]);
     let remote = p.standing(server, &user, CMD);
     p.run(server, &remote, "C:\\Windows\\System32\\reg.exe", "reg.exe save hklm\\sam C:\\PenTest\\sam.hiv");

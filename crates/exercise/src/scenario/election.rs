@@ -46,7 +46,7 @@ pub(crate) const SCENE: Scene = Scene {
     notes: &[
         "Staff on the road sign in from the same VPN exits and are called anonymous by the directory.",
         "The archive was built by a page behind shared content delivery, whose address everybody reaches.",
-        "The web server is joined to the rest by one address alone.",
+        "The web server is joined to the rest by one address alone, a third desk by the hash of an archive.",
     ],
 };
 
@@ -66,7 +66,7 @@ fn actors(world: &World) -> Vec<ActorProfile> {
 #[allow(clippy::too_many_lines)] // One story, told in the order in which it happens.
 fn plant(p: &mut Plan<'_>) {
     let w = p.world;
-    let (desk, second) = (w.host(Role::Office, 0), w.host(Role::Office, 3));
+    let (desk, second, third) = (w.host(Role::Office, 0), w.host(Role::Office, 3), w.host(Role::Office, 7));
     let (web, old) = (w.host(Role::LinuxWeb, 0), w.host(Role::WebWindows, 0));
     let (chief, press) = (w.owner(desk).clone(), w.owner(second).clone());
     let treasurer = w.person(7).clone();
@@ -126,10 +126,11 @@ fn plant(p: &mut Plan<'_>) {
         &["T1566.002"],
         &[(ObservableKind::Email, &sender), (ObservableKind::Email, &press.mail)],
     );
+    let archive = p.tool("archive");
     p.step(900, "the archive a page built itself", &["T1027.006"], &[rules::SMUGGLED]);
     let browser = p.standing(second, &press.windows, BROWSER);
     let zip = format!("C:\\Users\\{}\\Downloads\\programme-draft.zip", press.account);
-    p.on(second, marked(&browser, &zip, "about:internet", &tool));
+    p.on(second, marked(&browser, &zip, "about:internet", &archive));
     p.step(960, "a script run out of it", &["T1204.002", "T1059.007"], &[rules::ARCHIVE]);
     let explorer = p.standing(second, &press.windows, EXPLORER);
     let place = format!("C:\\Users\\{}\\AppData\\Local\\Temp\\Temp1_programme-draft.zip", press.account);
@@ -146,6 +147,13 @@ fn plant(p: &mut Plan<'_>) {
     p.step(1_020, "a run key to come back", &["T1547.001"], &[rules::RUN_KEY]);
     let key = format!("HKU\\{}\\Software\\Microsoft\\Windows\\CurrentVersion\\Run\\Agenda", press.sid);
     p.on(second, set_value(&shell, &key, "mshta.exe C:\\Users\\Public\\agenda.hta"));
+
+    p.phase(280, 13);
+    let youth = w.owner(third).clone();
+    p.step(0, "the same archive under another name on another desk", &["T1027.006"], &[rules::SMUGGLED]);
+    let browser = p.standing(third, &youth.windows, BROWSER);
+    let zip = format!("C:\\Users\\{}\\Downloads\\poster (1).zip", youth.account);
+    p.on(third, marked(&browser, &zip, "about:internet", &archive));
 
     p.phase(350, 20);
     p.step(0, "mail sent on to an address outside", &["T1114.003"], &[rules::INBOX_FORWARDS]);

@@ -4,11 +4,11 @@
 use palisade_model::{ObservableKind, Vector};
 
 use crate::acts::{SYSTEM, connect, directory_access, script, service, set_value, signed_in, wrote};
-use crate::cloud::{AT_DESK, Cloud, SignIn, m365, risk, sign_in};
+use crate::cloud::{AT_DESK, Cloud, SignIn};
 use crate::plan::Plan;
 use crate::scenario::decoys::{self, Grounds};
 use crate::scenario::moves::{self, Server};
-use crate::scenario::programs::{CMD, MSHTA, POWERSHELL, REMOTE, WMI, WORD};
+use crate::scenario::programs::{CMD, MSHTA, POWERSHELL, REMOTE, WORD};
 use crate::scenario::{ScenarioInfo, Scene, rules};
 use crate::truth::ActorProfile;
 use crate::world::{Role, World, address};
@@ -122,10 +122,7 @@ fn plant(p: &mut Plan<'_>) {
     p.step(0, "a helper's account signs in to the file server from the desk", &["T1078.002"], &[]);
     let (ip, name) = (w.hosts[desk].ip.clone(), w.hosts[desk].name.clone());
     p.on(files, signed_in(&helper.account, &w.realm, &helper.sid, 3, &ip, &name));
-    p.step(40, "a command sent over WMI", &["T1047"], &[rules::WMI]);
-    let wmi = p.standing(files, &helper.windows, WMI);
-    let shell =
-        p.run(files, &wmi, CMD, "cmd.exe /Q /c dir D:\\Grid 1> \\\\127.0.0.1\\ADMIN$\\__1791763.41 2>&1");
+    let shell = moves::over_wmi(p, 40, files, &helper.windows, "dir D:\\Grid");
     p.step(200, "credential hives exported", &["T1003.002"], &[rules::HIVES]);
     p.run(
         files,
@@ -138,26 +135,15 @@ fn plant(p: &mut Plan<'_>) {
     let mail = &victim.mail;
     p.step(0, "the victim's account signs in without a second factor", &["T1078.004"], &[rules::LEGACY]);
     let of = SignIn { client: "IMAP4", two_factors: false, managed: false, agent: "BAV2ROPC", ..AT_DESK };
-    let line = sign_in(w, p.now(), mail, &exit, &of, &mut p.dice);
-    p.at(Cloud::SignIns, line);
+    moves::signs_in(p, mail, &exit, &of);
     p.step(300, "the directory calls it anonymous", &["T1078.004"], &[rules::RISK]);
-    let line = risk(w, p.now(), mail, &exit, "anonymizedIPAddress", &mut p.dice);
-    p.at(Cloud::Directory, line);
-    p.step(900, "an inbox rule hides warnings", &["T1564.008"], &[rules::INBOX_HIDES]);
-    let line = m365(
-        w,
-        p.now(),
-        mail,
-        &exit,
-        ("Exchange", "New-InboxRule"),
-        |j| {
-            let words = "phish;password;security";
-            let hide = [("Name", "."), ("SubjectOrBodyContainsWords", words), ("DeleteMessage", "True")];
-            j.pairs("Parameters", &hide);
-        },
-        &mut p.dice,
-    );
-    p.at(Cloud::M365, line);
+    moves::risky(p, mail, &exit, "anonymizedIPAddress");
+    p.step(900, "an inbox rule hides warnings, set from the server of the first day", &["T1564.008"], &[
+        rules::INBOX_HIDES,
+    ]);
+    let words = "phish;password;security";
+    let hide = [("Name", "."), ("SubjectOrBodyContainsWords", words), ("DeleteMessage", "True")];
+    moves::exchange(p, mail, &c2_ip, "New-InboxRule", &hide);
 
     p.phase(430, 21);
     p.step(0, "the directory's secrets are replicated", &["T1003.006"], &[rules::REPLICATION]);

@@ -135,10 +135,11 @@ fn plant(p: &mut Plan<'_>) {
         2_600,
         "the other's public tool, named after a river, and run once",
         &["T1036.005", "T1105"],
-        &[rules::WRITABLE_OUT],
+        &[rules::KERBEROS, rules::WRITABLE_OUT],
     );
     let image = "C:\\Users\\Public\\kalix\\frostpick.exe";
-    let mask = p.run_file(tickets, &shell, image, "frostpick.exe --scan", Some(&borrowed));
+    let line = "frostpick.exe kerberoast /stats";
+    let mask = p.run_file(tickets, &shell, image, line, Some(&borrowed));
     reaches(p, tickets, &mask, &home);
 
     p.phase(420, 5);

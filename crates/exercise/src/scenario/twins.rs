@@ -47,7 +47,7 @@ pub(crate) const SCENE: Scene = Scene {
         "Both campaigns reach one address of shared content delivery, sign in from one VPN exit, and run one public \
          program with one hash. None of these may join them.",
         "Their steps lie between each other in time; their machines and accounts are different ones.",
-        "Staff use the same content delivery and the same exits.",
+        "Staff use the same content delivery and the same exits, and support the remote tool whose one hash both have.",
     ],
 };
 
@@ -129,6 +129,10 @@ fn reader(p: &mut Plan<'_>, shared: &Server, exit: &str, public: &str) {
     p.step(1_000, "a run key to come back", &["T1547.001"], &[rules::RUN_KEY]);
     let key = format!("HKU\\{}\\Software\\Microsoft\\Windows\\CurrentVersion\\Run\\Protocol", envoy.sid);
     p.on(desk, set_value(&shell, &key, "powershell -w hidden -f C:\\Users\\Public\\p.ps1"));
+
+    p.step(1_300, "a remote tool, the one that support uses", &["T1219"], &[rules::REMOTE_TOOL]);
+    let line = "AnyDesk.exe --install C:\\Users\\Public\\any --silent";
+    p.run(desk, &shell, "C:\\Users\\Public\\AnyDesk.exe", line);
 
     p.phase(180, 20);
     p.step(0, "the envoy's account signs in over an old protocol", &["T1078.004"], &[rules::LEGACY]);

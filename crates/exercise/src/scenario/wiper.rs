@@ -44,7 +44,8 @@ pub(crate) const SCENE: Scene = Scene {
     actors,
     notes: &[
         "Between the web page and the directory, and again before the end, nothing is seen for a third of the span.",
-        "The wiper's hash is on three machines and nowhere else; the service account is used by honest jobs as well.",
+        "The wiper is on three machines and nowhere else; the ticket program is on two under two names, and only its \
+         hash says that it is one.",
         "The note names a family of extortion that exists elsewhere: it is a mask.",
     ],
 };
@@ -105,13 +106,26 @@ fn plant(p: &mut Plan<'_>) {
     let second = p.run_file(files, &over, "C:\\PerfLogs\\relayd.exe", "relayd.exe -s", Some(&relay));
     reaches(p, files, &second, &home);
 
+    p.step(3_000, "a program in a temporary directory of a Linux server calls the same home", &["T1105"], &[
+        rules::TEMPORARY_OUT,
+    ]);
+    let ssh = p.standing(linux, "root", "/usr/bin/bash");
+    let third = p.run(linux, &ssh, "/var/tmp/.font/relayd", "/var/tmp/.font/relayd -s");
+    reaches(p, linux, &third, &home);
+
     p.phase(390, 22);
     p.step(0, "the directory's database is copied", &["T1003.003"], &[rules::NTDS]);
     let shell = p.standing(dc, &admin.windows, "C:\\Windows\\System32\\ntdsutil.exe");
     p.on(dc, wrote(&shell, "C:\\PerfLogs\\Active Directory\\ntds.dit"));
+    let ticket = p.tool("tickets");
     p.step(900, "service tickets are asked for", &["T1558.003"], &[rules::KERBEROS]);
     let relayed = p.standing(files, &admin.windows, CMD);
-    p.run(files, &relayed, "C:\\PerfLogs\\t.exe", "t.exe kerberoast /nowrap");
+    p.run_file(files, &relayed, "C:\\PerfLogs\\t.exe", "t.exe kerberoast /nowrap", Some(&ticket));
+    p.phase(440, 22);
+    p.step(0, "the same program under another name and account uses a ticket", &["T1550.003"], &[rules::KERBEROS]);
+    let printer = p.standing(app, &format!("{}\\svc-print", w.realm), CMD);
+    let line = "spoolhlp.exe asktgt /user:svc-print /rc4:8846f7eaee8fb117ad06bdd830b7586c";
+    p.run_file(app, &printer, "C:\\Drivers\\spoolhlp.exe", line, Some(&ticket));
 
     p.phase(470, 21);
     let mail = admin.mail.clone();
@@ -153,8 +167,8 @@ fn plant(p: &mut Plan<'_>) {
         "C:\\Windows\\System32\\bcdedit.exe",
         "bcdedit.exe /set {default} recoveryenabled No",
     );
-    for (after, host) in [(1_100, backup), (1_160, files), (1_220, app)] {
-        p.step(after, "a program overwrites the disk", &["T1561.002", "T1485"], &[rules::RAW_DISK]);
+    p.step(1_100, "a program overwrites the disks of three servers", &["T1561.002", "T1485"], &[rules::RAW_DISK]);
+    for host in [backup, files, app] {
         let parent = p.standing(host, SYSTEM, "C:\\Windows\\System32\\svchost.exe");
         let run = p.run_file(host, &parent, "C:\\Users\\Public\\clean32.exe", "clean32.exe -y", Some(&wiper));
         p.on(host, raw_disk(&run));

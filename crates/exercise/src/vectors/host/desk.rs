@@ -4,7 +4,7 @@
 //! build script fetches a tool. They use the same accounts and sites as everything else.
 
 use crate::acts::{
-    Proc, SYSTEM, clipboard, connect, ended, looked_up, marked, script, service, set_value, signed_in, spawn,
+    Proc, SYSTEM, clipboard, connect, ended, looked_up, marked, opened, script, service, set_value, signed_in, spawn,
     wrote,
 };
 use crate::record::{Event, Log};
@@ -131,7 +131,20 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
             let kind = life.dice.pick(&[2, 7, 7, 11]);
             signed_in(&who.account, &world.realm, &who.sid, kind, "127.0.0.1", &host.name)
         }
-        90..95 if host.role != Role::Office => {
+        90 | 91 => {
+            let by = Proc::standing(world, host, SYSTEM, SVCHOST, day);
+            let lsass = Proc::standing(world, host, SYSTEM, "C:\\Windows\\System32\\lsass.exe", day);
+            let trace = "C:\\Windows\\SYSTEM32\\ntdll.dll+9d4c4|C:\\Windows\\System32\\KERNELBASE.dll+2c13e";
+            opened(&by, &lsass, "0x1000", trace)
+        }
+        92 => {
+            let by = Proc::standing(world, host, user, BROWSER, day);
+            let site = &world.sites[life.dice.place(world.sites.len())];
+            let name = life.dice.hex(6);
+            let path = format!("C:\\Users\\{}\\Downloads\\{name}.pdf", world.person(host.owner).account);
+            marked(&by, &path, &format!("https://{}/{name}.pdf", site.name), &life.dice.hex(64))
+        }
+        93..96 if host.role != Role::Office => {
             let text = life.dice.pick(&SCRIPTS);
             script(text, "", &mut life.dice)
         }
@@ -189,6 +202,12 @@ fn oddity(life: &mut Life<'_>) -> Option<Event> {
             let node = Proc::standing(world, host, &person.windows, NODE, day);
             let line = "cmd.exe /d /s /c curl -sL https://packages.example.com/tool.zip -o %TEMP%\\tool.zip";
             spawn(&node, &Proc::new(world, host, &person.windows, CMD, line, &mut life.dice))
+        }
+        (_, 6) => {
+            let image = format!("C:\\Users\\{}\\AppData\\Local\\Temp\\is-{hex}\\setup.tmp", person.account);
+            let setup = Proc::standing(world, host, &person.windows, &image, day);
+            let site = world.cdn(life.dice.place(3));
+            connect(&setup, &host.ip, &site.ip, &site.name, 443, &mut life.dice)
         }
         (_, 0..2) => {
             let path = format!("C:\\Users\\{}\\Downloads\\export-{hex}.zip", person.account);

@@ -61,7 +61,7 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
             journal("sshd", format!("Accepted publickey for {who} from {from} port {port} ssh2"))
         }
         82..90 => journal("CRON", "(root) CMD (   cd / && run-parts --report /etc/cron.hourly)".to_owned()),
-        90..94 => journal("systemd", "Started Daily apt download activities.".to_owned()),
+        90..94 => journal("systemd-logind", "New session 412 of user monit.".to_owned()),
         _ => audited("/usr/bin/systemctl", &["systemctl", "is-active", "nginx"]),
     }
 }
@@ -71,7 +71,12 @@ fn oddity(life: &mut Life<'_>) -> Option<Event> {
         return None;
     }
     let (world, host, day) = (life.world, life.host, life.day);
-    let event = if host.role == Role::LinuxBuild && life.dice.once_in(2) {
+    let event = if host.role == Role::LinuxBuild && life.dice.once_in(3) {
+        let name = life.dice.hex(8);
+        let by = Proc::standing(world, host, "runner", &format!("/tmp/go-build{name}/net.test"), day);
+        let site = world.cdn(life.dice.place(3));
+        connect(&by, &host.ip, &site.ip, &site.name, 443, &mut life.dice)
+    } else if host.role == Role::LinuxBuild && life.dice.once_in(2) {
         let shell = Proc::standing(world, host, "runner", "/bin/bash", day);
         let line = "grep -rIl --include=*.env BEGIN RSA PRIVATE KEY /home/runner/work";
         spawn(&shell, &Proc::new(world, host, "runner", "/usr/bin/grep", line, &mut life.dice))

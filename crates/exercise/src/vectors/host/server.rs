@@ -3,7 +3,7 @@
 //! Administrators work on them with remote shells, disks are disposed of: rules see that, and it is nothing.
 
 use crate::acts::{
-    Proc, SYSTEM, connect, directory_access, ended, share, signed_in, spawn, subject, ticket, wrote,
+    Proc, SYSTEM, connect, directory_access, ended, share, signed_in, spawn, subject, task, ticket, wrote,
 };
 use crate::record::{Event, Log};
 use crate::vectors::host::Life;
@@ -74,7 +74,12 @@ fn server(life: &mut Life<'_>) -> Event {
             let name = life.dice.hex(8);
             wrote(&by, &format!("D:\\Backup\\{name}.bkf"))
         }
-        84..94 => subject(4672, &who.account, &world.realm, &who.sid)
+        84 => {
+            let admin = world.admin(1);
+            let (name, program) = ("\\Keepsafe nightly", "C:\\Program Files\\Keepsafe\\backup.exe");
+            task(&admin.account, &world.realm, &admin.sid, name, program, "--nightly")
+        }
+        85..94 => subject(4672, &who.account, &world.realm, &who.sid)
             .with("PrivilegeList", "SeSecurityPrivilege\n\t\t\tSeBackupPrivilege"),
         _ => {
             let name = life.dice.pick(&["Keepsafe Backup", "Windows Update", "Volume Shadow Copy"]);
