@@ -23,15 +23,20 @@ impl Json {
     }
 
     fn comma(&mut self) {
-        if !self.text.ends_with(['{', '[', ':']) && !self.text.is_empty() {
+        if !matches!(self.text.as_bytes().last(), None | Some(b'{' | b'[' | b':')) {
             self.text.push(',');
         }
     }
 
     fn key(&mut self, key: &str) {
-        self.comma();
-        quote(key, &mut self.text);
-        self.text.push(':');
+        // Keys are ours: none holds what needs an escape.
+        self.text.push_str(if matches!(self.text.as_bytes().last(), None | Some(b'{')) {
+            "\""
+        } else {
+            ",\""
+        });
+        self.text.push_str(key);
+        self.text.push_str("\":");
     }
 
     /// `"key": "value"`
@@ -104,8 +109,12 @@ impl Json {
 /// Writes `text` as a JSON string (RFC 8259, section 7).
 fn quote(text: &str, out: &mut String) {
     out.push('"');
-    let mut from = 0;
-    for (at, byte) in text.bytes().enumerate() {
+    let bytes = text.as_bytes();
+    let (mut from, mut next) = (0, 0);
+    // A plain loop: exercises are also written by builds that optimise nothing.
+    while next < bytes.len() {
+        let (at, byte) = (next, bytes[next]);
+        next += 1;
         if byte >= 0x20 && byte != b'"' && byte != b'\\' {
             continue;
         }

@@ -110,7 +110,8 @@ impl<'w> Plan<'w> {
     pub fn phase(&mut self, permille: u32, hour: u8) {
         let sway = self.dice.below(2 * SWAY + 1) as i64 - SWAY as i64;
         // The last days stay the last days.
-        let at = if permille >= LAST_DAYS { i64::from(permille) } else { (i64::from(permille) + sway).max(2) };
+        let at =
+            if permille >= LAST_DAYS { i64::from(permille) } else { (i64::from(permille) + sway).max(2) };
         let minutes = self.scaled(self.dice.clone().below(50 * 60) as i64);
         self.phase = self.world.span.moment(at as u32, hour) + minutes;
     }

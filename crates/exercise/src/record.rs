@@ -49,11 +49,6 @@ impl Event {
         self
     }
 
-    /// A value by name.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
-    }
-
     fn provider(&self) -> &'static str {
         match (self.log, self.id) {
             (Log::Sysmon, _) => "Microsoft-Windows-Sysmon",

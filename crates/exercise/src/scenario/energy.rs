@@ -63,7 +63,7 @@ fn actors(world: &World) -> Vec<ActorProfile> {
     )]
 }
 
-#[allow(clippy::too_many_lines)] // One story, told in the order in which it happens.
+/// One story, told in the order in which it happens.
 fn plant(p: &mut Plan<'_>) {
     let w = p.world;
     let (desk, files, app) = (w.host(Role::Office, 2), w.host(Role::Server, 0), w.host(Role::Server, 1));
@@ -138,9 +138,12 @@ fn plant(p: &mut Plan<'_>) {
     moves::signs_in(p, mail, &exit, &of);
     p.step(300, "the directory calls it anonymous", &["T1078.004"], &[rules::RISK]);
     moves::risky(p, mail, &exit, "anonymizedIPAddress");
-    p.step(900, "an inbox rule hides warnings, set from the server of the first day", &["T1564.008"], &[
-        rules::INBOX_HIDES,
-    ]);
+    p.step(
+        900,
+        "an inbox rule hides warnings, set from the server of the first day",
+        &["T1564.008"],
+        &[rules::INBOX_HIDES],
+    );
     let words = "phish;password;security";
     let hide = [("Name", "."), ("SubjectOrBodyContainsWords", words), ("DeleteMessage", "True")];
     moves::exchange(p, mail, &c2_ip, "New-InboxRule", &hide);

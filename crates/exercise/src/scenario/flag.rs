@@ -74,7 +74,7 @@ fn actors(world: &World) -> Vec<ActorProfile> {
     ]
 }
 
-#[allow(clippy::too_many_lines)] // One story, told in the order in which it happens.
+/// One story, told in the order in which it happens.
 fn plant(p: &mut Plan<'_>) {
     let w = p.world;
     let desk = w.host(Role::Office, 1);

@@ -90,8 +90,6 @@ pub(crate) mod programs {
     pub const WMI: &str = "C:\\Windows\\System32\\wbem\\WmiPrvSE.exe";
     /// What remote management starts programs with.
     pub const REMOTE: &str = "C:\\Windows\\System32\\wsmprovhost.exe";
-    /// Services.
-    pub const SERVICES: &str = "C:\\Windows\\System32\\services.exe";
     /// The keeper of credentials.
     pub const LSASS: &str = "C:\\Windows\\System32\\lsass.exe";
     /// A browser.
@@ -118,5 +116,104 @@ pub(crate) fn actor(
         tools: owned(tools),
         marks: owned(marks),
         hashes: tools.iter().map(stem).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use palisade_model::ObservableKind;
+
+    use super::*;
+    use crate::calendar::{DAY, Span};
+    use crate::truth::{Group, GroupKind, RecordRef};
+
+    /// What is planted, without writing anything: each record in a file named after its source.
+    fn rehearse(scene: &Scene, seed: u64, days: u32) -> (Vec<Group>, Span) {
+        let span = Span::before(scene.end, days);
+        let world = World::new(seed, scene.label, scene.cast, span);
+        let mut plan = Plan::new(&world, scene.info.name);
+        (scene.plant)(&mut plan);
+        let written = plan.planted.iter().enumerate();
+        let at = |(n, p): (usize, &crate::plan::Planted)| {
+            (p.of, RecordRef { file: format!("{:?}", p.source), record: n as u64 + 1 })
+        };
+        plan.settle(written.map(at).collect());
+        (plan.groups, span)
+    }
+
+    /// From one day to two years: everything in its order and within the span, which ends at a midnight.
+    #[test]
+    fn every_span_holds_what_happens_in_it() {
+        for scene in SCENES {
+            assert_eq!(scene.end % DAY, 0, "{}", scene.info.name);
+            for days in [1, 2, 13, 14, 30, 365, 730] {
+                for seed in 1..=5 {
+                    let (groups, span) = rehearse(scene, seed, days);
+                    for group in groups {
+                        let what = format!("{} {days} {seed}: {}", scene.info.name, group.name);
+                        let times: Vec<i64> = group.steps.iter().map(|s| s.time.0 / 1_000_000).collect();
+                        assert!(times.is_sorted(), "{what}");
+                        assert!(
+                            times.iter().all(|t| (span.start..span.end()).contains(t)),
+                            "{what}: {times:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Each campaign is one, over machines and accounts, and large enough; no two of an exercise share a machine or an
+    /// account.
+    #[test]
+    fn campaigns_hang_together_and_apart() {
+        for scene in SCENES {
+            let (groups, _) = rehearse(scene, 4, 90);
+            let campaigns: Vec<&Group> = groups.iter().filter(|g| g.kind == GroupKind::Campaign).collect();
+            assert!(groups.len() - campaigns.len() >= 3, "{}: decoys", scene.info.name);
+            for group in &campaigns {
+                let mut of: Vec<usize> = (0..group.steps.len()).collect();
+                for join in &group.joins {
+                    assert!(!join.by.is_empty() && join.steps.0 < join.steps.1);
+                    let (a, b) = (of[join.steps.0], of[join.steps.1]);
+                    of.iter_mut().filter(|o| **o == b).for_each(|o| *o = a);
+                }
+                let written = || (0..of.len()).filter(|s| group.steps[*s].written);
+                let parts: BTreeSet<usize> = written().map(|s| of[s]).collect();
+                assert_eq!(parts.len(), 1, "{}: {}", scene.info.name, group.name);
+                let seen = written().filter(|s| !group.steps[*s].rules.is_empty()).count();
+                assert!((8..=25).contains(&seen), "{}: {seen} steps that rules see", group.name);
+                let files: BTreeSet<&String> =
+                    group.steps.iter().flat_map(|s| &s.records).map(|r| &r.file).collect();
+                assert!(files.len() >= 4, "{}: {} logs", group.name, files.len());
+                for vector in group.steps.iter().map(|s| s.vector) {
+                    assert!(scene.info.vectors.contains(&vector), "{}: {vector:?}", scene.info.name);
+                }
+                let world = World::new(4, scene.label, scene.cast, Span::before(scene.end, 90));
+                assert!((scene.actors)(&world).iter().any(|a| a.name == group.actor), "{}", group.actor);
+            }
+            for (a, b) in campaigns.iter().zip(campaigns.iter().skip(1)) {
+                let own = |g: &Group| -> BTreeSet<String> {
+                    let kinds = [ObservableKind::Account, ObservableKind::Host];
+                    let all = g.steps.iter().flat_map(|s| &s.observables).filter(|o| kinds.contains(&o.kind));
+                    all.map(|o| o.value.to_lowercase()).collect()
+                };
+                assert!(own(a).is_disjoint(&own(b)), "{}", scene.info.name);
+            }
+        }
+    }
+
+    /// Rule ids of the truth are ids of shipped rules.
+    #[test]
+    fn rules_named_are_shipped() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../knowledge/rules/tests");
+        for scene in SCENES {
+            let (groups, _) = rehearse(scene, 1, 30);
+            for rule in groups.iter().flat_map(|g| &g.steps).flat_map(|s| &s.rules) {
+                assert!(folder.join(format!("{rule}.json")).exists(), "{}: no rule {rule}", scene.info.name);
+            }
+        }
     }
 }

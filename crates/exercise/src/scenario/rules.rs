@@ -2,12 +2,6 @@
 //!
 //! Only ids: the rules themselves are data in `knowledge/rules`, and no rule is run here.
 
-/// Conditional access policy changed or deleted.
-pub const ACCESS_WEAKENED: &str = "df5e9bf6-4f3c-404a-b128-ef1bb061ca8e";
-/// Federation key container read from the directory.
-pub const ADFS_KEYS: &str = "64e99505-911d-4a81-b875-953d1a024181";
-/// Federation configuration database opened by an unusual program.
-pub const ADFS_PIPE: &str = "2fb2d265-f66b-44e6-9fac-d3e2c2a3c9ca";
 /// Secret or certificate added to an application.
 pub const APP_SECRET: &str = "3ea3a238-253b-41fe-bffc-38ecfd385e81";
 /// Script run straight out of an archive.
@@ -24,8 +18,6 @@ pub const BOOT: &str = "652e3bf0-aa13-4ab6-bd9e-5b00fa788549";
 pub const BRANCH: &str = "34165f23-26eb-4eb4-b82f-f4e7242441fd";
 /// Browser password store copied by an interpreter.
 pub const BROWSER_SECRETS: &str = "56b9e889-30b7-4074-8bd7-589b87c4fd2e";
-/// Bucket told to delete its objects within a day.
-pub const BUCKET_EXPIRES: &str = "66475602-5c4c-4fdc-bf78-6b0f89fddddd";
 /// Bucket policy opens data to everyone.
 pub const BUCKET_OPEN: &str = "32fe7d13-5761-460c-849f-e58fc01eb626";
 /// Clipboard changed by a script interpreter or a program in a temporary directory.
@@ -50,28 +42,18 @@ pub const DEFENDER_POLICY: &str = "3d785d76-3150-49ae-ba14-aa21bff1a228";
 pub const DETECTION_OFF: &str = "f59fdff0-e75c-45b4-a605-671798f6ae37";
 /// Sign-in completed with a device code.
 pub const DEVICE_CODE: &str = "c1d54052-35ff-4e70-94c0-edbb9db8f36c";
-/// DNS query whose first label looks like carried data.
-pub const DNS_DATA: &str = "73d52609-c198-4ae2-98c1-7db97dce4ad1";
 /// Code editor starts a shell that pipes a download into an interpreter.
 pub const EDITOR: &str = "31c62f04-4e8e-4153-be71-cee5546b7b45";
 /// PowerShell started hidden with an encoded command.
 pub const ENCODED: &str = "1ed2d2f9-2662-4abd-9ed3-f1c6d41ba74f";
-/// Engineering or operator software starts a shell.
-pub const ENGINEERING_SHELL: &str = "f072471c-c3e2-4e52-b4f8-929c85482059";
 /// All second factors of a user reset.
 pub const FACTOR_RESET: &str = "00d4154a-daac-44fb-b524-fb2ea2270328";
-/// Domain federated or its federation settings changed.
-pub const FEDERATION: &str = "e6571b02-933e-4351-96c4-efa0fa277d7d";
-/// Stored object rewritten with a key that only the caller holds.
-pub const FOREIGN_KEY: &str = "bad95539-b83e-453b-b61d-9f2bd4e2cebc";
 /// Credential hives exported from the registry.
 pub const HIVES: &str = "583650b2-6a78-4a94-ad71-3d392d9d4b65";
 /// Inbox rule forwards or redirects mail.
 pub const INBOX_FORWARDS: &str = "f401b297-0a3f-44db-8108-3e75678ca431";
 /// Inbox rule hides mail about security or payment.
 pub const INBOX_HIDES: &str = "d9335cbb-4b61-4384-bd9f-c418171fe893";
-/// Traces on disk destroyed with built-in tools.
-pub const JOURNAL: &str = "5e5128c3-8140-4704-b89d-bac550d6f905";
 /// Kerberos ticket tool on the command line.
 pub const KERBEROS: &str = "e789ae16-a71d-471d-a5cf-35e5c3b90dea";
 /// Private keys and wallets searched for on a computer.
@@ -82,32 +64,20 @@ pub const KEY_DELETION: &str = "dd0bc9fb-b7b3-4b9a-ac59-f8e6eb82c529";
 pub const LEGACY: &str = "fe1b1140-31f3-4cf4-a26a-89ec49009589";
 /// Event logs cleared or switched off from the command line.
 pub const LOG_COMMAND: &str = "d3a0db6b-5c1e-4cd7-8eb0-d6ebdb9d1988";
-/// LSASS opened for a memory dump.
-pub const LSASS_CALL: &str = "4955d9e4-33c5-40c9-b77f-03825f2bdd7a";
-/// Dump file of LSASS written.
-pub const LSASS_FILE: &str = "c302315a-8cf5-474a-845e-60151b268ffa";
 /// LSASS read by code without a file behind it.
 pub const LSASS_UNBACKED: &str = "153a5446-a6cf-4d73-b3a4-93ebaade1212";
 /// Full access to another mailbox granted.
 pub const MAILBOX_ACCESS: &str = "a09c585d-c4e6-4703-9279-30564d7653f1";
-/// Mailbox forwarded to an address by its settings.
-pub const MAILBOX_FORWARDED: &str = "cd96da5b-de24-4ee3-b067-a25bb3979db1";
 /// Mailbox auditing bypassed or switched off.
 pub const MAIL_AUDIT_BYPASSED: &str = "1425a1a0-809c-4560-8407-2e73caa603c0";
-/// Shortcut or script started from a mounted disk image.
-pub const MOUNTED: &str = "94967a61-c318-446a-a269-e04bddea3cf9";
 /// mshta runs remote or inline script.
 pub const MSHTA: &str = "30a04450-5466-47bd-a0cd-e425c1f5c25b";
 /// Directory database written outside its place.
 pub const NTDS: &str = "385fd286-d38d-4e87-8853-359e38c0a772";
 /// Office program starts a script host.
 pub const OFFICE: &str = "c0b02b5f-be49-40e7-a768-2116564f90c4";
-/// OneNote starts a script host or an embedded program.
-pub const ONENOTE: &str = "bcc8267c-7de8-4bb8-a218-1013aee8480e";
 /// Access key made for another user.
 pub const OTHER_KEY: &str = "cd1a9b53-62e8-4c68-863e-c76a49041b44";
-/// Important event log cleared.
-pub const OTHER_LOG: &str = "49978555-a6bb-4616-9dcd-6bdec13f0670";
 /// Package manager or interpreter starts a shell that downloads.
 pub const PACKAGE: &str = "2f63c0c6-04db-44d1-975c-d5aa906bf954";
 /// Download piped into a shell by a server or a package manager.
@@ -124,12 +94,12 @@ pub const RAW_DISK: &str = "94d36033-a333-421f-85b3-a9c14a0ecf4a";
 pub const REMOTE_TOOL: &str = "728e1a63-531b-4053-a16f-4fcf16e4bc3d";
 /// Directory secrets replicated by an account that is no domain controller.
 pub const REPLICATION: &str = "0dd7c407-f9f4-4bbe-baeb-37ff8e96a2de";
-/// Interactive shell tied to a network connection.
-pub const REVERSE_SHELL: &str = "ccc5df91-766c-4ed3-ad3a-73f07e268ae7";
 /// Sign-in risk: impossible travel, anonymous network, stolen token or leaked password.
 pub const RISK: &str = "f33d43c8-82ff-4d82-8f8e-8a5687a5126a";
 /// Run key that loads code through a script host.
 pub const RUN_KEY: &str = "c8be5c24-7042-4ffa-81f5-7abec1fd24b4";
+/// Script host connects to the outside.
+pub const SCRIPT_OUT: &str = "d35f0a45-f02e-4c53-9690-c7671eae975f";
 /// Security log cleared.
 pub const SECURITY_LOG: &str = "424f0e77-2905-452a-9bda-8108de327484";
 /// Service installed whose program is a shell command.
@@ -144,18 +114,16 @@ pub const SSH_KEYS: &str = "c9dae1bd-fce5-4b88-b42e-63d8fe1417e1";
 pub const STARTUP: &str = "6d5e5b1b-a767-46fc-bfd1-f1634c5dd594";
 /// Scheduled task registered that loads code through a script host.
 pub const TASK: &str = "e2bfd6e8-7e6c-477f-9955-dfb9d2b147d8";
+/// Program in a temporary directory connects to the outside.
+pub const TEMPORARY_OUT: &str = "d91e9998-f502-4ed2-8ce3-c1ed4548db87";
 /// Attempt to stop or change a trail was denied.
 pub const TRAIL_DENIED: &str = "46a3e388-7c55-4b88-a5a7-52a7b2466de4";
 /// Trail stopped, deleted or blinded.
 pub const TRAIL_STOPPED: &str = "6f960daf-03ab-4ced-bde3-4aeacb50a6ed";
-/// Script host looks up a tunnel or throw-away hosting service.
-pub const TUNNEL: &str = "32890f22-58a1-405b-ac03-e7e90f895226";
 /// Remote desktop viewer service installed on a computer.
 pub const VNC: &str = "a141e64f-bbce-451b-a233-ba1cf63ddd53";
 /// Wallet files or wallet extension data copied by command.
 pub const WALLET_COPIED: &str = "e3cfc9cd-d401-4329-ba29-2b043ab881f4";
-/// Wallet data written by a script interpreter.
-pub const WALLET_WRITTEN: &str = "0367ddf8-4947-496f-87f9-d126bba9347d";
 /// Web server process runs reconnaissance commands.
 pub const WEB_RECON: &str = "d0d48279-e569-4830-b90a-8b3b3a203f37";
 /// Server page written by the web server itself.
@@ -170,7 +138,3 @@ pub const WIPED: &str = "91e0656a-f29c-4161-b753-1f1e991ec6a5";
 pub const WMI: &str = "c083586a-70a0-4b87-93d2-a70fa49f0d4f";
 /// Program in a directory for everybody's files connects to the outside.
 pub const WRITABLE_OUT: &str = "8c765755-97ed-42b3-bfe3-b76b33027666";
-/// Script host connects to the outside.
-pub const SCRIPT_OUT: &str = "d35f0a45-f02e-4c53-9690-c7671eae975f";
-/// Program in a temporary directory connects to the outside.
-pub const TEMPORARY_OUT: &str = "d91e9998-f502-4ed2-8ce3-c1ed4548db87";

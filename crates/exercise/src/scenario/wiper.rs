@@ -63,7 +63,7 @@ fn actors(world: &World) -> Vec<ActorProfile> {
     )]
 }
 
-#[allow(clippy::too_many_lines)] // One story, told in the order in which it happens.
+/// One story, told in the order in which it happens.
 fn plant(p: &mut Plan<'_>) {
     let w = p.world;
     let (web, dc) = (w.host(Role::WebWindows, 0), w.host(Role::Controller, 0));
@@ -106,9 +106,12 @@ fn plant(p: &mut Plan<'_>) {
     let second = p.run_file(files, &over, "C:\\PerfLogs\\relayd.exe", "relayd.exe -s", Some(&relay));
     reaches(p, files, &second, &home);
 
-    p.step(3_000, "a program in a temporary directory of a Linux server calls the same home", &["T1105"], &[
-        rules::TEMPORARY_OUT,
-    ]);
+    p.step(
+        3_000,
+        "a program in a temporary directory of a Linux server calls the same home",
+        &["T1105"],
+        &[rules::TEMPORARY_OUT],
+    );
     let ssh = p.standing(linux, "root", "/usr/bin/bash");
     let third = p.run(linux, &ssh, "/var/tmp/.font/relayd", "/var/tmp/.font/relayd -s");
     reaches(p, linux, &third, &home);
@@ -122,7 +125,12 @@ fn plant(p: &mut Plan<'_>) {
     let relayed = p.standing(files, &admin.windows, CMD);
     p.run_file(files, &relayed, "C:\\PerfLogs\\t.exe", "t.exe kerberoast /nowrap", Some(&ticket));
     p.phase(440, 22);
-    p.step(0, "the same program under another name and account uses a ticket", &["T1550.003"], &[rules::KERBEROS]);
+    p.step(
+        0,
+        "the same program under another name and account uses a ticket",
+        &["T1550.003"],
+        &[rules::KERBEROS],
+    );
     let printer = p.standing(app, &format!("{}\\svc-print", w.realm), CMD);
     let line = "spoolhlp.exe asktgt /user:svc-print /rc4:8846f7eaee8fb117ad06bdd830b7586c";
     p.run_file(app, &printer, "C:\\Drivers\\spoolhlp.exe", line, Some(&ticket));
@@ -167,7 +175,12 @@ fn plant(p: &mut Plan<'_>) {
         "C:\\Windows\\System32\\bcdedit.exe",
         "bcdedit.exe /set {default} recoveryenabled No",
     );
-    p.step(1_100, "a program overwrites the disks of three servers", &["T1561.002", "T1485"], &[rules::RAW_DISK]);
+    p.step(
+        1_100,
+        "a program overwrites the disks of three servers",
+        &["T1561.002", "T1485"],
+        &[rules::RAW_DISK],
+    );
     for host in [backup, files, app] {
         let parent = p.standing(host, SYSTEM, "C:\\Windows\\System32\\svchost.exe");
         let run = p.run_file(host, &parent, "C:\\Users\\Public\\clean32.exe", "clean32.exe -y", Some(&wiper));

@@ -25,8 +25,11 @@ pub(crate) trait VectorWriter {
     /// of this channel.
     fn weight(&self, scene: &Scene) -> u64;
 
-    /// How many planted records it will write.
-    fn planted(&self, plan: &Plan<'_>) -> u64;
+    /// How many planted records it will write: one for each step of its channel, unless it knows better.
+    fn planted(&self, plan: &Plan<'_>) -> u64 {
+        let steps = plan.groups.iter().flat_map(|g| &g.steps);
+        steps.filter(|s| s.vector == self.vector()).count() as u64
+    }
 
     /// Writes `everyday` records and the planted ones, file by file, each in order of time.
     fn write(

@@ -1,19 +1,21 @@
 //! What must hold of every exercise, whatever the scenario, the seed and the span.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of one test binary")]
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher};
 use std::io;
 
 use palisade_exercise::{
-    ExerciseError, Found, GroupKind, Parameters, PlantedStep, Sink, Truth, scenarios, score, write,
+    ExerciseError, Found, Parameters, PlantedStep, Sink, Truth, scenarios, score, write,
 };
-use palisade_model::ObservableKind;
+use serde::de::IgnoredAny;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// Hashes what it is given: names and bytes, not the pieces they come in.
 #[derive(Default)]
 struct Hashing {
-    hash: Sha256,
+    hash: DefaultHasher,
     bytes: usize,
     longest: usize,
 }
@@ -21,43 +23,43 @@ struct Hashing {
 impl Sink for Hashing {
     fn begin(&mut self, path: &str) -> io::Result<()> {
         assert!(!path.starts_with('/') && !path.contains("..") && !path.contains('\\'), "{path}");
-        self.hash.update([0]);
-        self.hash.update(path);
-        self.hash.update([0]);
+        self.hash.write(b"\0file\0");
+        self.hash.write(path.as_bytes());
         Ok(())
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hash.update(bytes);
+        self.hash.write(bytes);
         self.bytes += bytes.len();
         self.longest = self.longest.max(bytes.len());
         Ok(())
     }
 }
 
-/// Keeps planted lines, counts all, and reads each as JSON.
+/// Keeps everything.
 #[derive(Default)]
 struct Reading {
-    files: BTreeMap<String, Vec<String>>,
+    files: BTreeMap<String, Vec<u8>>,
     file: String,
-    rest: Vec<u8>,
+}
+
+impl Reading {
+    /// Lines by file.
+    fn lines(&self) -> BTreeMap<&str, Vec<&str>> {
+        let each = self.files.iter();
+        each.map(|(f, b)| (f.as_str(), std::str::from_utf8(b).unwrap().lines().collect())).collect()
+    }
 }
 
 impl Sink for Reading {
     fn begin(&mut self, path: &str) -> io::Result<()> {
-        assert!(self.rest.is_empty(), "a file ends with a line");
         assert!(self.files.insert(path.to_owned(), Vec::new()).is_none(), "{path} begun twice");
         self.file = path.to_owned();
         Ok(())
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.rest.extend_from_slice(bytes);
-        let lines = self.files.get_mut(&self.file).unwrap();
-        while let Some(end) = self.rest.iter().position(|b| *b == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
-            lines.push(String::from_utf8(line).unwrap());
-        }
+        self.files.get_mut(&self.file).unwrap().extend_from_slice(bytes);
         Ok(())
     }
 }
@@ -80,11 +82,11 @@ fn parameters(scenario: &str, seed: u64, days: u32) -> Parameters {
     Parameters { scenario: scenario.into(), seed, days, scale: 0.1 }
 }
 
-fn hashed(p: &Parameters) -> (String, Truth) {
+fn hashed(p: &Parameters) -> (u64, Truth) {
     let mut sink = Hashing::default();
     let truth = write(p, &mut sink).unwrap();
     assert!(sink.longest <= 128 * 1024, "a piece of {} bytes", sink.longest);
-    (format!("{:x?}", sink.hash.finalize()), truth)
+    (sink.hash.finish(), truth)
 }
 
 #[test]
@@ -112,23 +114,36 @@ fn everything_planted_is_there() {
             let p = parameters(scenario.name, seed, 30);
             let mut sink = Reading::default();
             let truth = write(&p, &mut sink).unwrap();
+            let files = sink.lines();
             let what = format!("{} {seed}", scenario.name);
-            counts(&truth, &sink, &what);
-            let planted = records(&truth, &sink, &what);
-            // Every line is JSON of its own; reading one in eleven of the everyday ones shows all kinds.
-            for lines in sink.files.values() {
-                for (n, line) in lines.iter().enumerate() {
-                    if n % 11 == 0 || planted.contains(line.as_str()) {
-                        serde_json::from_str::<Value>(line).unwrap();
-                    }
-                }
+            counts(&truth, &files, &what);
+            records(&truth, &files, &what);
+            // One line in thirty-one shows all kinds of everyday records.
+            for line in files.values().flat_map(|lines| lines.iter().step_by(31)) {
+                serde_json::from_str::<IgnoredAny>(line).unwrap();
             }
         }
     }
 }
 
-fn counts(truth: &Truth, sink: &Reading, what: &str) {
-    let total: usize = sink.files.values().map(Vec::len).sum();
+/// Every line of every file is an object of JSON.
+#[test]
+fn every_line_is_json() {
+    let mut sink = Reading::default();
+    write(&parameters("exchange", 11, 7), &mut sink).unwrap();
+    for (file, lines) in sink.lines() {
+        assert!(!lines.is_empty(), "{file}");
+        for line in lines {
+            assert!(line.starts_with('{'), "{file}: {line}");
+            serde_json::from_str::<IgnoredAny>(line).unwrap_or_else(|e| panic!("{file}: {e}: {line}"));
+        }
+    }
+}
+
+type Lines<'s> = BTreeMap<&'s str, Vec<&'s str>>;
+
+fn counts(truth: &Truth, files: &Lines<'_>, what: &str) {
+    let total: usize = files.values().map(Vec::len).sum();
     assert_eq!(truth.records.total, total as u64, "{what}");
     let planted: usize = truth.groups.iter().flat_map(|g| &g.steps).map(|s| s.records.len()).sum();
     assert_eq!(truth.records.planted, planted as u64, "{what}");
@@ -136,27 +151,22 @@ fn counts(truth: &Truth, sink: &Reading, what: &str) {
 }
 
 /// Each record of each step is where the truth says and says what the truth says.
-fn records<'s>(truth: &Truth, sink: &'s Reading, what: &str) -> BTreeSet<&'s str> {
+fn records(truth: &Truth, files: &Lines<'_>, what: &str) {
     let mut all = BTreeSet::new();
-    for group in &truth.groups {
-        for step in &group.steps {
-            let lines: Vec<&str> = step
-                .records
-                .iter()
-                .map(|r| sink.files[&r.file][usize::try_from(r.record - 1).unwrap()].as_str())
-                .collect();
-            assert_eq!(step.written, !lines.is_empty(), "{what}: {}", step.name);
-            for line in &lines {
-                assert!(all.insert(*line), "{what}: two steps have one record: {line}");
-                let second = step.time.to_string()[..19].to_owned();
-                assert!(line.contains(&second) || line.contains(&(step.time.0 / 1_000).to_string()), "{what}: {line}");
-            }
-            if step.written {
-                named(step, &lines, what);
-            }
+    for step in truth.groups.iter().flat_map(|g| &g.steps) {
+        let at = |n: u64| usize::try_from(n - 1).unwrap();
+        let lines: Vec<&str> = step.records.iter().map(|r| files[r.file.as_str()][at(r.record)]).collect();
+        assert_eq!(step.written, !lines.is_empty(), "{what}: {}", step.name);
+        for line in &lines {
+            assert!(all.insert(*line), "{what}: two steps have one record: {line}");
+            let second = step.time.to_string()[..19].to_owned();
+            let since_1970 = (step.time.0 / 1_000).to_string();
+            assert!(line.contains(&second) || line.contains(&since_1970), "{what}: {second}: {line}");
+        }
+        if step.written {
+            named(step, &lines, what);
         }
     }
-    all
 }
 
 fn named(step: &PlantedStep, lines: &[&str], what: &str) {
@@ -177,90 +187,20 @@ fn strings(value: &Value) -> Vec<String> {
     }
 }
 
-/// From one day to two years: times within the span and in order, records in order of time.
-#[test]
-fn every_span_holds_what_happens_in_it() {
-    for scenario in scenarios() {
-        for days in [1, 2, 14, 365, 730] {
-            let mut sink = Hashing::default();
-            let truth = write(&parameters(scenario.name, 5, days), &mut sink).unwrap();
-            let times = |g: &palisade_exercise::Group| g.steps.iter().map(|s| s.time).collect::<Vec<_>>();
-            let all: Vec<_> = truth.groups.iter().flat_map(times).collect();
-            let (first, last) = (all.iter().min().unwrap(), all.iter().max().unwrap());
-            let day = 86_400_000_000;
-            // Every scenario ends at a midnight; the span must fit before the one after the last step.
-            let end = (last.0 / day + 1) * day;
-            assert!(end - first.0 <= i64::from(days + 2) * day, "{} {days}", scenario.name);
-            for group in &truth.groups {
-                assert!(times(group).is_sorted(), "{} {days}: {}", scenario.name, group.name);
-            }
-        }
-    }
-}
-
 /// A file's records follow each other in time, and a year may lie between two steps.
 #[test]
 fn records_are_in_order_and_dwell_is_long() {
     let mut sink = Reading::default();
     let truth = write(&parameters("wiper", 2, 730), &mut sink).unwrap();
-    for (file, lines) in sink.files.iter().filter(|(f, _)| f.starts_with("windows/ws-")) {
-        let times: Vec<String> = lines
-            .iter()
-            .map(|l| serde_json::from_str::<Value>(l).unwrap()["@timestamp"].as_str().unwrap().to_owned())
-            .collect();
+    for (file, lines) in sink.lines().iter().filter(|(f, _)| f.starts_with("windows/ws-")) {
+        // Of winlogbeat the time is the first value.
+        let times: Vec<&str> = lines.iter().map(|l| l.split('"').nth(3).unwrap()).collect();
         assert!(times.is_sorted(), "{file}");
-        assert!(times[0] < "2024-12".to_owned() && *times.last().unwrap() > "2026-07".to_owned(), "{file}");
+        assert!(times[0] < "2024-12" && *times.last().unwrap() > "2026-07", "{file}");
     }
     let campaign = &truth.groups[0];
     let gap = campaign.steps.windows(2).map(|w| w[1].time.0 - w[0].time.0).max().unwrap();
     assert!(gap > 200 * 86_400_000_000, "{} days", gap / 86_400_000_000);
-}
-
-/// Each campaign is one: every written step is joined to the others by what records name. No two campaigns of an
-/// exercise use one account or machine.
-#[test]
-fn campaigns_hang_together_and_apart() {
-    for scenario in scenarios() {
-        let (_, truth) = hashed(&parameters(scenario.name, 4, 90));
-        let campaigns: Vec<_> = truth.groups.iter().filter(|g| g.kind == GroupKind::Campaign).collect();
-        assert!(truth.groups.len() - campaigns.len() >= 3, "{}: decoys", scenario.name);
-        for group in &campaigns {
-            let mut of: Vec<usize> = (0..group.steps.len()).collect();
-            for join in &group.joins {
-                let (a, b) = (of[join.steps.0], of[join.steps.1]);
-                assert!(!join.by.is_empty() && join.steps.0 < join.steps.1);
-                of.iter_mut().filter(|o| **o == b).for_each(|o| *o = a);
-            }
-            let written = || (0..of.len()).filter(|s| group.steps[*s].written);
-            let parts: BTreeSet<usize> = written().map(|s| of[s]).collect();
-            assert_eq!(parts.len(), 1, "{}: {}", scenario.name, group.name);
-            let seen = written().filter(|s| !group.steps[*s].rules.is_empty()).count();
-            assert!((8..=25).contains(&seen), "{}: {seen} steps that rules see", group.name);
-            let files: BTreeSet<_> = group.steps.iter().flat_map(|s| &s.records).map(|r| &r.file).collect();
-            assert!(files.len() >= 4, "{}: {} logs", group.name, files.len());
-            assert!(truth.actors.iter().any(|a| a.name == group.actor), "{}", group.actor);
-        }
-        for (a, b) in campaigns.iter().zip(campaigns.iter().skip(1)) {
-            let own = |g: &palisade_exercise::Group| -> BTreeSet<String> {
-                let kinds = [ObservableKind::Account, ObservableKind::Host];
-                let all = g.steps.iter().flat_map(|s| &s.observables).filter(|o| kinds.contains(&o.kind));
-                all.map(|o| o.value.to_lowercase()).collect()
-            };
-            assert!(own(a).is_disjoint(&own(b)), "{}", scenario.name);
-        }
-    }
-}
-
-/// Rule ids of the truth are ids of shipped rules.
-#[test]
-fn rules_named_are_shipped() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../knowledge/rules/tests");
-    for scenario in scenarios() {
-        let (_, truth) = hashed(&parameters(scenario.name, 1, 30));
-        for rule in truth.groups.iter().flat_map(|g| &g.steps).flat_map(|s| &s.rules) {
-            assert!(folder.join(format!("{rule}.json")).exists(), "{}: no rule {rule}", scenario.name);
-        }
-    }
 }
 
 /// All scenarios at once stand in folders of their own.
@@ -296,7 +236,12 @@ fn the_truth_scores_perfectly() {
     let score = score(&truth, &found, &[]);
     assert!((score.f1 - 1.0).abs() < 1e-12);
     assert_eq!((score.campaigns.len(), score.found_merged, score.findings_noise), (2, 0, 0));
-    assert!(score.campaigns.iter().all(|c| c.spread == 1 && c.steps_joined == c.steps && c.merged_with.is_empty()));
+    assert!(
+        score
+            .campaigns
+            .iter()
+            .all(|c| c.spread == 1 && c.steps_joined == c.steps && c.merged_with.is_empty())
+    );
 }
 
 #[test]

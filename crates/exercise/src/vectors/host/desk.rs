@@ -4,8 +4,8 @@
 //! build script fetches a tool. They use the same accounts and sites as everything else.
 
 use crate::acts::{
-    Proc, SYSTEM, clipboard, connect, ended, looked_up, marked, opened, script, service, set_value, signed_in, spawn,
-    wrote,
+    Proc, SYSTEM, clipboard, connect, ended, looked_up, marked, opened, script, service, set_value,
+    signed_in, spawn, wrote,
 };
 use crate::record::{Event, Log};
 use crate::vectors::host::Life;
@@ -94,25 +94,25 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
     if let Some(event) = oddity(life) {
         return event;
     }
-    let (world, host, day) = (life.world, life.host, life.day);
+    let (world, host) = (life.world, life.host);
     let user = &world.person(host.owner).windows;
     match life.dice.below(100) {
         0..26 => start(life),
         26..50 => {
             let image = life.dice.pick(&[BROWSER, BROWSER, MAIL, SVCHOST]);
-            let by = Proc::standing(world, host, user, image, day);
+            let by = life.standing(user, image);
             let site = &world.sites[life.dice.place(world.sites.len())];
             life.next.push_back(connect(&by, &host.ip, &site.ip, &site.name, 443, &mut life.dice));
             looked_up(&by, &site.name, &site.ip)
         }
         50..62 => {
-            let by = Proc::standing(world, host, user, BROWSER, day);
+            let by = life.standing(user, BROWSER);
             let site = world.cdn(life.dice.place(3));
             connect(&by, &host.ip, &site.ip, "", 443, &mut life.dice)
         }
         62..74 => {
             let image = life.dice.pick(&[BROWSER, MAIL, EXPLORER]);
-            let by = Proc::standing(world, host, user, image, day);
+            let by = life.standing(user, image);
             let n = life.dice.hex(6);
             let place =
                 life.dice.pick(&["AppData\\Local\\Temp\\~DF%.tmp", "Downloads\\%.pdf", "Documents\\%.docx"]);
@@ -122,7 +122,7 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
             )
         }
         74..82 => {
-            let by = Proc::standing(world, host, user, EXPLORER, day);
+            let by = life.standing(user, EXPLORER);
             let key = "Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\RecentDocs\\MRUListEx";
             set_value(&by, &format!("HKU\\{}\\{key}", world.person(host.owner).sid), "Binary Data")
         }
@@ -132,13 +132,13 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
             signed_in(&who.account, &world.realm, &who.sid, kind, "127.0.0.1", &host.name)
         }
         90 | 91 => {
-            let by = Proc::standing(world, host, SYSTEM, SVCHOST, day);
-            let lsass = Proc::standing(world, host, SYSTEM, "C:\\Windows\\System32\\lsass.exe", day);
+            let by = life.standing(SYSTEM, SVCHOST);
+            let lsass = life.standing(SYSTEM, "C:\\Windows\\System32\\lsass.exe");
             let trace = "C:\\Windows\\SYSTEM32\\ntdll.dll+9d4c4|C:\\Windows\\System32\\KERNELBASE.dll+2c13e";
             opened(&by, &lsass, "0x1000", trace)
         }
         92 => {
-            let by = Proc::standing(world, host, user, BROWSER, day);
+            let by = life.standing(user, BROWSER);
             let site = &world.sites[life.dice.place(world.sites.len())];
             let name = life.dice.hex(6);
             let path = format!("C:\\Users\\{}\\Downloads\\{name}.pdf", world.person(host.owner).account);
@@ -162,7 +162,7 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
 
 /// A program starts, and often ends soon.
 fn start(life: &mut Life<'_>) -> Event {
-    let (world, host, day) = (life.world, life.host, life.day);
+    let (world, host) = (life.world, life.host);
     let own: &[Start] = match host.role {
         Role::Developer => &DEVELOPERS,
         Role::Admin => &ADMINISTRATORS,
@@ -174,7 +174,7 @@ fn start(life: &mut Life<'_>) -> Event {
     let person = world.person(host.owner);
     let user = if parent == SERVICES || parent == SVCHOST { SYSTEM } else { &person.windows };
     let line = line.replace("%D", &format!("C:\\Users\\{}\\Documents", person.account));
-    let parent = Proc::standing(world, host, user, parent, day);
+    let parent = life.standing(user, parent);
     let child = Proc::new(world, host, user, image, &line, &mut life.dice);
     if life.dice.once_in(2) {
         life.next.push_back(ended(&child));
@@ -187,10 +187,10 @@ fn oddity(life: &mut Life<'_>) -> Option<Event> {
     if !life.dice.once_in(650) {
         return None;
     }
-    let (world, host, day) = (life.world, life.host, life.day);
+    let (world, host) = (life.world, life.host);
     let person = world.person(host.owner);
-    let explorer = Proc::standing(world, host, &person.windows, EXPLORER, day);
-    let browser = Proc::standing(world, host, &person.windows, BROWSER, day);
+    let explorer = life.standing(&person.windows, EXPLORER);
+    let browser = life.standing(&person.windows, BROWSER);
     let hex = life.dice.hex(6);
     let event = match (host.role, life.dice.below(8)) {
         (Role::Engineering, 0..4) => {
@@ -199,13 +199,13 @@ fn oddity(life: &mut Life<'_>) -> Option<Event> {
             spawn(&explorer, &Proc::new(world, host, &person.windows, image, line, &mut life.dice))
         }
         (Role::Developer, 0) => {
-            let node = Proc::standing(world, host, &person.windows, NODE, day);
+            let node = life.standing(&person.windows, NODE);
             let line = "cmd.exe /d /s /c curl -sL https://packages.example.com/tool.zip -o %TEMP%\\tool.zip";
             spawn(&node, &Proc::new(world, host, &person.windows, CMD, line, &mut life.dice))
         }
         (_, 6) => {
             let image = format!("C:\\Users\\{}\\AppData\\Local\\Temp\\is-{hex}\\setup.tmp", person.account);
-            let setup = Proc::standing(world, host, &person.windows, &image, day);
+            let setup = life.standing(&person.windows, &image);
             let site = world.cdn(life.dice.place(3));
             connect(&setup, &host.ip, &site.ip, &site.name, 443, &mut life.dice)
         }
@@ -215,18 +215,18 @@ fn oddity(life: &mut Life<'_>) -> Option<Event> {
         }
         (_, 2..4) => {
             let agent = "C:\\Program Files\\Reputation\\agent.exe";
-            let by = Proc::standing(world, host, SYSTEM, agent, day);
+            let by = life.standing(SYSTEM, agent);
             looked_up(&by, &format!("{}.rep.example.org", life.dice.hex(56)), "198.18.4.4")
         }
         (_, 4) => {
             let path = format!("C:\\Users\\{}\\AppData\\Local\\Temp\\ClipPad\\clippad.exe", person.account);
-            clipboard(&Proc::standing(world, host, &person.windows, &path, day))
+            clipboard(&life.standing(&person.windows, &path))
         }
         (Role::Office | Role::Developer, 5) => {
             let line = "\"C:\\Install\\AnyDesk.exe\" --install \"C:\\Program Files (x86)\\AnyDesk\" --silent";
             let image = "C:\\Install\\AnyDesk.exe";
             let support = world.admin(1);
-            let shell = Proc::standing(world, host, &support.windows, CMD, day);
+            let shell = life.standing(&support.windows, CMD);
             let tool = Proc::new(world, host, &support.windows, image, line, &mut life.dice);
             life.next.push_back(connect(&tool, &host.ip, &world.cdn(1).ip, "", 443, &mut life.dice));
             spawn(&shell, &tool)

@@ -33,24 +33,24 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
     if let Some(event) = oddity(life) {
         return event;
     }
-    let (world, host, day) = (life.world, life.host, life.day);
+    let (world, host) = (life.world, life.host);
     match life.dice.below(100) {
         0..44 => {
             let list: &[Start] = if host.role == Role::LinuxWeb { &WEB } else { &BUILD };
             let (parent, image, line, user) = life.dice.pick(list);
-            let parent = Proc::standing(world, host, user, parent, day);
+            let parent = life.standing(user, parent);
             let child = Proc::new(world, host, user, image, line, &mut life.dice);
             life.next.push_back(ended(&child));
             spawn(&parent, &child)
         }
         44..58 => {
             let image = if host.role == Role::LinuxWeb { "/usr/sbin/php-fpm8.2" } else { "/usr/bin/git" };
-            let by = Proc::standing(world, host, "www-data", image, day);
+            let by = life.standing("www-data", image);
             let site = &world.sites[life.dice.place(world.sites.len())];
             connect(&by, &host.ip, &site.ip, &site.name, 443, &mut life.dice)
         }
         58..70 => {
-            let by = Proc::standing(world, host, "root", "/usr/lib/systemd/systemd-journald", day);
+            let by = life.standing("root", "/usr/lib/systemd/systemd-journald");
             let name = life.dice.hex(8);
             wrote(&by, &format!("/var/log/journal/{name}.journal"))
         }
@@ -70,18 +70,18 @@ fn oddity(life: &mut Life<'_>) -> Option<Event> {
     if !life.dice.once_in(800) {
         return None;
     }
-    let (world, host, day) = (life.world, life.host, life.day);
+    let (world, host) = (life.world, life.host);
     let event = if host.role == Role::LinuxBuild && life.dice.once_in(3) {
         let name = life.dice.hex(8);
-        let by = Proc::standing(world, host, "runner", &format!("/tmp/go-build{name}/net.test"), day);
+        let by = life.standing("runner", &format!("/tmp/go-build{name}/net.test"));
         let site = world.cdn(life.dice.place(3));
         connect(&by, &host.ip, &site.ip, &site.name, 443, &mut life.dice)
     } else if host.role == Role::LinuxBuild && life.dice.once_in(2) {
-        let shell = Proc::standing(world, host, "runner", "/bin/bash", day);
+        let shell = life.standing("runner", "/bin/bash");
         let line = "grep -rIl --include=*.env BEGIN RSA PRIVATE KEY /home/runner/work";
         spawn(&shell, &Proc::new(world, host, "runner", "/usr/bin/grep", line, &mut life.dice))
     } else {
-        let by = Proc::standing(world, host, "root", "/usr/bin/python3.11", day);
+        let by = life.standing("root", "/usr/bin/python3.11");
         wrote(&by, &format!("/home/{}/.ssh/authorized_keys", world.admin(life.dice.place(3)).account))
     };
     Some(event)

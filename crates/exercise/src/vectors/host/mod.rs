@@ -8,11 +8,13 @@ mod desk;
 mod linux;
 mod server;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use palisade_model::{Time, Vector};
 
 use crate::ExerciseError;
+use crate::acts::Proc;
 use crate::calendar::{DAY, Rhythm};
 use crate::cloud::Cloud;
 use crate::dice::Dice;
@@ -42,9 +44,18 @@ pub(crate) struct Life<'w> {
     pub next: VecDeque<Event>,
     /// The day it is, since 1970.
     pub day: i64,
+    /// Programs that ran before on that day, by path and account.
+    standing: BTreeMap<(String, String), Rc<Proc>>,
 }
 
 impl Life<'_> {
+    /// A program that ran before today's next event: the same whoever speaks of it.
+    pub fn standing(&mut self, user: &str, image: &str) -> Rc<Proc> {
+        let key = (image.to_owned(), user.to_owned());
+        let made = || Rc::new(Proc::standing(self.world, self.host, user, image, self.day));
+        Rc::clone(self.standing.entry(key).or_insert_with(made))
+    }
+
     fn event(&mut self) -> Event {
         if let Some(event) = self.next.pop_front() {
             return event;
@@ -157,7 +168,14 @@ fn log(
     let path = files.begin(&name)?;
     let mut dice = world.dice(&name);
     let life_dice = Dice::new(dice.next(), "life");
-    let mut life = host.map(|host| Life { world, host, dice: life_dice, next: VecDeque::new(), day: 0 });
+    let mut life = host.map(|host| Life {
+        world,
+        host,
+        dice: life_dice,
+        next: VecDeque::new(),
+        day: 0,
+        standing: BTreeMap::new(),
+    });
     let mut number = FIRST_NUMBER + dice.below(900_000);
     let mut moments: Vec<i64> = Vec::new();
     let mut put = |planted: &Planted, number: &mut u64, files: &mut Files<'_>| -> Result<(), ExerciseError> {
@@ -182,7 +200,11 @@ fn log(
             }
             let line = match (&mut life, source) {
                 (Some(life), _) => {
-                    life.day = moment.div_euclid(1_000_000).div_euclid(DAY);
+                    let day = moment.div_euclid(1_000_000).div_euclid(DAY);
+                    if life.day != day {
+                        life.day = day;
+                        life.standing.clear();
+                    }
                     number += 1;
                     let event = life.event();
                     render(life.host, time, number, &event)

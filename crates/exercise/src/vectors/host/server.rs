@@ -31,7 +31,7 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
 }
 
 fn server(life: &mut Life<'_>) -> Event {
-    let (world, host, day) = (life.world, life.host, life.day);
+    let (world, host) = (life.world, life.host);
     let who = world.person(life.dice.place(world.people.len()));
     let desk = &world.hosts[life.dice.place(world.hosts.len())];
     match life.dice.below(100) {
@@ -58,19 +58,19 @@ fn server(life: &mut Life<'_>) -> Event {
                     ),
                 ])
             };
-            let parent = Proc::standing(world, host, SYSTEM, parent, day);
+            let parent = life.standing(SYSTEM, parent);
             let child = Proc::new(world, host, SYSTEM, image, line, &mut life.dice);
             life.next.push_back(ended(&child));
             spawn(&parent, &child)
         }
         66..76 => {
             let image = if host.role == Role::WebWindows { POOL } else { BACKUP };
-            let by = Proc::standing(world, host, SYSTEM, image, day);
+            let by = life.standing(SYSTEM, image);
             let site = world.cdn(life.dice.place(3));
             connect(&by, &host.ip, &site.ip, &site.name, 443, &mut life.dice)
         }
         76..84 => {
-            let by = Proc::standing(world, host, SYSTEM, BACKUP, day);
+            let by = life.standing(SYSTEM, BACKUP);
             let name = life.dice.hex(8);
             wrote(&by, &format!("D:\\Backup\\{name}.bkf"))
         }
@@ -119,9 +119,9 @@ fn oddity(life: &mut Life<'_>) -> Option<Event> {
     if !life.dice.once_in(900) {
         return None;
     }
-    let (world, host, day) = (life.world, life.host, life.day);
+    let (world, host) = (life.world, life.host);
     let admin = world.admin(life.dice.place(3));
-    let shell = Proc::standing(world, host, &admin.windows, REMOTE, day);
+    let shell = life.standing(&admin.windows, REMOTE);
     let event = match life.dice.below(6) {
         0..4 => {
             let line = life.dice.pick(&[
