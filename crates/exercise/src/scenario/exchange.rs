@@ -70,9 +70,9 @@ fn actors(world: &World) -> Vec<ActorProfile> {
 /// One story, told in the order in which it happens.
 fn plant(p: &mut Plan<'_>) {
     let w = p.world;
-    let desk = w.host(Role::Developer, 0);
+    let desk = p.take(Role::Developer);
     let (build, other, signer) =
-        (w.host(Role::LinuxBuild, 0), w.host(Role::LinuxBuild, 1), w.host(Role::LinuxBuild, 2));
+        (p.take(Role::LinuxBuild), p.take(Role::LinuxBuild), p.take(Role::LinuxBuild));
     let dev = w.owner(desk).clone();
     let task = server(p, "talent-tasks", "org");
     let relay = server(p, "relay", "net");
@@ -149,13 +149,17 @@ fn plant(p: &mut Plan<'_>) {
     p.on(desk, wrote(&python, &format!("{temp}\\b\\Login Data")));
     p.step(30, "the copier was started by the first program", &["T1059.006"], &[]);
     p.on(desk, spawn(&assessor, &python));
-    p.step(90, "the clipboard is watched", &["T1115"], &[rules::CLIPBOARD]);
-    p.on(desk, clipboard(&python));
-    p.step(400, "wallet extensions copied", &["T1005"], &[rules::WALLET_COPIED]);
-    let line = format!(
-        "powershell.exe -c Compress-Archive $env:LOCALAPPDATA\\*\\nkbihfbeogaeaoehlefnkodbefgpgknn {temp}\\w.zip"
-    );
-    p.run(desk, &assessor, POWERSHELL, &line);
+    if p.perhaps(4) {
+        p.step(90, "the clipboard is watched", &["T1115"], &[rules::CLIPBOARD]);
+        p.on(desk, clipboard(&python));
+    }
+    if p.perhaps(4) {
+        p.step(400, "wallet extensions copied", &["T1005"], &[rules::WALLET_COPIED]);
+        let line = format!(
+            "powershell.exe -c Compress-Archive $env:LOCALAPPDATA\\*\\nkbihfbeogaeaoehlefnkodbefgpgknn {temp}\\w.zip"
+        );
+        p.run(desk, &assessor, POWERSHELL, &line);
+    }
 
     p.phase(160, 22);
     p.step(
@@ -263,14 +267,12 @@ fn plant(p: &mut Plan<'_>) {
         &[(ObservableKind::CryptoAddress, &hop)],
     );
 
-    decoys::plant(
-        p,
-        &Grounds {
-            tested_desk: w.host(Role::Office, 1),
-            tested_server: w.host(Role::Server, 0),
-            careless_desk: w.host(Role::Office, 2),
-            hardened: w.host(Role::Controller, 0),
-            when: [250, 470, 650],
-        },
-    );
+    let grounds = Grounds {
+        tested_desk: p.take(Role::Office),
+        tested_server: p.take(Role::Server),
+        careless_desk: p.take(Role::Office),
+        hardened: p.take(Role::Controller),
+        when: [250, 470, 650],
+    };
+    decoys::plant(p, &grounds);
 }

@@ -77,11 +77,10 @@ fn actors(world: &World) -> Vec<ActorProfile> {
 /// One story, told in the order in which it happens.
 fn plant(p: &mut Plan<'_>) {
     let w = p.world;
-    let desk = w.host(Role::Office, 1);
-    let (tickets, screens, dc) =
-        (w.host(Role::Server, 0), w.host(Role::Server, 1), w.host(Role::Controller, 0));
+    let desk = p.take(Role::Office);
+    let (tickets, screens, dc) = (p.take(Role::Server), p.take(Role::Server), p.take(Role::Controller));
     let who = w.owner(desk).clone();
-    let admin = w.admin(0).clone();
+    let admin = p.take_admin();
     let home = server(p, "results-feed", "net");
     let own = p.tool("rlx");
     let borrowed = p.tool("frostpick");
@@ -166,13 +165,20 @@ fn plant(p: &mut Plan<'_>) {
     p.step(0, "antivirus weakened on the opening day", &["T1685"], &[rules::DEFENDER_OFF]);
     let cmd = p.standing(screens, &admin.windows, CMD);
     p.run(screens, &cmd, POWERSHELL, "powershell Set-MpPreference -DisableRealtimeMonitoring $true");
-    p.step(60, "shadow copies deleted", &["T1490"], &[rules::SHADOWS]);
-    p.run(screens, &cmd, "C:\\Windows\\System32\\vssadmin.exe", "vssadmin.exe delete shadows /all /quiet");
-    for (after, host) in [(200, screens), (260, tickets)] {
-        p.step(after, "a program overwrites the disk", &["T1561.002"], &[rules::RAW_DISK]);
-        let parent = p.standing(host, SYSTEM, "C:\\Windows\\System32\\svchost.exe");
-        let run = p.run_file(host, &parent, "C:\\Users\\Public\\rlx.exe", "rlx.exe -end", Some(&own));
-        p.on(host, raw_disk(&run));
+    if p.perhaps(4) {
+        p.step(60, "shadow copies deleted", &["T1490"], &[rules::SHADOWS]);
+        p.run(
+            screens,
+            &cmd,
+            "C:\\Windows\\System32\\vssadmin.exe",
+            "vssadmin.exe delete shadows /all /quiet",
+        );
+        for (after, host) in [(200, screens), (260, tickets)] {
+            p.step(after, "a program overwrites the disk", &["T1561.002"], &[rules::RAW_DISK]);
+            let parent = p.standing(host, SYSTEM, "C:\\Windows\\System32\\svchost.exe");
+            let run = p.run_file(host, &parent, "C:\\Users\\Public\\rlx.exe", "rlx.exe -end", Some(&own));
+            p.on(host, raw_disk(&run));
+        }
     }
     p.step(400, "the other's tool is left in the open", &["T1036.005"], &[]);
     let system = p.standing(screens, SYSTEM, CMD);
@@ -188,14 +194,12 @@ fn plant(p: &mut Plan<'_>) {
     );
     p.later(Vector::Influence, 3_600, "personas say at once who it was", &["T1585.001"], &[]);
 
-    decoys::plant(
-        p,
-        &Grounds {
-            tested_desk: w.host(Role::Office, 3),
-            tested_server: w.host(Role::Server, 2),
-            careless_desk: w.host(Role::Office, 4),
-            hardened: w.host(Role::Controller, 1),
-            when: [330, 560, 800],
-        },
-    );
+    let grounds = Grounds {
+        tested_desk: p.take(Role::Office),
+        tested_server: p.take(Role::Server),
+        careless_desk: p.take(Role::Office),
+        hardened: p.take(Role::Controller),
+        when: [330, 560, 800],
+    };
+    decoys::plant(p, &grounds);
 }

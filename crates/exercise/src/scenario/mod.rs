@@ -205,6 +205,32 @@ mod tests {
         }
     }
 
+    /// A process is of the machine that tells of it, and each step has records of its own.
+    #[test]
+    fn processes_are_of_their_machine() {
+        for scene in SCENES {
+            let world = World::new(9, scene.label, scene.cast, Span::before(scene.end, 30));
+            let mut plan = Plan::new(&world, scene.info.name);
+            (scene.plant)(&mut plan);
+            for planted in &plan.planted {
+                let (crate::plan::Source::Host(place), crate::plan::Body::Event(event)) =
+                    (planted.source, &planted.body)
+                else {
+                    continue;
+                };
+                let guids = event.fields.iter().filter(|(name, _)| name.to_lowercase().ends_with("guid"));
+                for (name, guid) in guids {
+                    let own = &world.hosts[place].guid;
+                    assert!(
+                        guid.starts_with(&format!("{{{own}-")),
+                        "{}: {name} in {event:?}",
+                        scene.info.name
+                    );
+                }
+            }
+        }
+    }
+
     /// Rule ids of the truth are ids of shipped rules.
     #[test]
     fn rules_named_are_shipped() {

@@ -10,7 +10,7 @@ use crate::scenario::decoys::{self, Grounds};
 use crate::scenario::moves::{
     self, Server, changes, consent, download, exchange, reaches, risky, server, signs_in,
 };
-use crate::scenario::programs::{CMD, LSASS, MSHTA, POOL, POWERSHELL, WORD};
+use crate::scenario::programs::{LSASS, MSHTA, POOL, POWERSHELL, WORD};
 use crate::scenario::{ScenarioInfo, Scene, rules};
 use crate::truth::ActorProfile;
 use crate::world::{Role, World};
@@ -84,22 +84,21 @@ fn plant(p: &mut Plan<'_>) {
     let public = p.tool("syncpub");
     reader(p, &shared, &exit, &public);
     broker(p, &shared, &exit, &public);
-    decoys::plant(
-        p,
-        &Grounds {
-            tested_desk: w.host(Role::Office, 4),
-            tested_server: w.host(Role::Server, 2),
-            careless_desk: w.host(Role::Office, 5),
-            hardened: w.host(Role::Server, 2),
-            when: [380, 130, 700],
-        },
-    );
+    let server = p.take(Role::Server);
+    let grounds = Grounds {
+        tested_desk: p.take(Role::Office),
+        tested_server: server,
+        careless_desk: p.take(Role::Office),
+        hardened: server,
+        when: [380, 130, 700],
+    };
+    decoys::plant(p, &grounds);
 }
 
 /// The one who reads mail.
 fn reader(p: &mut Plan<'_>, shared: &Server, exit: &str, public: &str) {
     let w = p.world;
-    let (desk, other) = (w.host(Role::Office, 0), w.host(Role::Office, 2));
+    let (desk, other) = (p.take(Role::Office), p.take(Role::Office));
     let (envoy, aide) = (w.owner(desk).clone(), w.owner(other).clone());
     let own = server(p, "protocol-office", "org");
     p.campaign("the reader of negotiators' mail", READER);
@@ -126,9 +125,11 @@ fn reader(p: &mut Plan<'_>, shared: &Server, exit: &str, public: &str) {
     let image = "C:\\Users\\Public\\syncpub.exe";
     let tool = p.run_file(desk, &shell, image, "syncpub.exe copy docs remote:", Some(public));
     reaches(p, desk, &tool, shared);
-    p.step(1_000, "a run key to come back", &["T1547.001"], &[rules::RUN_KEY]);
-    let key = format!("HKU\\{}\\Software\\Microsoft\\Windows\\CurrentVersion\\Run\\Protocol", envoy.sid);
-    p.on(desk, set_value(&shell, &key, "powershell -w hidden -f C:\\Users\\Public\\p.ps1"));
+    if p.perhaps(4) {
+        p.step(1_000, "a run key to come back", &["T1547.001"], &[rules::RUN_KEY]);
+        let key = format!("HKU\\{}\\Software\\Microsoft\\Windows\\CurrentVersion\\Run\\Protocol", envoy.sid);
+        p.on(desk, set_value(&shell, &key, "powershell -w hidden -f C:\\Users\\Public\\p.ps1"));
+    }
 
     p.step(1_300, "a remote tool, the one that support uses", &["T1219"], &[rules::REMOTE_TOOL]);
     let line = "AnyDesk.exe --install C:\\Users\\Public\\any --silent";
@@ -163,10 +164,9 @@ fn reader(p: &mut Plan<'_>, shared: &Server, exit: &str, public: &str) {
 
 /// The one who sells access.
 fn broker(p: &mut Plan<'_>, shared: &Server, exit: &str, public: &str) {
-    let w = p.world;
-    let (web, files, app) = (w.host(Role::WebWindows, 0), w.host(Role::Server, 0), w.host(Role::Server, 1));
-    let linux = w.host(Role::LinuxWeb, 1);
-    let admin = w.admin(1).clone();
+    let (web, files, app) = (p.take(Role::WebWindows), p.take(Role::Server), p.take(Role::Server));
+    let linux = p.take(Role::LinuxWeb);
+    let admin = p.take_admin();
     let own = server(p, "stats-node", "com");
     p.campaign("the broker of access", BROKER);
     p.phase(90, 3);
@@ -201,10 +201,11 @@ fn broker(p: &mut Plan<'_>, shared: &Server, exit: &str, public: &str) {
     let agent = p.run(linux, &sh, "/tmp/.n", "/tmp/.n");
     reaches(p, linux, &agent, &own);
     p.phase(560, 3);
-    moves::over_winrm(p, 0, app, &admin.windows, "net user svc-print P@ssw0rd! /add");
-    p.step(100, "antivirus weakened", &["T1685"], &[rules::DEFENDER_OFF]);
-    let cmd = p.standing(app, &admin.windows, CMD);
-    p.run(app, &cmd, POWERSHELL, "powershell Add-MpPreference -ExclusionPath C:\\ProgramData");
+    let cmd = moves::over_winrm(p, 0, app, &admin.windows, "net user svc-print P@ssw0rd! /add");
+    if p.perhaps(4) {
+        p.step(100, "antivirus weakened", &["T1685"], &[rules::DEFENDER_OFF]);
+        p.run(app, &cmd, POWERSHELL, "powershell Add-MpPreference -ExclusionPath C:\\ProgramData");
+    }
     p.step(220, "a remote tool for whoever buys", &["T1219"], &[rules::REMOTE_TOOL]);
     p.run(
         app,

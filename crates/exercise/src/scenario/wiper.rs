@@ -66,10 +66,10 @@ fn actors(world: &World) -> Vec<ActorProfile> {
 /// One story, told in the order in which it happens.
 fn plant(p: &mut Plan<'_>) {
     let w = p.world;
-    let (web, dc) = (w.host(Role::WebWindows, 0), w.host(Role::Controller, 0));
-    let (files, backup, app) = (w.host(Role::Server, 0), w.host(Role::Server, 1), w.host(Role::Server, 2));
-    let linux = w.host(Role::LinuxWeb, 0);
-    let admin = w.admin(0).clone();
+    let (web, dc) = (p.take(Role::WebWindows), p.take(Role::Controller));
+    let (files, backup, app) = (p.take(Role::Server), p.take(Role::Server), p.take(Role::Server));
+    let linux = p.take(Role::LinuxWeb);
+    let admin = p.take_admin();
     let home = server(p, "cdn-sync", "net");
     let wiper = p.tool("clean32");
     let relay = p.tool("relayd");
@@ -166,15 +166,20 @@ fn plant(p: &mut Plan<'_>) {
     p.step(900, "shadow copies deleted", &["T1490"], &[rules::SHADOWS]);
     let shell = p.standing(backup, &admin.windows, CMD);
     p.run(backup, &shell, "C:\\Windows\\System32\\vssadmin.exe", "vssadmin.exe Delete Shadows /All /Quiet");
-    p.step(920, "the catalogue of backups deleted", &["T1490"], &[rules::BACKUPS]);
-    p.run(backup, &shell, "C:\\Windows\\System32\\wbadmin.exe", "wbadmin.exe delete catalog -quiet");
-    p.step(940, "recovery at start disabled", &["T1490"], &[rules::BOOT]);
-    p.run(
-        files,
-        &shell,
-        "C:\\Windows\\System32\\bcdedit.exe",
-        "bcdedit.exe /set {default} recoveryenabled No",
-    );
+    if p.perhaps(4) {
+        p.step(920, "the catalogue of backups deleted", &["T1490"], &[rules::BACKUPS]);
+        p.run(backup, &shell, "C:\\Windows\\System32\\wbadmin.exe", "wbadmin.exe delete catalog -quiet");
+    }
+    if p.perhaps(4) {
+        p.step(940, "recovery at start disabled", &["T1490"], &[rules::BOOT]);
+        let there = p.standing(files, &admin.windows, CMD);
+        p.run(
+            files,
+            &there,
+            "C:\\Windows\\System32\\bcdedit.exe",
+            "bcdedit.exe /set {default} recoveryenabled No",
+        );
+    }
     p.step(
         1_100,
         "a program overwrites the disks of three servers",
@@ -207,24 +212,23 @@ fn plant(p: &mut Plan<'_>) {
     p.later(Vector::Influence, 0, "a persona claims the deed and publishes minutes", &["T1491.002"], &[]);
     p.later(Vector::Money, 60, "the address in the note never receives anything", &["T1657"], &[]);
 
-    decoys::plant(
-        p,
-        &Grounds {
-            tested_desk: w.host(Role::Office, 2),
-            tested_server: w.host(Role::Server, 3),
-            careless_desk: w.host(Role::Office, 4),
-            hardened: w.host(Role::Controller, 1),
-            when: [220, 620, 800],
-        },
-    );
+    let spare = p.take(Role::Server);
+    let grounds = Grounds {
+        tested_desk: p.take(Role::Office),
+        tested_server: spare,
+        careless_desk: p.take(Role::Office),
+        hardened: p.take(Role::Controller),
+        when: [220, 620, 800],
+    };
+    decoys::plant(p, &grounds);
     // Administrators speak of the same things on the same day.
     p.decoy("an administrator tests the restoring of backups");
     p.phase(900, 10);
-    let tester = w.admin(1).windows.clone();
-    let shell = p.standing(w.host(Role::Server, 3), &tester, POWERSHELL);
+    let tester = p.take_admin().windows;
+    let shell = p.standing(spare, &tester, POWERSHELL);
     p.step(0, "an old backup is deleted", &["T1490"], &[rules::BACKUPS]);
     p.run(
-        w.host(Role::Server, 3),
+        spare,
         &shell,
         "C:\\Windows\\System32\\wbadmin.exe",
         "wbadmin.exe delete systemstatebackup -version:08/01/2026",
