@@ -15,6 +15,7 @@ mod calendar;
 mod cloud;
 mod dice;
 mod error;
+mod evtx;
 mod json;
 mod plan;
 mod record;

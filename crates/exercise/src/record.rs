@@ -49,7 +49,8 @@ impl Event {
         self
     }
 
-    fn provider(&self) -> &'static str {
+    /// Name of the provider.
+    pub fn provider(&self) -> &'static str {
         match (self.log, self.id) {
             (Log::Sysmon, _) => "Microsoft-Windows-Sysmon",
             // The log service itself says that a log was cleared.
@@ -61,7 +62,8 @@ impl Event {
         }
     }
 
-    fn channel(&self) -> &'static str {
+    /// Name of the channel.
+    pub fn channel(&self) -> &'static str {
         match self.log {
             Log::Sysmon => "Microsoft-Windows-Sysmon/Operational",
             Log::Security => "Security",
@@ -72,7 +74,7 @@ impl Event {
     }
 
     /// Such events carry user data in an element of their own instead of event data.
-    fn user_data(&self) -> bool {
+    pub fn user_data(&self) -> bool {
         matches!((self.log, self.id), (Log::Security, 1102) | (Log::System, 104))
     }
 }
@@ -84,8 +86,9 @@ pub(crate) fn render(host: &Host, time: Time, number: u64, event: &Event) -> Str
         (Log::Audit, _) => audit(host, time, number, event),
         (_, Role::LinuxWeb | Role::LinuxBuild) => linux(host, time, number, event),
         (_, Role::Office | Role::Developer | Role::Admin) => winlogbeat(host, time, number, event),
-        (_, Role::Server | Role::WebWindows) => nxlog(host, time, number, event),
-        (_, Role::Controller) => sentinel(host, time, number, event),
+        (_, Role::Server) => nxlog(host, time, number, event),
+        // The logs of controllers are taken as EVTX (see `crate::evtx`); a workspace would keep them like this.
+        (_, Role::WebWindows | Role::Controller) => sentinel(host, time, number, event),
         (_, Role::Engineering) => dump(host, time, number, event),
     }
 }

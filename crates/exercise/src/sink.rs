@@ -60,6 +60,15 @@ impl<'s> Files<'s> {
         Ok(self.record)
     }
 
+    /// Adds bytes of a format that has no lines, and says how many records they hold.
+    pub fn bytes(&mut self, bytes: &[u8], records: u64) -> Result<(), ExerciseError> {
+        self.flush()?;
+        self.record += records;
+        self.total += records;
+        let done = if bytes.is_empty() { Ok(()) } else { self.sink.append(bytes) };
+        done.map_err(|source| ExerciseError::Sink { file: self.file.clone(), source })
+    }
+
     /// Hands over what is held.
     pub fn flush(&mut self) -> Result<(), ExerciseError> {
         if self.held.is_empty() {

@@ -1,7 +1,8 @@
 //! What was planted, and where it stands in the evidence.
 //!
 //! The truth belongs outside the evidence folder: a reader that met it would know everything. Record numbers are
-//! those that citations of findings carry: the first line of a file is record 1.
+//! those that citations of findings carry: the first line of a file is record 1; a record of an EVTX file has the
+//! number in its header, and logs here begin with 1.
 
 use palisade_model::{ObservableKind, Time, Vector};
 use serde::{Deserialize, Serialize};
@@ -94,7 +95,7 @@ pub struct PlantedStep {
 pub struct RecordRef {
     /// Path inside the evidence folder, with `/`.
     pub file: String,
-    /// Number of the record in the file: the first is 1. Every file has one record per line.
+    /// Number of the record in the file: the first is 1.
     pub record: u64,
 }
 

@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::io;
 
-use palisade_exercise::{
-    ExerciseError, Found, Parameters, PlantedStep, Sink, Truth, scenarios, score, write,
-};
+use palisade_exercise::{ExerciseError, Found, Parameters, Sink, Truth, scenarios, score, write};
+use palisade_model::Time;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -43,12 +42,51 @@ struct Reading {
     file: String,
 }
 
+/// Records by file.
+type Records<'s> = BTreeMap<&'s str, Vec<&'s [u8]>>;
+
 impl Reading {
-    /// Lines by file.
-    fn lines(&self) -> BTreeMap<&str, Vec<&str>> {
-        let each = self.files.iter();
-        each.map(|(f, b)| (f.as_str(), std::str::from_utf8(b).unwrap().lines().collect())).collect()
+    fn records(&self) -> Records<'_> {
+        let mut all = Records::new();
+        for (file, bytes) in &self.files {
+            let lines = || std::str::from_utf8(bytes).unwrap().lines().map(str::as_bytes).collect();
+            all.insert(file, if file.ends_with(".evtx") { evtx_records(bytes) } else { lines() });
+        }
+        all
     }
+}
+
+/// Cuts an event log into its records, which are numbered from 1 without a gap.
+fn evtx_records(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut all = Vec::new();
+    for chunk in bytes[4_096..].chunks(65_536) {
+        let mut at = 512;
+        while chunk.get(at..at + 4) == Some(b"**\0\0") {
+            let size = u32::from_le_bytes(chunk[at + 4..at + 8].try_into().unwrap()) as usize;
+            all.push(&chunk[at..at + size]);
+            assert_eq!(u64::from_le_bytes(chunk[at + 8..at + 16].try_into().unwrap()), all.len() as u64);
+            at += size;
+        }
+    }
+    all
+}
+
+/// Every text a record holds, and the whole of it.
+fn texts(file: &str, record: &[u8]) -> Vec<String> {
+    if !file.ends_with(".evtx") {
+        let whole = std::str::from_utf8(record).unwrap().to_owned();
+        let mut all = strings(&serde_json::from_str(&whole).unwrap());
+        all.push(whole);
+        return all;
+    }
+    // Texts are UTF-16 and begin at even or at odd places.
+    let decode = |bytes: &[u8]| {
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect();
+        String::from_utf16_lossy(&units)
+    };
+    let filetime = u64::from_le_bytes(record[16..24].try_into().unwrap());
+    let time = Time::from_filetime(filetime).unwrap().to_string();
+    vec![decode(record), decode(&record[1..]), time]
 }
 
 impl Sink for Reading {
@@ -114,13 +152,14 @@ fn everything_planted_is_there() {
             let p = parameters(scenario.name, seed, 30);
             let mut sink = Reading::default();
             let truth = write(&p, &mut sink).unwrap();
-            let files = sink.lines();
+            let files = sink.records();
             let what = format!("{} {seed}", scenario.name);
             counts(&truth, &files, &what);
-            records(&truth, &files, &what);
+            planted(&truth, &files, &what);
             // One line in thirty-one shows all kinds of everyday records.
-            for line in files.values().flat_map(|lines| lines.iter().step_by(31)) {
-                serde_json::from_str::<IgnoredAny>(line).unwrap();
+            let lines = files.iter().filter(|(f, _)| f.ends_with(".ndjson"));
+            for line in lines.flat_map(|(_, lines)| lines.iter().step_by(31)) {
+                serde_json::from_slice::<IgnoredAny>(line).unwrap();
             }
         }
     }
@@ -131,18 +170,41 @@ fn everything_planted_is_there() {
 fn every_line_is_json() {
     let mut sink = Reading::default();
     write(&parameters("exchange", 11, 7), &mut sink).unwrap();
-    for (file, lines) in sink.lines() {
+    for (file, lines) in sink.records().into_iter().filter(|(f, _)| f.ends_with(".ndjson")) {
         assert!(!lines.is_empty(), "{file}");
         for line in lines {
-            assert!(line.starts_with('{'), "{file}: {line}");
-            serde_json::from_str::<IgnoredAny>(line).unwrap_or_else(|e| panic!("{file}: {e}: {line}"));
+            assert!(line.starts_with(b"{"), "{file}");
+            serde_json::from_slice::<IgnoredAny>(line).unwrap_or_else(|e| panic!("{file}: {e}"));
         }
     }
 }
 
-type Lines<'s> = BTreeMap<&'s str, Vec<&'s str>>;
+/// An independent reader (crate `evtx`) reads the event logs whole, and says what they say.
+#[test]
+fn event_logs_are_read_by_others() {
+    let mut sink = Reading::default();
+    let truth = write(&parameters("wiper", 3, 20), &mut sink).unwrap();
+    let log = sink.files.iter().find(|(f, _)| f.ends_with("dc01.evtx")).unwrap();
+    let mine = evtx_records(log.1).len();
+    let mut parser = evtx::EvtxParser::from_buffer(log.1.clone()).unwrap();
+    let theirs: Vec<_> = parser.records_json_value().map(Result::unwrap).collect();
+    assert_eq!(theirs.len(), mine);
+    let mut seen = 0;
+    for step in truth.groups.iter().flat_map(|g| &g.steps) {
+        for record in step.records.iter().filter(|r| r.file == *log.0) {
+            let found = theirs.iter().find(|r| r.event_record_id == record.record).unwrap();
+            let said = strings(&found.data);
+            let own = step.observables.iter().filter(|o| said.iter().any(|s| s.contains(&o.value))).count();
+            assert!(own > 0, "{}: {}", step.name, found.data);
+            let channel = found.data["Event"]["System"]["Channel"].as_str().unwrap();
+            assert!(["Security", "Microsoft-Windows-Sysmon/Operational"].contains(&channel), "{channel}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "nothing was planted in {}", log.0);
+}
 
-fn counts(truth: &Truth, files: &Lines<'_>, what: &str) {
+fn counts(truth: &Truth, files: &Records<'_>, what: &str) {
     let total: usize = files.values().map(Vec::len).sum();
     assert_eq!(truth.records.total, total as u64, "{what}");
     let planted: usize = truth.groups.iter().flat_map(|g| &g.steps).map(|s| s.records.len()).sum();
@@ -151,30 +213,25 @@ fn counts(truth: &Truth, files: &Lines<'_>, what: &str) {
 }
 
 /// Each record of each step is where the truth says and says what the truth says.
-fn records(truth: &Truth, files: &Lines<'_>, what: &str) {
+fn planted(truth: &Truth, files: &Records<'_>, what: &str) {
     let mut all = BTreeSet::new();
     for step in truth.groups.iter().flat_map(|g| &g.steps) {
-        let at = |n: u64| usize::try_from(n - 1).unwrap();
-        let lines: Vec<&str> = step.records.iter().map(|r| files[r.file.as_str()][at(r.record)]).collect();
-        assert_eq!(step.written, !lines.is_empty(), "{what}: {}", step.name);
-        for line in &lines {
-            assert!(all.insert(*line), "{what}: two steps have one record: {line}");
+        assert_eq!(step.written, !step.records.is_empty(), "{what}: {}", step.name);
+        let mut said = Vec::new();
+        for at in &step.records {
+            assert!(all.insert(at), "{what}: two steps have one record: {at:?}");
+            let texts = texts(&at.file, files[at.file.as_str()][usize::try_from(at.record - 1).unwrap()]);
             let second = step.time.to_string()[..19].to_owned();
             let since_1970 = (step.time.0 / 1_000).to_string();
-            assert!(line.contains(&second) || line.contains(&since_1970), "{what}: {second}: {line}");
+            let told = texts.iter().any(|t| t.contains(&second) || t.contains(&since_1970));
+            assert!(told, "{what}: {}: {second} is not in {texts:?}", step.name);
+            said.extend(texts);
         }
-        if step.written {
-            named(step, &lines, what);
+        for o in step.observables.iter().filter(|_| step.written) {
+            assert!(said.iter().any(|t| t.contains(&o.value)), "{what}: {} lacks {o:?}", step.name);
         }
+        assert!(!step.written || !step.observables.is_empty(), "{what}: {} names nothing", step.name);
     }
-}
-
-fn named(step: &PlantedStep, lines: &[&str], what: &str) {
-    let texts: Vec<String> = lines.iter().flat_map(|l| strings(&serde_json::from_str(l).unwrap())).collect();
-    for o in &step.observables {
-        assert!(texts.iter().any(|t| t.contains(&o.value)), "{what}: {} lacks {o:?}", step.name);
-    }
-    assert!(!step.observables.is_empty(), "{what}: {} names nothing", step.name);
 }
 
 /// Every text in a value.
@@ -192,11 +249,12 @@ fn strings(value: &Value) -> Vec<String> {
 fn records_are_in_order_and_dwell_is_long() {
     let mut sink = Reading::default();
     let truth = write(&parameters("wiper", 2, 730), &mut sink).unwrap();
-    for (file, lines) in sink.lines().iter().filter(|(f, _)| f.starts_with("windows/ws-")) {
+    for (file, lines) in sink.records().iter().filter(|(f, _)| f.starts_with("windows/ws-")) {
         // Of winlogbeat the time is the first value.
-        let times: Vec<&str> = lines.iter().map(|l| l.split('"').nth(3).unwrap()).collect();
+        let first = |l: &[u8]| std::str::from_utf8(l).unwrap().split('"').nth(3).unwrap().to_owned();
+        let times: Vec<String> = lines.iter().map(|l| first(l)).collect();
         assert!(times.is_sorted(), "{file}");
-        assert!(times[0] < "2024-12" && *times.last().unwrap() > "2026-07", "{file}");
+        assert!(times[0].as_str() < "2024-12" && times.last().unwrap().as_str() > "2026-07", "{file}");
     }
     let campaign = &truth.groups[0];
     let gap = campaign.steps.windows(2).map(|w| w[1].time.0 - w[0].time.0).max().unwrap();

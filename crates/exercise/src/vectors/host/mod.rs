@@ -1,4 +1,4 @@
-//! Logs of hosts and clouds, one JSON record per line.
+//! Logs of hosts and clouds: one JSON record per line, of domain controllers EVTX.
 //!
 //! Each log is written front to back: hour by hour everyday records in order of time, planted ones between them. What
 //! is held in memory is one hour's moments and the planted records, never a log.
@@ -18,6 +18,7 @@ use crate::acts::Proc;
 use crate::calendar::{DAY, Rhythm};
 use crate::cloud::Cloud;
 use crate::dice::Dice;
+use crate::evtx::Evtx;
 use crate::plan::{Body, Plan, Planted, Source};
 use crate::record::{Event, render};
 use crate::scenario::Scene;
@@ -142,7 +143,13 @@ fn rhythm(world: &World, source: Source) -> Rhythm {
 /// Path of a machine's log.
 fn file(host: &Host) -> String {
     let folder = if host.role.linux() { "linux" } else { "windows" };
-    format!("{folder}/{}.ndjson", host.name.to_lowercase())
+    let ending = if in_evtx(host) { "evtx" } else { "ndjson" };
+    format!("{folder}/{}.{ending}", host.name.to_lowercase())
+}
+
+/// Whether a machine's log is taken as it is, and not shipped by an agent.
+fn in_evtx(host: &Host) -> bool {
+    host.role == Role::Controller
 }
 
 /// Writes one log.
@@ -176,19 +183,21 @@ fn log(
         day: 0,
         standing: BTreeMap::new(),
     });
-    let mut number = FIRST_NUMBER + dice.below(900_000);
-    let mut moments: Vec<i64> = Vec::new();
-    let mut put = |planted: &Planted, number: &mut u64, files: &mut Files<'_>| -> Result<(), ExerciseError> {
-        *number += 1;
-        let record = match (&planted.body, host) {
-            (Body::Event(event), Some(host)) => files.line(&render(host, planted.time, *number, event))?,
-            (Body::Line(line), _) => files.line(line)?,
-            // An event without a host cannot be planted.
-            (Body::Event(_), None) => return Ok(()),
-        };
-        written.push((planted.of, RecordRef { file: path.clone(), record }));
-        Ok(())
+    let mut pen = Pen {
+        host,
+        number: FIRST_NUMBER + dice.below(900_000),
+        evtx: host.filter(|h| in_evtx(h)).map(|h| Evtx::new(&h.full)),
     };
+    let mut moments: Vec<i64> = Vec::new();
+    let mut put =
+        |planted: &Planted, pen: &mut Pen<'_>, files: &mut Files<'_>| -> Result<(), ExerciseError> {
+            let record = match &planted.body {
+                Body::Event(event) => pen.event(planted.time, event, files)?,
+                Body::Line(line) => files.line(line)?,
+            };
+            written.push((planted.of, RecordRef { file: path.clone(), record }));
+            Ok(())
+        };
     rhythm(world, source).hours(world.span, everyday, |second, count| {
         moments.clear();
         moments.extend((0..count).map(|_| (second * 1_000 + dice.below(3_600_000) as i64) * 1_000));
@@ -196,28 +205,59 @@ fn log(
         for moment in &moments {
             let time = Time(*moment);
             while let Some(next) = planted.next_if(|p| p.time <= time) {
-                put(next, &mut number, files)?;
+                put(next, &mut pen, files)?;
             }
-            let line = match (&mut life, source) {
+            match (&mut life, source) {
                 (Some(life), _) => {
                     let day = moment.div_euclid(1_000_000).div_euclid(DAY);
                     if life.day != day {
                         life.day = day;
                         life.standing.clear();
                     }
-                    number += 1;
                     let event = life.event();
-                    render(life.host, time, number, &event)
+                    pen.event(time, &event, files)?;
                 }
-                (None, Source::Cloud(of)) => cloud::line(world, of, time, &mut dice),
-                (None, Source::Host(_)) => continue,
-            };
-            files.line(&line)?;
+                (None, Source::Cloud(of)) => {
+                    files.line(&cloud::line(world, of, time, &mut dice))?;
+                }
+                // Every machine has a life.
+                (None, Source::Host(_)) => {}
+            }
         }
         Ok(())
     })?;
     for rest in planted {
-        put(rest, &mut number, files)?;
+        put(rest, &mut pen, files)?;
     }
-    files.flush()
+    pen.finish(files)
+}
+
+/// Writes events of a machine in its format, and numbers them.
+struct Pen<'w> {
+    host: Option<&'w Host>,
+    /// Number in the machine's own log, which an agent passes on.
+    number: u64,
+    evtx: Option<Evtx>,
+}
+
+impl Pen<'_> {
+    /// Writes an event and gives the number by which a reader of the file counts it.
+    fn event(&mut self, time: Time, event: &Event, files: &mut Files<'_>) -> Result<u64, ExerciseError> {
+        if let Some(evtx) = &mut self.evtx {
+            let record = evtx.add(time, event);
+            files.bytes(&evtx.take(), 1)?;
+            return Ok(record);
+        }
+        self.number += 1;
+        // Only machines have events; a log of a cloud is made of lines.
+        let text = self.host.map(|host| render(host, time, self.number, event)).unwrap_or_default();
+        files.line(&text)
+    }
+
+    fn finish(self, files: &mut Files<'_>) -> Result<(), ExerciseError> {
+        match self.evtx {
+            Some(evtx) => files.bytes(&evtx.finish(), 0),
+            None => files.flush(),
+        }
+    }
 }
