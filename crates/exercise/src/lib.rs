@@ -54,7 +54,7 @@ pub const MAX_DAYS: u32 = 730;
 /// Least scale.
 pub const MIN_SCALE: f64 = 0.1;
 
-/// Greatest scale: six million records of a scenario, about five gigabytes.
+/// Greatest scale: six million records of a scenario, about four gigabytes.
 pub const MAX_SCALE: f64 = 100.0;
 
 /// What an exercise is made from.

@@ -149,6 +149,8 @@ impl World {
     pub fn new(seed: u64, label: &str, cast: &[(Role, usize)], span: Span) -> World {
         let mut dice = Dice::new(seed, &format!("world {label}"));
         let sid = format!("S-1-5-21-{}-{}-{}", number(&mut dice), number(&mut dice), number(&mut dice));
+        // A scenario's organisation has branches; which one this is follows from the seed.
+        let label = format!("{label}{}", dice.pick(&["", "-nord", "-west", "-ost", "-mitte"]));
         let domain = format!("{label}.example");
         let realm = label.to_uppercase();
         let (tenant, cloud) = (dice.uuid(), format!("{:012}", dice.below(999_999_999_999)));

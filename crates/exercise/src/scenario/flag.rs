@@ -163,22 +163,19 @@ fn plant(p: &mut Plan<'_>) {
 
     p.phase(965, 10);
     p.step(0, "antivirus weakened on the opening day", &["T1685"], &[rules::DEFENDER_OFF]);
-    let cmd = p.standing(screens, &admin.windows, CMD);
-    p.run(screens, &cmd, POWERSHELL, "powershell Set-MpPreference -DisableRealtimeMonitoring $true");
+    let own_place = "C:\\Users\\Public\\rlx.exe";
+    let last = p.standing(screens, SYSTEM, own_place);
+    p.run(screens, &last, POWERSHELL, "powershell Set-MpPreference -DisableRealtimeMonitoring $true");
     if p.perhaps(4) {
         p.step(60, "shadow copies deleted", &["T1490"], &[rules::SHADOWS]);
-        p.run(
-            screens,
-            &cmd,
-            "C:\\Windows\\System32\\vssadmin.exe",
-            "vssadmin.exe delete shadows /all /quiet",
-        );
-        for (after, host) in [(200, screens), (260, tickets)] {
-            p.step(after, "a program overwrites the disk", &["T1561.002"], &[rules::RAW_DISK]);
-            let parent = p.standing(host, SYSTEM, "C:\\Windows\\System32\\svchost.exe");
-            let run = p.run_file(host, &parent, "C:\\Users\\Public\\rlx.exe", "rlx.exe -end", Some(&own));
-            p.on(host, raw_disk(&run));
-        }
+        let line = "vssadmin.exe delete shadows /all /quiet";
+        p.run(screens, &last, "C:\\Windows\\System32\\vssadmin.exe", line);
+    }
+    for (after, host) in [(200, screens), (260, tickets)] {
+        p.step(after, "a program overwrites the disk", &["T1561.002"], &[rules::RAW_DISK]);
+        let parent = p.standing(host, SYSTEM, "C:\\Windows\\System32\\svchost.exe");
+        let run = p.run_file(host, &parent, own_place, "rlx.exe -end", Some(&own));
+        p.on(host, raw_disk(&run));
     }
     p.step(400, "the other's tool is left in the open", &["T1036.005"], &[]);
     let system = p.standing(screens, SYSTEM, CMD);

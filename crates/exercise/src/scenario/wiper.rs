@@ -164,7 +164,9 @@ fn plant(p: &mut Plan<'_>) {
     p.step(700, "a key of its backups is scheduled for deletion", &["T1485"], &[rules::KEY_DELETION]);
     aws(p, caller, ("kms", "ScheduleKeyDeletion"), "{\"keyId\":\"vault\",\"pendingWindowInDays\":7}", "");
     p.step(900, "shadow copies deleted", &["T1490"], &[rules::SHADOWS]);
-    let shell = p.standing(backup, &admin.windows, CMD);
+    // The task runs as the system: from here on the program, not the account, is what joins.
+    let place = "C:\\Users\\Public\\clean32.exe";
+    let shell = p.standing(backup, SYSTEM, place);
     p.run(backup, &shell, "C:\\Windows\\System32\\vssadmin.exe", "vssadmin.exe Delete Shadows /All /Quiet");
     if p.perhaps(4) {
         p.step(920, "the catalogue of backups deleted", &["T1490"], &[rules::BACKUPS]);
@@ -172,13 +174,9 @@ fn plant(p: &mut Plan<'_>) {
     }
     if p.perhaps(4) {
         p.step(940, "recovery at start disabled", &["T1490"], &[rules::BOOT]);
-        let there = p.standing(files, &admin.windows, CMD);
-        p.run(
-            files,
-            &there,
-            "C:\\Windows\\System32\\bcdedit.exe",
-            "bcdedit.exe /set {default} recoveryenabled No",
-        );
+        let there = p.standing(files, SYSTEM, place);
+        let line = "bcdedit.exe /set {default} recoveryenabled No";
+        p.run(files, &there, "C:\\Windows\\System32\\bcdedit.exe", line);
     }
     p.step(
         1_100,
@@ -188,11 +186,11 @@ fn plant(p: &mut Plan<'_>) {
     );
     for host in [backup, files, app] {
         let parent = p.standing(host, SYSTEM, "C:\\Windows\\System32\\svchost.exe");
-        let run = p.run_file(host, &parent, "C:\\Users\\Public\\clean32.exe", "clean32.exe -y", Some(&wiper));
+        let run = p.run_file(host, &parent, place, "clean32.exe -y", Some(&wiper));
         p.on(host, raw_disk(&run));
     }
     p.step(1_400, "a note on the desks of everybody", &["T1491.001"], &[]);
-    let last = p.standing(files, SYSTEM, "C:\\Users\\Public\\clean32.exe");
+    let last = p.standing(files, SYSTEM, place);
     p.on(files, wrote(&last, "D:\\Public\\HOW_TO_RESTORE.txt"));
     p.step(1_500, "the disk of a web server is overwritten", &["T1561.001"], &[rules::WIPED]);
     let bash = p.standing(linux, "root", "/usr/bin/bash");

@@ -156,6 +156,11 @@ fn everything_planted_is_there() {
             let what = format!("{} {seed}", scenario.name);
             counts(&truth, &files, &what);
             planted(&truth, &files, &what);
+            for rule in truth.groups.iter().flat_map(|g| &g.steps).flat_map(|s| &s.rules) {
+                let shipped =
+                    format!("{}/../../knowledge/rules/tests/{rule}.json", env!("CARGO_MANIFEST_DIR"));
+                assert!(std::path::Path::new(&shipped).exists(), "{what}: no shipped rule {rule}");
+            }
             // One line in thirty-one shows all kinds of everyday records.
             let lines = files.iter().filter(|(f, _)| f.ends_with(".ndjson"));
             for line in lines.flat_map(|(_, lines)| lines.iter().step_by(31)) {
