@@ -16,6 +16,8 @@ const SERVICES: &str = "C:\\Windows\\System32\\services.exe";
 const SVCHOST: &str = "C:\\Windows\\System32\\svchost.exe";
 const BROWSER: &str = "C:\\Program Files (x86)\\Microsoft\\Edge\\Application\\msedge.exe";
 const MAIL: &str = "C:\\Program Files\\Microsoft Office\\root\\Office16\\OUTLOOK.EXE";
+const USERINIT: &str = "C:\\Windows\\System32\\userinit.exe";
+const AGENT: &str = "C:\\Program Files\\Inventory\\agent.exe";
 const CMD: &str = "C:\\Windows\\System32\\cmd.exe";
 const POWERSHELL: &str = "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe";
 const NODE: &str = "C:\\Program Files\\nodejs\\node.exe";
@@ -25,7 +27,13 @@ const PORTAL: &str = "C:\\Program Files\\Siemens\\Automation\\Portal V17\\Bin\\S
 /// Parent, program, command line.
 type Start = (&'static str, &'static str, &'static str);
 
-const EVERYBODY: [Start; 12] = [
+const EVERYBODY: [Start; 18] = [
+    (USERINIT, "C:\\Windows\\System32\\wscript.exe", "wscript.exe \\\\netlogon\\logon.vbs"),
+    (AGENT, POWERSHELL, "powershell.exe -NoProfile -NonInteractive -File C:\\Scripts\\inventory.ps1"),
+    (AGENT, CMD, "cmd.exe /c ver"),
+    (AGENT, "C:\\Windows\\System32\\reg.exe", "reg.exe query HKLM\\SOFTWARE\\Policies"),
+    (EXPLORER, "C:\\Windows\\System32\\rundll32.exe", "rundll32.exe shell32.dll,Control_RunDLL main.cpl"),
+    (EXPLORER, CMD, "cmd.exe"),
     (EXPLORER, MAIL, "\"OUTLOOK.EXE\""),
     (
         EXPLORER,
@@ -172,7 +180,7 @@ fn start(life: &mut Life<'_>) -> Event {
     let list = if life.dice.once_in(2) { own } else { &EVERYBODY };
     let (parent, image, line) = life.dice.pick(list);
     let person = world.person(host.owner);
-    let user = if parent == SERVICES || parent == SVCHOST { SYSTEM } else { &person.windows };
+    let user = if [SERVICES, SVCHOST, AGENT].contains(&parent) { SYSTEM } else { &person.windows };
     let line = line.replace("%D", &format!("C:\\Users\\{}\\Documents", person.account));
     let parent = life.standing(user, parent);
     let child = Proc::new(world, host, user, image, &line, &mut life.dice);

@@ -10,7 +10,10 @@ use crate::world::Role;
 /// Parent, program, command line, user.
 type Start = (&'static str, &'static str, &'static str, &'static str);
 
-const WEB: [Start; 6] = [
+const WEB: [Start; 9] = [
+    ("/usr/sbin/php-fpm8.2", "/bin/sh", "sh -c /usr/bin/convert in.jpg -resize 400 out.png", "www-data"),
+    ("/bin/sh", "/usr/bin/find", "find /var/cache -type f -mtime +7", "root"),
+    ("/usr/sbin/sshd", "/usr/bin/bash", "-bash", "root"),
     ("/usr/sbin/nginx", "/usr/sbin/nginx", "nginx: worker process", "www-data"),
     ("/usr/sbin/php-fpm8.2", "/usr/sbin/php-fpm8.2", "php-fpm: pool www", "www-data"),
     ("/usr/sbin/cron", "/bin/sh", "/bin/sh -c cd / && run-parts --report /etc/cron.hourly", "root"),
@@ -18,7 +21,9 @@ const WEB: [Start; 6] = [
     ("/usr/lib/systemd/systemd", "/usr/sbin/logrotate", "/usr/sbin/logrotate /etc/logrotate.conf", "root"),
     ("/usr/bin/monit", "/usr/bin/curl", "curl -fsS http://127.0.0.1/status", "monit"),
 ];
-const BUILD: [Start; 7] = [
+const BUILD: [Start; 9] = [
+    ("/usr/bin/node", "/bin/sh", "sh -c tsc -p .", "runner"),
+    ("/usr/sbin/sshd", "/usr/bin/bash", "-bash", "root"),
     ("/usr/bin/runner", "/bin/bash", "bash -e /home/runner/work/_temp/step.sh", "runner"),
     ("/bin/bash", "/usr/bin/git", "git fetch --depth=1 origin main", "runner"),
     ("/bin/bash", "/usr/bin/node", "node node_modules/.bin/jest --ci", "runner"),
