@@ -65,13 +65,12 @@ impl Evtx {
 
     /// Adds an event and gives its number.
     pub fn add(&mut self, time: Time, event: &Event) -> u64 {
-        let at = self.chunk.len();
-        let templates = self.templates.clone();
+        let (at, last) = (self.chunk.len(), self.last_record);
         self.record(time, event);
         if self.chunk.len() > CHUNK {
             // It does not fit: it opens the next chunk, where no template is known yet.
             self.chunk.truncate(at);
-            self.templates = templates;
+            self.last_record = last;
             self.close();
             self.record(time, event);
         }
