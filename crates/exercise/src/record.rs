@@ -196,7 +196,7 @@ fn linux(host: &Host, time: Time, number: u64, event: &Event) -> String {
 fn journal(host: &Host, time: Time, number: u64, event: &Event) -> String {
     let mut json = Json::object();
     json.str("__CURSOR", &format!("s={};i={number:x}", host.guid));
-    json.str("__REALTIME_TIMESTAMP", &time.0.to_string()).str("_HOSTNAME", &host.name);
+    json.str("__REALTIME_TIMESTAMP", &time.0.to_string()).str("_HOSTNAME", &host.full);
     json.str("PRIORITY", "6");
     fields(&mut json, time, event);
     json.done()
@@ -209,7 +209,7 @@ fn audit(host: &Host, time: Time, number: u64, event: &Event) -> String {
     let mut json = Json::object();
     json.str("@timestamp", &millis(time));
     json.obj("host", |h| {
-        h.str("name", &host.name);
+        h.str("name", &host.full);
     });
     json.obj("event", |e| {
         e.str("module", "auditd").str("action", "executed").str("created", &seconds(time));

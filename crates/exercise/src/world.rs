@@ -190,7 +190,7 @@ impl World {
                 } else {
                     people.len() - 1 - n % ADMINS
                 };
-                let full = if role.linux() { name.clone() } else { format!("{name}.{domain}") };
+                let full = format!("{name}.{domain}");
                 let ip =
                     format!("10.{}.{}.{}", 20 + seed % 40, 4 + hosts.len() / 12, 20 + hosts.len() * 7 % 220);
                 hosts.push(Host { name, full, role: *role, ip, owner, guid: dice.hex(8) });
