@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+mod campaign;
+
+pub use campaign::*;
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use palisade_model::Severity;
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use palisade_campaign::{Alert, Names, group as groups};
 use palisade_model::{Time, csv_cell, terminal};
 
@@ -127,9 +127,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>> {
     io::Seek::rewind(&mut file).map_err(cannot)?;
     let file = BufReader::with_capacity(1 << 20, file);
     Ok(match magic.get(..n) {
-        Some([0x28, 0xb5, 0x2f, 0xfd]) => Box::new(
-            palisade_pipeline::zstd_reader(Box::new(file)).with_context(|| format!("cannot read {}", path.display()))?,
-        ),
+        Some([0x28, 0xb5, 0x2f, 0xfd]) => Box::new(zstd::Decoder::with_buffer(file).map_err(cannot)?),
         Some([0x1f, 0x8b, ..]) => Box::new(flate2::read::MultiGzDecoder::new(file)),
         _ => Box::new(file),
     })
