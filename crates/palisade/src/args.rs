@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 mod campaign;
+mod exercise;
 
 pub use campaign::*;
+pub use exercise::*;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use palisade_model::Severity;
@@ -47,7 +49,9 @@ pub enum Command {
     /// Joins findings to campaigns, explains each join, and takes the analyst's word on it
     #[command(subcommand)]
     Campaign(CampaignCommand),
-    /// Makes a small sample with a known intrusion, investigates it and compares with the truth
+    /// Writes evidence with known truth, to train people and to measure detection and joining
+    Exercise(Exercise),
+    /// Writes an exercise, investigates it, joins its findings to campaigns and compares with the truth
     Demo(Demo),
     /// Prints a completion script for a shell
     Completions(Completions),
@@ -661,21 +665,6 @@ pub struct VerdictList {
     /// Folder of the case
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-}
-
-/// `palisade demo`.
-#[derive(ClapArgs, Debug)]
-#[command(after_help = "\
-Examples:
-  palisade demo
-  palisade demo --out sample      keep the sample, to try other commands on
-
-The sample is the same every time: logs of three Windows machines, of an AWS account and of
-Microsoft 365, with everyday noise, an intrusion in thirteen steps, and one file cut short.")]
-pub struct Demo {
-    /// Keeps the sample in this folder (which must be empty or not exist)
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
 }
 
 /// `palisade completions`.

@@ -13,6 +13,7 @@ mod campaign;
 mod case;
 mod demo;
 mod errors;
+mod exercise;
 mod hunt;
 mod inputs;
 mod investigate;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
             args::CampaignCommand::Changes(a) => campaign::changes(&a),
             args::CampaignCommand::Group(a) => campaign::group(&a),
         },
+        args::Command::Exercise(a) => exercise::run(&a),
         args::Command::Demo(a) => demo::run(&a),
         args::Command::Completions(a) => shell::completions(&a),
         args::Command::Man(a) => shell::man(&a),
