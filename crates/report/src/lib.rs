@@ -1,0 +1,45 @@
+//! Room: `report` — findings, exhibits, campaigns and assessments in words, for people and for machines.
+//!
+//! The caller prepares a [`Material`]; this room tells it. One builder (`sections`) says everything once, in a form
+//! between content and writing (`doc`); the writers put it down:
+//!
+//! | form | for |
+//! | --- | --- |
+//! | [`html()`] | reading, searching, printing: one file that loads nothing |
+//! | [`markdown()`] | tickets and wikis |
+//! | [`json()`] | programs: everything, versioned |
+//!
+//! What leaves the house goes through [`privacy()`]: only its [`Preview::release`] makes a [`Shareable`], and what is
+//! for others takes nothing else.
+//!
+//! What this room never does: no I/O, no clock, no randomness, no judgement. Same material, same bytes. Text from
+//! evidence is neutralised for where it is put.
+
+mod actions;
+mod attack;
+mod braid;
+mod catalogue;
+mod defang;
+mod doc;
+mod html;
+mod locale;
+mod material;
+mod options;
+mod picture;
+mod privacy;
+mod redact;
+mod sections;
+mod story;
+mod timeline;
+mod verdicts;
+mod write;
+
+pub use catalogue::{Catalogue, CatalogueError};
+pub use html::html;
+pub use locale::{Locale, zone_name};
+pub use material::{
+    Citation, Coverage, Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph, Problem,
+    ShapeSeen, Source,
+};
+pub use options::{Edition, Options};
+pub use privacy::{Leaving, Preview, Private, Shareable, Withheld, privacy};
