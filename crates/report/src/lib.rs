@@ -8,6 +8,8 @@
 //! | [`html()`] | reading, searching, printing: one file that loads nothing |
 //! | [`markdown()`] | tickets and wikis |
 //! | [`json()`] | programs: everything, versioned |
+//! | [`stix()`] | exchange: a STIX 2.1 bundle of what was released |
+//! | [`navigator()`] | the ATT&CK Navigator |
 //!
 //! What leaves the house goes through [`privacy()`]: only its [`Preview::release`] makes a [`Shareable`], and what is
 //! for others takes nothing else.
@@ -22,13 +24,17 @@ mod catalogue;
 mod defang;
 mod doc;
 mod html;
+mod json;
 mod locale;
+mod markdown;
 mod material;
+mod navigator;
 mod options;
 mod picture;
 mod privacy;
 mod redact;
 mod sections;
+mod stix;
 mod story;
 mod timeline;
 mod verdicts;
@@ -36,10 +42,14 @@ mod write;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use html::html;
+pub use json::{SCHEMA, json};
 pub use locale::{Locale, zone_name};
+pub use markdown::markdown;
 pub use material::{
     Citation, Coverage, Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph, Problem,
     ShapeSeen, Source,
 };
+pub use navigator::{Matrix, navigator, navigator_of};
 pub use options::{Edition, Options};
 pub use privacy::{Leaving, Preview, Private, Shareable, Withheld, privacy};
+pub use stix::{NAMESPACE, stix};

@@ -41,7 +41,6 @@ impl Ink {
 pub(crate) enum Anchor {
     Start,
     Middle,
-    End,
 }
 
 /// Coordinates from the upper left corner, in CSS pixels.
@@ -149,7 +148,6 @@ fn draw(shape: &Shape, out: &mut String) {
             let anchor = match anchor {
                 Anchor::Start => "",
                 Anchor::Middle => " text-anchor=\"middle\"",
-                Anchor::End => " text-anchor=\"end\"",
             };
             let _ = write!(
                 out,

@@ -58,6 +58,9 @@ impl Private {
     }
 }
 
+/// Every [`Private::name`].
+pub(crate) const LABELS: [&str; 8] = ["name", "domain", "address", "host", "account", "email", "resource", "id"];
+
 /// Names of accounts that every system has: they tell nothing of anybody.
 const EVERYBODYS: [&str; 22] = [
     "system", "local service", "network service", "anonymous logon", "administrator", "administrators", "admin",
@@ -271,6 +274,12 @@ pub struct Shareable {
 impl Shareable {
     pub(crate) fn material(&self) -> &Material {
         &self.material
+    }
+
+    /// Says who releases it: the one name that is shared, and only if somebody wants it to be.
+    pub fn by(mut self, author: &str) -> Shareable {
+        self.material.organisation.name = author.to_owned();
+        self
     }
 
     /// The marking it was released under.

@@ -43,7 +43,6 @@ pub(crate) struct Story<'m> {
     pub techniques: BTreeMap<&'m str, Vec<usize>>,
     pub actions: Vec<Action<'m>>,
     pub sources: BTreeSet<&'m str>,
-    pub victims: Victims,
     /// Findings that something in the document links to.
     linked: RefCell<BTreeSet<usize>>,
 }
@@ -116,9 +115,25 @@ impl<'m> Story<'m> {
             techniques,
             actions,
             sources: m.sources.iter().take(crate::sections::MAX_SOURCES).map(|s| s.sha256.as_str()).filter(|s| !s.is_empty()).collect(),
-            victims,
             linked: RefCell::default(),
         }
+    }
+
+    /// All findings, the gravest first, then by time; those judged false last.
+    pub(crate) fn by_gravity(&self) -> Vec<usize> {
+        let mut all: Vec<usize> = (0..self.m.findings.len()).collect();
+        all.sort_by_cached_key(|i| {
+            let f = &self.m.findings[*i];
+            (self.judged.dismissed(f), std::cmp::Reverse(f.severity), f.time, f.id)
+        });
+        all
+    }
+
+    /// All findings by time, then id.
+    pub(crate) fn by_time(&self) -> Vec<usize> {
+        let mut all: Vec<usize> = (0..self.m.findings.len()).collect();
+        all.sort_by_key(|i| order(&self.m.findings[*i]));
+        all
     }
 
     /// A text of the catalogue.

@@ -23,19 +23,9 @@ const MAX_VALUE: usize = 1_000;
 /// Fields, values and citations of one finding on the page.
 const MAX_PARTS: usize = 40;
 
-/// All findings, the gravest first, then by time; those judged false last.
-fn ordered(story: &Story<'_>) -> Vec<usize> {
-    let mut all: Vec<usize> = (0..story.m.findings.len()).collect();
-    all.sort_by_cached_key(|i| {
-        let f = &story.m.findings[*i];
-        (story.judged.dismissed(f), std::cmp::Reverse(f.severity), f.time, f.id)
-    });
-    all
-}
-
 pub(super) fn block(page: &Page<'_>, out: &mut String) {
     let story = page.story;
-    let all = ordered(story);
+    let all = story.by_gravity();
     if all.is_empty() {
         let _ = writeln!(out, "<p>{}</p>", page.t("findings.none"));
         return;
@@ -256,7 +246,7 @@ pub(super) fn data(story: &Story<'_>, doc: &Doc, out: &mut String) {
     list(words.iter().map(String::as_str), out);
     out.push_str(",\"rows\":[");
     if doc.sections.iter().any(|s| shows_findings(&s.blocks)) {
-        for (n, i) in ordered(story).into_iter().enumerate() {
+        for (n, i) in story.by_gravity().into_iter().enumerate() {
             if n > 0 {
                 out.push_str(",\n");
             }

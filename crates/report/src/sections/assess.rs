@@ -160,7 +160,7 @@ pub(super) fn how_sure(story: &Story<'_>) -> Section {
 
 /// The scale of words.
 pub(super) fn language(story: &Story<'_>) -> Section {
-    let head = [(Column::Text, "language.word"), (Column::Narrow, "words.percent")];
+    let head = [(Column::Text, "scale.word"), (Column::Narrow, "words.percent")];
     let mut table = Table::new(head.map(|(c, k)| (c, story.t(k))));
     for (p, range) in [
         (0.03, "1–5"),
@@ -174,9 +174,9 @@ pub(super) fn language(story: &Story<'_>) -> Section {
         table.row([line(story.likelihood(p)), line(format!("{range}\u{a0}%"))]);
     }
     let blocks = vec![Block::Fold {
-        line: line(story.t("language.intro")),
+        line: line(story.t("scale.intro")),
         open: false,
-        blocks: vec![Block::Table(table), Block::Note(line(story.t("language.two_numbers")))],
+        blocks: vec![Block::Table(table), Block::Note(line(story.t("scale.two_numbers")))],
     }];
-    section("language", story.t("language.title"), blocks)
+    section("language", story.t("scale.title"), blocks)
 }

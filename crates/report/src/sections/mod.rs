@@ -6,6 +6,7 @@ mod assess;
 mod campaigns;
 mod facts;
 
+pub(crate) use campaigns::{exact, title as campaign_title};
 pub(crate) use facts::MAX_SOURCES;
 
 use palisade_model::Severity;
