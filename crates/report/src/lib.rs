@@ -6,6 +6,7 @@
 //! | form | for |
 //! | --- | --- |
 //! | [`html()`] | reading, searching, printing: one file that loads nothing |
+//! | [`pdf()`] | handing over: marked on every page |
 //! | [`markdown()`] | tickets and wikis |
 //! | [`json()`] | programs: everything, versioned |
 //! | [`stix()`] | exchange: a STIX 2.1 bundle of what was released |
@@ -30,6 +31,7 @@ mod markdown;
 mod material;
 mod navigator;
 mod options;
+mod pdf;
 mod picture;
 mod privacy;
 mod redact;
@@ -51,5 +53,6 @@ pub use material::{
 };
 pub use navigator::{Matrix, navigator, navigator_of};
 pub use options::{Edition, Options};
+pub use pdf::pdf;
 pub use privacy::{Leaving, Preview, Private, Shareable, Withheld, privacy};
 pub use stix::{NAMESPACE, stix};

@@ -101,10 +101,15 @@ fn sco(o: &Observable) -> Option<(&'static str, Value)> {
         Kind::Ip if value.contains(':') => plain("ipv6-addr"),
         Kind::Ip => plain("ipv4-addr"),
         Kind::Domain => plain("domain-name"),
-        Kind::Url => plain("url"),
+        // What is no URI (RFC 3986) is no `url` object; the indicator's pattern still has it.
+        Kind::Url => value.bytes().all(is_uri).then(|| plain("url")).flatten(),
         Kind::Email => plain("email-addr"),
         kind => hash_name(kind).map(|name| ("file", json!({"hashes": {name: value}}))),
     }
+}
+
+fn is_uri(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b)
 }
 
 fn sco_id(kind: &str, properties: &Value) -> String {
@@ -120,6 +125,7 @@ fn pattern(o: &Observable) -> Option<String> {
         Kind::Imphash => "file:extensions.'windows-pebinary-ext'.imphash".to_owned(),
         kind => match (hash_name(kind), sco(o)) {
             (Some(name), _) => format!("file:hashes.'{name}'"),
+            (None, None) if kind == Kind::Url => "url:value".to_owned(),
             (None, Some((kind, _))) => format!("{kind}:value"),
             (None, None) => return None,
         },
@@ -296,6 +302,7 @@ impl<'s> Bundle<'s> {
             i.findings.iter().flat_map(|f| story.m.findings[*f].attack.iter().map(String::as_str)).collect();
         let properties = json!({
             "name": i.observable.value(),
+            "description": story.n("stix.seen_in", i.findings.len()),
             "indicator_types": [types],
             "pattern": pattern,
             "pattern_type": "stix",

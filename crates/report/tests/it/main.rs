@@ -2,7 +2,7 @@
 
 mod sample;
 
-use palisade_report::{Catalogue, Edition, Locale, Material, Options, html, json, markdown, navigator, privacy, stix};
+use palisade_report::{Catalogue, Edition, Locale, Material, Options, html, json, markdown, navigator, pdf, privacy, stix};
 use palisade_model::Tlp;
 
 /// Writes what the tests make to a folder, to look at it: `PALISADE_REPORT_OUT=/tmp/out cargo test`.
@@ -15,6 +15,7 @@ fn samples() {
     for (name, m) in all {
         let write = |form: &str, text: String| std::fs::write(out.join(format!("{name}{form}")), text).unwrap();
         write(".html", html(&m, &options));
+        std::fs::write(out.join(format!("{name}.pdf")), pdf(&m, &options, &[])).unwrap();
         write(".md", markdown(&m, &options));
         write(".json", json(&m, &options));
         write(".navigator.json", navigator(&m, &options));
