@@ -111,7 +111,9 @@ fn lanes(story: &Story<'_>, c: &Campaign, place: &BTreeMap<usize, usize>) -> Vec
     // In the order in which they were reached: the way through the network becomes visible.
     hosts.sort_by(|a, b| a.1.first().cmp(&b.1.first()).then(a.0.cmp(b.0)));
     out.extend(hosts.into_iter().map(|(h, steps)| Lane { label: cut_middle(h, 60), steps, ink: Ink::Text }));
-    out.extend(values(story, c, place));
+    // A machine that steps share has a lane already.
+    let known: BTreeSet<String> = out.iter().map(|l| l.label.to_lowercase()).collect();
+    out.extend(values(story, c, place).into_iter().filter(|l| !known.contains(&l.label)));
     out
 }
 
@@ -142,7 +144,11 @@ fn values(story: &Story<'_>, c: &Campaign, place: &BTreeMap<usize, usize>) -> Ve
                 steps.extend([j.steps.0, j.steps.1].iter().filter_map(|s| place.get(s)));
             }
         }
-        lanes.push(Lane { label: cut_middle(&defang(o), 60), steps, ink: Ink::Accent });
+        let label = match o.kind() {
+            palisade_model::ObservableKind::Host => cut_middle(o.value(), 60),
+            _ => cut_middle(&defang(o), 60),
+        };
+        lanes.push(Lane { label, steps, ink: Ink::Accent });
     }
     lanes
 }

@@ -143,7 +143,10 @@ impl Catalogue {
         all.extend_from_slice(args);
         match self.texts.get(key) {
             Some(Text::Plural(forms)) => {
-                let text = forms.get(form(&self.language, n)).or_else(|| forms.get("other"));
+                // A text that stayed English follows the rules of English.
+                let stayed = self.missing.binary_search_by(|k| k.as_str().cmp(key)).is_ok();
+                let language = if stayed { "en" } else { &self.language };
+                let text = forms.get(form(language, n)).or_else(|| forms.get("other"));
                 fill(text.map_or("", |t| t), &all)
             }
             _ => self.text(key, &all),

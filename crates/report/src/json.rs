@@ -28,9 +28,16 @@ pub(crate) fn written(value: &Value) -> String {
     let plain = serde_json::to_string_pretty(value).unwrap_or_else(|_| "{}".into());
     let mut out = String::with_capacity(plain.len() + plain.len() / 16);
     for c in plain.chars() {
-        // None of these stands outside of a string in JSON but the line break and indentation of the writer.
-        let hidden = matches!(c, '<' | '>' | '&')
-            || c != '\n' && palisade_model::terminal(c.encode_utf8(&mut [0; 4])) != *c.encode_utf8(&mut [0; 4]);
+        // None of these stands outside of a string in JSON but the line break of the writer.
+        let hidden = match c {
+            '<' | '>' | '&' => true,
+            ' '..='~' | '\n' => false,
+            c => {
+                let mut buffer = [0; 4];
+                let one: &str = c.encode_utf8(&mut buffer);
+                palisade_model::terminal(one) != one
+            }
+        };
         if hidden {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 out.push_str(&format!("\\u{unit:04x}"));

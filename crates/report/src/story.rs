@@ -187,11 +187,11 @@ impl<'m> Story<'m> {
         let s = us.unsigned_abs() / 1_000_000;
         match s {
             0..120 => self.n_with("words.seconds", s, &[]),
-            120..7_200 => self.n_with("words.minutes", s / 60, &[]),
-            7_200..172_800 => self.n_with("words.hours", s / 3_600, &[]),
-            172_800..7_776_000 => self.n_with("words.days", s / 86_400, &[]),
-            7_776_000..63_072_000 => self.n_with("words.months", s / 2_629_800, &[]),
-            _ => self.n_with("words.years", s / 31_557_600, &[]),
+            120..7_200 => self.n_with("words.minutes", (s + 30) / 60, &[]),
+            7_200..172_800 => self.n_with("words.hours", (s + 1_800) / 3_600, &[]),
+            172_800..7_776_000 => self.n_with("words.days", (s + 43_200) / 86_400, &[]),
+            7_776_000..63_072_000 => self.n_with("words.months", (s + 1_314_900) / 2_629_800, &[]),
+            _ => self.n_with("words.years", (s + 15_778_800) / 31_557_600, &[]),
         }
     }
 
@@ -287,6 +287,12 @@ impl<'m> Story<'m> {
             out.push(Span::Dim(format!(" +{}", self.number((all.len() - MAX_LINKS) as u64))));
         }
         out
+    }
+
+    /// The gravest of some findings, the earliest of these.
+    pub(crate) fn gravest(&self, all: &[usize]) -> Option<&'m Finding> {
+        let findings = all.iter().filter_map(|i| self.m.findings.get(*i));
+        findings.min_by_key(|f| (std::cmp::Reverse(f.severity), f.time, f.id))
     }
 
     /// The same by id; one that the material lacks is an error in place.

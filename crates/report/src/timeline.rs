@@ -12,7 +12,7 @@ use crate::picture::{Anchor, Ink, Picture, Shape, width_of};
 use crate::story::{Story, campaign_anchor, step_anchor};
 
 const WIDTH: f64 = 980.0;
-const LABELS: f64 = 190.0;
+const LABELS: f64 = 250.0;
 const LANE: f64 = 40.0;
 const TOP: f64 = 40.0;
 const BREAK: f64 = 58.0;
@@ -159,7 +159,8 @@ fn lanes(story: &Story<'_>) -> Vec<Lane> {
         });
         let marks = marks.collect();
         let link = story.cites().then(|| campaign_anchor(&c.id));
-        lanes.push(Lane { label: c.id.to_string(), joined: true, link, marks });
+        let label = crate::sections::campaign_title(story, c);
+        lanes.push(Lane { label, joined: true, link, marks });
     }
     let single = story.live.iter().filter(|i| !story.campaign_of.contains_key(&m.findings[**i].id));
     let marks: Vec<Mark> = single

@@ -11,7 +11,7 @@ var PAGE=50,at=0,off={},list=R.map(function(_,i){return i}),made={},place={},low
 R.forEach(function(r,i){place["f-"+r[0]]=i});
 [].forEach.call(rows.children,function(e){made[place[e.id]]=e});
 function el(tag,cls,text){var e=document.createElement(tag);if(cls)e.className=cls;if(text!=null)e.textContent=text;return e}
-function link(to,text,code){var a=el("a","",code?null:text);a.href="#"+to;if(code)a.appendChild(el("code","",text));return a}
+function link(to,text,code){var a=el("a","",code?null:text);a.setAttribute("href","#"+to);if(code)a.appendChild(el("code","",text));return a}
 var names=["informational","low","medium","high","critical"];
 function row(i){
 if(made[i])return made[i];

@@ -21,6 +21,8 @@ pub(super) const MARGIN: f32 = 48.0;
 const TOP: f32 = HEIGHT - 56.0;
 const BOTTOM: f32 = 50.0;
 pub(super) const TEXT: f32 = WIDTH - 2.0 * MARGIN;
+/// Room for the mark of an item.
+const INDENT: f32 = 20.0;
 /// Lines of one cell; a page holds no more.
 const MAX_CELL_LINES: usize = 40;
 /// Rows that are measured for the widths of columns.
@@ -127,6 +129,7 @@ impl<'w> Layout<'w> {
         let kicker = Style { size: 8.5, colour: Colour::DIM, ..BODY };
         self.plain(&doc.kicker, kicker, 0.0);
         self.plain(&doc.title, Style { cut: Cut::Bold, size: 18.0, colour: Colour::INK }, 2.0);
+        self.y -= 4.0;
         self.facts(&doc.facts);
         for section in &doc.sections {
             self.need(60.0);
@@ -205,7 +208,7 @@ impl<'w> Layout<'w> {
                     let number = format!("{}.", n + 1);
                     let bold: Line = what.iter().map(strong).collect();
                     self.item(&number, &bold, 4.0);
-                    self.line(why, SMALL, 16.0, 1.0);
+                    self.line(why, SMALL, INDENT, 1.0);
                 }
             }
             Block::Facts(facts) => self.facts(facts),
@@ -238,7 +241,7 @@ impl<'w> Layout<'w> {
 
     fn item(&mut self, mark: &str, line: &Line, gap: f32) {
         let text = self.set(line, BODY);
-        let lines = broken(&text.glyphs, TEXT - 16.0);
+        let lines = broken(&text.glyphs, TEXT - INDENT);
         for (n, range) in lines.into_iter().enumerate() {
             self.advance(BODY.size * 1.38, if n == 0 { gap } else { 0.0 });
             if n == 0 {
@@ -248,7 +251,7 @@ impl<'w> Layout<'w> {
                 self.show(page, (MARGIN + 3.0, y), &glyphs, 0..glyphs.glyphs.len());
             }
             let (page, y) = (self.pages.len() - 1, self.y);
-            self.show(page, (MARGIN + 16.0, y), &text, range);
+            self.show(page, (MARGIN + INDENT, y), &text, range);
         }
     }
 
@@ -447,56 +450,50 @@ impl<'w> Layout<'w> {
         sheet.content.move_to(MARGIN, y).line_to(MARGIN + TEXT, y).stroke();
     }
 
-    /// Narrow columns get what they need, the others share what is left by what they would like.
+    /// Each column gets its longest word, and of what is left what it would like more than that, in proportion.
     fn widths(&mut self, table: &Table, heads: &[Text], body: Style) -> Vec<f32> {
-        let full = |t: &Text| t.glyphs.iter().map(Set::width).sum::<f32>() + PAD * 2.0 + 0.5;
-        let mut wish: Vec<f32> = heads.iter().map(full).collect();
-        let least = wish.clone();
+        let mut wish: Vec<f32> = heads.iter().map(|t| natural(&t.glyphs)).collect();
+        let mut least: Vec<f32> = heads.iter().map(|t| widest_word(&t.glyphs)).collect();
         for row in table.rows.iter().take(MEASURED) {
             for (i, cell) in row.cells.iter().enumerate().take(wish.len()) {
-                let width = full(&self.set(cell, body));
-                wish[i] = wish[i].max(width);
+                let text = self.set(cell, body);
+                wish[i] = wish[i].max(natural(&text.glyphs));
+                least[i] = least[i].max(widest_word(&text.glyphs));
             }
         }
+        // No word is so long that the others may not be read.
+        let most = TEXT / wish.len().max(1) as f32 * 1.5;
+        least.iter_mut().for_each(|w| *w = w.min(most));
         let all: f32 = wish.iter().sum();
         if all <= TEXT {
-            // What is over goes to the text, or the last column.
             let texts = table.head.iter().filter(|(c, _)| *c == Column::Text).count();
-            let over = TEXT - all;
             let last = wish.len() - 1;
             for (i, (column, _)) in table.head.iter().enumerate() {
                 match texts {
-                    0 if i == last => wish[i] += over,
+                    0 if i == last => wish[i] += TEXT - all,
                     0 => {}
-                    n if *column == Column::Text => wish[i] += over / n as f32,
+                    n if *column == Column::Text => wish[i] += (TEXT - all) / n as f32,
                     _ => {}
                 }
             }
             return wish;
         }
-        let n = wish.len() as f32;
-        let fixed: Vec<bool> = table
-            .head
-            .iter()
-            .zip(&wish)
-            .map(|((c, _), w)| matches!(c, Column::Narrow | Column::Number) && *w <= TEXT / n * 1.6)
-            .collect();
-        let taken: f32 = wish.iter().zip(&fixed).filter(|(_, f)| **f).map(|(w, _)| w).sum();
-        let room = (TEXT - taken).max(TEXT * 0.3);
-        let capped = |w: f32| w.min(room);
-        let want: f32 = wish.iter().zip(&fixed).filter(|(_, f)| !**f).map(|(w, _)| capped(*w)).sum();
-        let mut out: Vec<f32> = wish
-            .iter()
-            .zip(&fixed)
-            .zip(&least)
-            .map(|((w, f), least)| if *f { *w } else { (room * capped(*w) / want.max(1.0)).max(least.min(60.0)) })
-            .collect();
-        let sum: f32 = out.iter().sum();
-        if sum > TEXT {
-            out.iter_mut().for_each(|w| *w *= TEXT / sum);
+        let taken: f32 = least.iter().sum();
+        if taken >= TEXT {
+            return least.iter().map(|w| w * TEXT / taken).collect();
         }
-        out
+        let more = |i: usize| (wish[i].min(TEXT) - least[i]).max(0.0);
+        let want: f32 = (0..wish.len()).map(more).sum();
+        (0..wish.len()).map(|i| least[i] + (TEXT - taken) * more(i) / want.max(1.0)).collect()
     }
+}
+
+fn natural(glyphs: &[Set]) -> f32 {
+    glyphs.iter().map(Set::width).sum::<f32>() + PAD * 2.0 + 0.5
+}
+
+fn widest_word(glyphs: &[Set]) -> f32 {
+    glyphs.split(|g| ends(g.glyph.c)).map(natural).fold(0.0, f32::max)
 }
 
 /// Room on each side of a cell.

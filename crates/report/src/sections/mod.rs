@@ -20,6 +20,10 @@ use crate::{Edition, timeline, write};
 
 /// Actions shown to those who work on the case.
 const MAX_ACTIONS: usize = 30;
+/// Actions of one kind that stand one by one.
+const MAX_EACH: usize = 4;
+/// Machines, accounts or values that an action of many names.
+const MAX_NAMED: usize = 6;
 /// Decisions shown to those who decide: what two pages hold.
 const MAX_DECISIONS: usize = 8;
 /// Rows of a table; the JSON form has all.
@@ -218,14 +222,22 @@ fn summary(story: &Story<'_>) -> Section {
     section("summary", story.t("summary.title"), blocks)
 }
 
-/// What a step is, in a sentence about its object.
-pub(crate) fn sentence(story: &Story<'_>, a: &Action<'_>) -> String {
-    let what = match (a.host, a.observable) {
+/// What an action is done to; empty if it is for the whole case.
+fn object(a: &Action<'_>) -> String {
+    match (a.host, a.observable) {
         (Some(host), _) => cut(host, 80),
         (_, Some(o)) => cut(&defang(o), 120),
         _ => String::new(),
-    };
-    let key = match (a.kind, what.is_empty()) {
+    }
+}
+
+/// An action in a sentence.
+pub(crate) fn sentence(story: &Story<'_>, a: &Action<'_>) -> String {
+    about_it(story, a.kind, &object(a))
+}
+
+fn about_it(story: &Story<'_>, kind: Kind, what: &str) -> String {
+    let key = match (kind, what.is_empty()) {
         (Kind::Plant, _) => "action.plant",
         (Kind::Isolate, _) => "action.isolate",
         (Kind::Backups, _) => "action.backups",
@@ -245,7 +257,22 @@ pub(crate) fn sentence(story: &Story<'_>, a: &Action<'_>) -> String {
         (Kind::Credentials, _) => "action.credentials",
         (Kind::LookFor, _) => "action.look_for",
     };
-    story.t_with(key, &[("what", &what)])
+    story.t_with(key, &[("what", what)])
+}
+
+/// Actions one by one, and those of a kind together where there are too many to read.
+fn together<'a, 'm>(story: &'a Story<'m>) -> Vec<Vec<&'a Action<'m>>> {
+    let mut counts: std::collections::BTreeMap<Kind, usize> = Default::default();
+    story.actions.iter().for_each(|a| *counts.entry(a.kind).or_default() += 1);
+    let mut out: Vec<Vec<&Action<'_>>> = Vec::new();
+    for a in &story.actions {
+        let many = counts.get(&a.kind).is_some_and(|n| *n > MAX_EACH);
+        match out.iter_mut().find(|g| many && g.first().is_some_and(|f| f.kind == a.kind)) {
+            Some(group) => group.push(a),
+            None => out.push(vec![a]),
+        }
+    }
+    out
 }
 
 fn actions(story: &Story<'_>, most: usize) -> Section {
@@ -256,19 +283,24 @@ fn actions(story: &Story<'_>, most: usize) -> Section {
         return section("actions", title, if story.live.is_empty() { Vec::new() } else { none });
     }
     let mut tasks = Vec::new();
-    for a in story.actions.iter().take(most) {
-        let mut why = vec![story.level(a.severity), text(" ")];
-        if story.cites() {
-            why.push(text(story.t("actions.because")));
-            why.push(text(" "));
-            why.extend(story.findings(&a.findings));
-        } else if let Some(f) = a.findings.first().map(|i| &story.m.findings[*i]) {
+    let groups = together(story);
+    for group in groups.iter().take(most) {
+        let Some(first) = group.first() else { continue };
+        let mut why = vec![story.level(first.severity), text(" ")];
+        if let Some(f) = story.gravest(&first.findings) {
             why.push(Span::Dim(story.title(&f.title)));
+            why.push(text(" "));
         }
-        tasks.push((line(sentence(story, a)), why));
+        let findings: std::collections::BTreeSet<usize> = group.iter().flat_map(|a| a.findings.iter().copied()).collect();
+        why.extend(story.findings(&findings.into_iter().collect::<Vec<_>>()));
+        let mut what: Vec<String> = group.iter().take(MAX_NAMED).map(|a| object(a)).collect();
+        if group.len() > MAX_NAMED {
+            what.push(story.n("words.more", group.len() - MAX_NAMED));
+        }
+        tasks.push((line(about_it(story, first.kind, &what.join(", "))), why));
     }
     let mut blocks = vec![Block::Tasks(tasks)];
-    let more = story.actions.len().saturating_sub(most);
+    let more = groups.len().saturating_sub(most);
     if more > 0 {
         blocks.push(Block::Note(line(story.n("words.more", more))));
     }
