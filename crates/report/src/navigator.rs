@@ -71,7 +71,7 @@ fn layer(story: &Story<'_>, matrix: Matrix) -> Value {
         description.push_str(&story.n("navigator.outside", outside));
     }
     json!({
-        "name": cut(&format!("Palisade {}", story.m.case), 120),
+        "name": cut(format!("Palisade {}", story.m.case).trim(), 120),
         "versions": {"attack": ATTACK_VERSION, "navigator": "5.1.0", "layer": "4.5"},
         "domain": if matrix == Matrix::Ics { "ics-attack" } else { "enterprise-attack" },
         "description": description,

@@ -17,6 +17,8 @@ use std::net::IpAddr;
 
 use palisade_model::{Campaign, Exhibit, ExhibitBody, Message, Observable, ObservableKind, Step, Term, Tlp};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::material::{Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph};
 use crate::redact::Redactor;
 use crate::{Options, verdicts};
@@ -236,6 +238,8 @@ pub struct Preview {
     /// Whole fields that are never shared, with how many there are.
     dropped: Vec<(&'static str, u64)>,
     released: Material,
+    /// Stands for the case's name, which says too much: the first bytes of its hash.
+    key: String,
 }
 
 impl Preview {
@@ -260,7 +264,7 @@ impl Preview {
     pub fn release(self, tlp: Tlp) -> Shareable {
         let mut material = self.released;
         material.exhibits.retain(|e| e.tlp <= tlp);
-        Shareable { material, tlp }
+        Shareable { material, tlp, key: self.key }
     }
 }
 
@@ -269,9 +273,15 @@ impl Preview {
 pub struct Shareable {
     material: Material,
     tlp: Tlp,
+    key: String,
 }
 
 impl Shareable {
+    /// The same for reports of the same case, and nothing that can be read back.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     pub(crate) fn material(&self) -> &Material {
         &self.material
     }
@@ -308,7 +318,10 @@ pub fn privacy(material: &Material, options: &Options<'_>) -> Preview {
         Withheld { kind, value, label, times }
     });
     let withheld = withheld.collect();
-    Preview { withheld, leaving, dropped: gate.dropped.into_iter().collect(), released }
+    // Salted with whose it is, so that a name that is guessed is not so easily confirmed.
+    let digest = Sha256::new().chain_update(&material.organisation.name).chain_update([0]).chain_update(&material.case);
+    let key = digest.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
+    Preview { withheld, leaving, dropped: gate.dropped.into_iter().collect(), released, key }
 }
 
 #[derive(Default)]
@@ -438,7 +451,6 @@ impl Gate<'_> {
         let judged = verdicts::Judged::new(m);
         let findings = m.findings.iter().filter(|f| !judged.dismissed(f)).map(|f| self.finding(f)).collect();
         Material {
-            case: self.text(&m.case),
             organisation: Organisation::default(),
             made: m.made,
             tool_version: m.tool_version.clone(),

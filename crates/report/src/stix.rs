@@ -38,7 +38,7 @@ const MAX_COUNT: usize = 999_999_999;
 pub fn stix(shareable: &Shareable, options: &Options<'_>) -> String {
     let options = Options { edition: Edition::Constituent(shareable), ..options.clone() };
     let story = Story::new(shareable.material(), &options);
-    let mut bundle = Bundle::new(&story);
+    let mut bundle = Bundle::new(&story, shareable.key());
     bundle.everything();
     writer::written(&bundle.finish())
 }
@@ -135,6 +135,8 @@ fn pattern(o: &Observable) -> Option<String> {
 
 struct Bundle<'s> {
     story: &'s Story<'s>,
+    /// Of the case.
+    key: &'s str,
     objects: Vec<Value>,
     /// Ids that the report refers to.
     refs: Vec<String>,
@@ -148,11 +150,12 @@ struct Bundle<'s> {
 }
 
 impl<'s> Bundle<'s> {
-    fn new(story: &'s Story<'s>) -> Bundle<'s> {
+    fn new(story: &'s Story<'s>, key: &'s str) -> Bundle<'s> {
         let name = story.m.organisation.name.as_str();
         let modified = stamp(story.m.made);
         Bundle {
             story,
+            key,
             objects: Vec::new(),
             refs: Vec::new(),
             author: own("identity", name),
@@ -359,11 +362,8 @@ impl<'s> Bundle<'s> {
 
     fn report(&mut self) {
         let story = self.story;
-        let id = own("report", &story.m.case);
-        let name = match story.m.case.as_str() {
-            "" => story.t("report.constituent_title"),
-            case => crate::doc::cut(case, 200),
-        };
+        let id = own("report", self.key);
+        let name = story.t("report.constituent_title");
         let said: Vec<String> = story.m.paragraphs.iter().map(|p| format!("{}\n\n{}", p.heading, p.text)).collect();
         let kind = if story.m.campaigns.is_empty() { "indicator" } else { "campaign" };
         let properties = json!({

@@ -289,6 +289,13 @@ impl<'m> Story<'m> {
         out
     }
 
+    /// Findings by time, then id, each once.
+    pub(crate) fn ordered(&self, mut all: Vec<usize>) -> Vec<usize> {
+        all.sort_by_key(|i| order(&self.m.findings[*i]));
+        all.dedup();
+        all
+    }
+
     /// The gravest of some findings, the earliest of these.
     pub(crate) fn gravest(&self, all: &[usize]) -> Option<&'m Finding> {
         let findings = all.iter().filter_map(|i| self.m.findings.get(*i));

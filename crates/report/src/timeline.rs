@@ -123,7 +123,7 @@ pub(crate) fn picture(story: &Story<'_>) -> Option<Picture> {
         }
         shapes.push(Shape::Text {
             at: (8.0, y + 4.0),
-            text: fit(&lane.label, 12.0, LABELS - 20.0),
+            text: cut(&lane.label, ((LABELS - 20.0) / 12.0 / 0.54) as usize),
             ink: Ink::Text,
             size: 12.0,
             anchor: Anchor::Start,

@@ -106,13 +106,16 @@ fn reference(story: &Story<'_>, what: &str) -> Span {
             only(fits).map(|c| story.campaign(&c.id))
         }
         "source" => {
-            if !story.cites() {
+            if matches!(story.o.edition, crate::Edition::Constituent(_)) {
                 return Span::Dim(story.t("write.kept_back"));
             }
             let fits = story.m.sources.iter().filter(|s| s.sha256.to_ascii_lowercase().starts_with(&id));
-            only(fits).map(|s| Span::Link {
-                to: source_anchor(&s.sha256),
-                text: crate::doc::cut_middle(s.path.rsplit(['/', '\\']).next().unwrap_or(&s.path), 60),
+            only(fits).map(|s| {
+                let name = crate::doc::cut_middle(s.path.rsplit(['/', '\\']).next().unwrap_or(&s.path), 60);
+                match story.cites() && story.sources.contains(s.sha256.as_str()) {
+                    true => Span::Link { to: source_anchor(&s.sha256), text: name },
+                    false => Span::Code(name),
+                }
             })
         }
         _ => return error("write.no_kind"),

@@ -144,17 +144,18 @@ fn row(page: &Page<'_>, f: &Finding, out: &mut String) {
     let host = f.host.as_deref().map(|h| crate::doc::cut_middle(h, 80)).unwrap_or_default();
     let _ = write!(
         out,
-        "<details class=\"f {}\"{}><summary><span class=\"tag {0}\">{}</span><span class=\"title\">{}</span><span class=\"sub\"><time>{}</time> {}</span></summary><div class=\"inner\">",
+        "<details class=\"f {}\"{}><summary><span class=\"tag {0}\">{}</span><span class=\"title\">{}{}</span><span class=\"sub\"><time>{}</time> {}</span></summary><div class=\"inner\">",
         f.severity,
         attribute(&Some(finding_anchor(&f.id))),
         escape(&story.severity(f.severity)),
         escape(&story.title(&f.title)),
+        match told.flags.is_empty() {
+            true => String::new(),
+            false => format!(" <i class=\"flags\">{}</i>", escape(&told.flags.join(" · "))),
+        },
         escape(&when(story, f)),
         escape(&host)
     );
-    if !told.flags.is_empty() {
-        let _ = write!(out, "<p class=\"flags\">{}</p>", escape(&told.flags.join(" · ")));
-    }
     if !told.sentence.is_empty() {
         let _ = write!(out, "<p>{}</p>", escape(&told.sentence));
     }

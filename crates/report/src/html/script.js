@@ -16,9 +16,8 @@ var names=["informational","low","medium","high","critical"];
 function row(i){
 if(made[i])return made[i];
 var r=R[i],s=names[r[1]],d=el("details","f "+s),h=el("summary"),b=el("div","inner"),x,k;
-d.id="f-"+r[0];h.appendChild(el("span","tag "+s,D.severity[r[1]]));h.appendChild(el("span","title",r[2]));
+d.id="f-"+r[0];h.appendChild(el("span","tag "+s,D.severity[r[1]]));x=el("span","title",r[2]);if(r[5]){x.appendChild(document.createTextNode(" "));x.appendChild(el("i","flags",r[5]))}h.appendChild(x);
 x=el("span","sub");x.appendChild(el("time","",r[3]));x.appendChild(document.createTextNode(" "+r[4]));h.appendChild(x);
-if(r[5])b.appendChild(el("p","flags",r[5]));
 if(r[6])b.appendChild(el("p","",r[6]));
 if(r[8].length){x=el("dl");for(k=0;k<r[8].length;k+=2){x.appendChild(el("dt","",r[8][k]));var dd=el("dd");dd.appendChild(el("code","",r[8][k+1]));x.appendChild(dd)}b.appendChild(x)}
 if(r[9].length){x=el("p","obs");for(k=0;k<r[9].length;k+=2){var o=el("span");o.appendChild(el("i","",r[9][k]));o.appendChild(document.createTextNode(" "+r[9][k+1]));x.appendChild(o);x.appendChild(document.createTextNode(" "))}b.appendChild(x)}

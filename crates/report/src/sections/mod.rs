@@ -291,8 +291,8 @@ fn actions(story: &Story<'_>, most: usize) -> Section {
             why.push(Span::Dim(story.title(&f.title)));
             why.push(text(" "));
         }
-        let findings: std::collections::BTreeSet<usize> = group.iter().flat_map(|a| a.findings.iter().copied()).collect();
-        why.extend(story.findings(&findings.into_iter().collect::<Vec<_>>()));
+        let findings: Vec<usize> = group.iter().flat_map(|a| a.findings.iter().copied()).collect();
+        why.extend(story.findings(&story.ordered(findings)));
         let mut what: Vec<String> = group.iter().take(MAX_NAMED).map(|a| object(a)).collect();
         if group.len() > MAX_NAMED {
             what.push(story.n("words.more", group.len() - MAX_NAMED));

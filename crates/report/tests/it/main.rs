@@ -46,7 +46,9 @@ fn order_of_findings_does_not_matter() {
     let m = sample::rich();
     let mut turned = m.clone();
     turned.findings.reverse();
-    assert_eq!(every(&m), every(&turned));
+    for ((form, a), (_, b)) in every(&m).iter().zip(every(&turned)) {
+        assert!(*a == b, "{form}");
+    }
     assert!(prints(&m) == prints(&turned));
 }
 
