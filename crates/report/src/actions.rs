@@ -68,7 +68,10 @@ const ASKS: [(Kind, &[&str]); 10] = [
     (Kind::Plant, &["T08", "T0821", "T0831", "T0836", "T0843", "T0855", "T1691", "T1692", "T1693", "T1695"]),
     (Kind::Backups, &["T1485", "T1486", "T1490", "T1561"]),
     (Kind::Revoke, &["T1528", "T1539", "T1550.001", "T1550.004", "T1606", "T1098.001"]),
-    (Kind::Reset, &["T1003", "T1078", "T1098", "T1110", "T1539", "T1552", "T1555", "T1556", "T1558", "T1528"]),
+    (
+        Kind::Reset,
+        &["T1003", "T1078", "T1098", "T1110", "T1539", "T1552", "T1555", "T1556", "T1558", "T1528"],
+    ),
     (Kind::Purge, &["T1566"]),
     (Kind::Forwarding, &["T1114", "T1564.008"]),
     (Kind::Logging, &["T1562", "T1070.001", "T1685", "T1686", "T1690"]),
@@ -79,15 +82,18 @@ const ASKS: [(Kind, &[&str]); 10] = [
 
 /// Steps for which a machine is cut off: somebody else's hands are on it.
 const HANDS_ON: [&str; 14] = [
-    "T1003", "T1021", "T1047", "T1055", "T1059", "T1071", "T1105", "T1204", "T1219", "T1485", "T1486", "T1505",
-    "T1569", "T1572",
+    "T1003", "T1021", "T1047", "T1055", "T1059", "T1071", "T1105", "T1204", "T1219", "T1485", "T1486",
+    "T1505", "T1569", "T1572",
 ];
 
 /// Most findings that one action names.
 const MAX_FINDINGS: usize = 50;
 
 fn asks(f: &Finding, ids: &[&str]) -> bool {
-    f.attack.iter().any(|id| ids.iter().any(|p| id.strip_prefix(p).is_some_and(|r| r.is_empty() || r.starts_with('.') || p.len() == 3)))
+    f.attack.iter().any(|id| {
+        ids.iter()
+            .any(|p| id.strip_prefix(p).is_some_and(|r| r.is_empty() || r.starts_with('.') || p.len() == 3))
+    })
 }
 
 /// Actions, most urgent first.
@@ -109,19 +115,26 @@ pub(crate) fn derive<'m>(m: &'m Material, live: &[usize], victims: &Victims) -> 
         let host = f.host.as_deref().filter(|h| !h.trim().is_empty());
         let grave = f.severity >= Severity::High;
         let held: BTreeSet<&Observable> = f.observables.iter().collect();
-        if grave && host.is_some() && matches!(f.vector, Vector::Host | Vector::Network | Vector::Files) && asks(f, &HANDS_ON) {
+        if grave
+            && host.is_some()
+            && matches!(f.vector, Vector::Host | Vector::Network | Vector::Files)
+            && asks(f, &HANDS_ON)
+        {
             put(Kind::Isolate, host, None);
         }
         for (kind, _) in ASKS.iter().filter(|(_, ids)| asks(f, ids)) {
             match kind {
                 Kind::Reset | Kind::Revoke => {
                     let accounts = held.iter().filter(|o| {
-                        o.kind() == ObservableKind::Account || o.kind() == ObservableKind::Email && victims.private(o).is_some()
+                        o.kind() == ObservableKind::Account
+                            || o.kind() == ObservableKind::Email && victims.private(o).is_some()
                     });
                     accounts.filter(|o| !is_machine(o)).for_each(|o| put(*kind, None, Some(*o)));
                 }
                 Kind::Purge => {
-                    let senders = held.iter().filter(|o| o.kind() == ObservableKind::Email && victims.private(o).is_none());
+                    let senders = held
+                        .iter()
+                        .filter(|o| o.kind() == ObservableKind::Email && victims.private(o).is_none());
                     senders.for_each(|o| put(Kind::Purge, None, Some(*o)));
                 }
                 Kind::Backups | Kind::Credentials | Kind::Plant => put(*kind, None, None),
@@ -130,7 +143,9 @@ pub(crate) fn derive<'m>(m: &'m Material, live: &[usize], victims: &Victims) -> 
         }
         for o in held.iter().filter(|o| grave && victims.private(o).is_none()) {
             match o.kind() {
-                ObservableKind::Ip | ObservableKind::Domain | ObservableKind::Url => put(Kind::Block, None, Some(*o)),
+                ObservableKind::Ip | ObservableKind::Domain | ObservableKind::Url => {
+                    put(Kind::Block, None, Some(*o))
+                }
                 ObservableKind::CryptoAddress => put(Kind::Freeze, None, Some(*o)),
                 ObservableKind::Sha256 | ObservableKind::Sha1 | ObservableKind::Md5
                     if f.severity == Severity::Critical =>
@@ -143,10 +158,17 @@ pub(crate) fn derive<'m>(m: &'m Material, live: &[usize], victims: &Victims) -> 
     }
     let mut out: Vec<Action<'m>> = all
         .into_iter()
-        .map(|((kind, host, observable), (findings, severity))| Action { kind, host, observable, findings, severity })
+        .map(|((kind, host, observable), (findings, severity))| Action {
+            kind,
+            host,
+            observable,
+            findings,
+            severity,
+        })
         .collect();
     out.sort_by(|a, b| {
-        let key = |x: &Action<'_>| (std::cmp::Reverse(x.severity), x.kind, std::cmp::Reverse(x.findings.len()));
+        let key =
+            |x: &Action<'_>| (std::cmp::Reverse(x.severity), x.kind, std::cmp::Reverse(x.findings.len()));
         key(a).cmp(&key(b)).then((a.host, a.observable).cmp(&(b.host, b.observable)))
     });
     out
@@ -156,5 +178,7 @@ pub(crate) fn derive<'m>(m: &'m Material, live: &[usize], victims: &Victims) -> 
 fn is_machine(o: &Observable) -> bool {
     let v = o.value();
     let user = v.rsplit('\\').next().unwrap_or(v);
-    v.ends_with('$') || v.starts_with("nt authority\\") || ["system", "local service", "network service", "root"].contains(&user)
+    v.ends_with('$')
+        || v.starts_with("nt authority\\")
+        || ["system", "local service", "network service", "root"].contains(&user)
 }

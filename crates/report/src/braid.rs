@@ -37,11 +37,8 @@ pub(crate) fn picture(story: &Story<'_>, c: &Campaign) -> Picture {
     let column = ((WIDTH - LABELS - 12.0) / n).min(110.0);
     let x = |at: usize| LABELS + column * (at as f64 + 0.5);
     let mut shapes = Vec::new();
-    let arcs: Vec<(usize, usize, &palisade_model::Join)> = c
-        .joins
-        .iter()
-        .filter_map(|j| Some((*place.get(&j.steps.0)?, *place.get(&j.steps.1)?, j)))
-        .collect();
+    let arcs: Vec<(usize, usize, &palisade_model::Join)> =
+        c.joins.iter().filter_map(|j| Some((*place.get(&j.steps.0)?, *place.get(&j.steps.1)?, j))).collect();
     let reach = arcs.iter().map(|(a, b, _)| b.abs_diff(*a)).max().unwrap_or(0);
     let lift = |from: usize, to: usize| 18.0 + 82.0 * (to.abs_diff(from) as f64 / reach.max(1) as f64).sqrt();
     let top = if arcs.is_empty() { 24.0 } else { 14.0 + 0.75 * lift(0, reach) };
@@ -77,9 +74,21 @@ pub(crate) fn picture(story: &Story<'_>, c: &Campaign) -> Picture {
     axis(story, c, &shown, height, column, &x, &mut shapes);
     for (y, key) in [(nodes + 4.0, "campaigns.steps"), (top / 2.0, "campaigns.joins")] {
         let at = (0.0, y);
-        shapes.push(Shape::Text { at, text: story.t(key), ink: Ink::Dim, size: 12.0, anchor: Anchor::Start, link: None });
+        shapes.push(Shape::Text {
+            at,
+            text: story.t(key),
+            ink: Ink::Dim,
+            size: 12.0,
+            anchor: Anchor::Start,
+            link: None,
+        });
     }
-    Picture { width: WIDTH, height, label: story.t_with("campaigns.alt", &[("id", &c.id.to_string())]), shapes }
+    Picture {
+        width: WIDTH,
+        height,
+        label: story.t_with("campaigns.alt", &[("id", &c.id.to_string())]),
+        shapes,
+    }
 }
 
 /// All steps, or the gravest of too many, in their order.
@@ -168,7 +177,13 @@ fn draw_lane(lane: &Lane, i: usize, top: f64, x: &impl Fn(usize) -> f64, shapes:
         link: None,
     });
     if let (Some(first), Some(last)) = (lane.steps.first(), lane.steps.last()) {
-        shapes.push(Shape::Line { a: (x(*first), y), b: (x(*last), y), ink: lane.ink, width: 1.0, dashed: false });
+        shapes.push(Shape::Line {
+            a: (x(*first), y),
+            b: (x(*last), y),
+            ink: lane.ink,
+            width: 1.0,
+            dashed: false,
+        });
     }
     for at in &lane.steps {
         let (at, title) = ((x(*at), y), cut(&lane.label, 120));
@@ -192,13 +207,33 @@ fn draw_steps(
         let number = story.number(step as u64 + 1);
         let when = s.first.map(|t| story.moment(t)).unwrap_or_default();
         let title = format!("{number} · {when} · {} · {}", story.severity(s.severity), cut(&s.title, 120));
-        shapes.push(Shape::Circle { at: (x(at), y), r, ink: Ink::Level(s.severity), title, link: link.clone() });
+        shapes.push(Shape::Circle {
+            at: (x(at), y),
+            r,
+            ink: Ink::Level(s.severity),
+            title,
+            link: link.clone(),
+        });
         if r >= 8.0 {
             let at = (x(at), y + 3.5);
-            shapes.push(Shape::Text { at, text: number, ink: Ink::Paper, size: 10.0, anchor: Anchor::Middle, link });
+            shapes.push(Shape::Text {
+                at,
+                text: number,
+                ink: Ink::Paper,
+                size: 10.0,
+                anchor: Anchor::Middle,
+                link,
+            });
         } else if step == 0 || (step + 1).is_multiple_of(5) {
             let at = (x(at), y + 18.0);
-            shapes.push(Shape::Text { at, text: number, ink: Ink::Dim, size: 10.0, anchor: Anchor::Middle, link });
+            shapes.push(Shape::Text {
+                at,
+                text: number,
+                ink: Ink::Dim,
+                size: 10.0,
+                anchor: Anchor::Middle,
+                link,
+            });
         }
     }
 }
@@ -223,7 +258,14 @@ fn axis(
         let (locale, zone) = (story.o.locale, &story.o.zone);
         for (y, text) in [(height - 18.0, locale.date(t, zone)), (height - 5.0, locale.clock(t, zone))] {
             let at = (left, y);
-            shapes.push(Shape::Text { at, text, ink: Ink::Dim, size: 10.5, anchor: Anchor::Start, link: None });
+            shapes.push(Shape::Text {
+                at,
+                text,
+                ink: Ink::Dim,
+                size: 10.5,
+                anchor: Anchor::Start,
+                link: None,
+            });
         }
         free = left + 82.0;
     }

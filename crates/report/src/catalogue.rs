@@ -35,10 +35,14 @@ pub enum CatalogueError {
     #[error("the message catalogue names no language; write language = \"uk\" in its first line")]
     NoLanguage,
     /// A value is neither a text nor a table.
-    #[error("the message catalogue has something that is no text under \"{0}\"; write a text, or plural forms with \"other\"")]
+    #[error(
+        "the message catalogue has something that is no text under \"{0}\"; write a text, or plural forms with \"other\""
+    )]
     NoText(String),
     /// A text asks for an argument that nobody gives.
-    #[error("the text \"{key}\" of the message catalogue uses {{{argument}}}, which the English text does not have")]
+    #[error(
+        "the text \"{key}\" of the message catalogue uses {{{argument}}}, which the English text does not have"
+    )]
     Argument {
         /// The key.
         key: String,
@@ -198,7 +202,9 @@ fn collect(
             if depth >= MAX_DEPTH {
                 return Err(CatalogueError::NoText(key.to_owned()));
             }
-            table.iter().try_for_each(|(name, value)| collect(&format!("{key}.{name}"), value, depth + 1, out))
+            table
+                .iter()
+                .try_for_each(|(name, value)| collect(&format!("{key}.{name}"), value, depth + 1, out))
         }
         _ => Err(CatalogueError::NoText(key.to_owned())),
     }
@@ -237,7 +243,13 @@ fn fill(text: &str, args: &[(&str, &str)]) -> String {
 fn form(language: &str, n: u64) -> &'static str {
     match language.split(['-', '_']).next().unwrap_or("") {
         "ja" | "ko" | "zh" | "vi" | "th" | "id" => "other",
-        "fr" | "pt" => if n < 2 { "one" } else { "other" },
+        "fr" | "pt" => {
+            if n < 2 {
+                "one"
+            } else {
+                "other"
+            }
+        }
         "uk" | "ru" | "be" => match (n % 10, n % 100) {
             (1, r) if r != 11 => "one",
             (2..=4, r) if !(12..=14).contains(&r) => "few",
@@ -248,6 +260,12 @@ fn form(language: &str, n: u64) -> &'static str {
             (_, 2..=4, r) if !(12..=14).contains(&r) => "few",
             _ => "many",
         },
-        _ => if n == 1 { "one" } else { "other" },
+        _ => {
+            if n == 1 {
+                "one"
+            } else {
+                "other"
+            }
+        }
     }
 }

@@ -20,13 +20,22 @@ pub(crate) enum Span {
     Dim(String),
     Code(String),
     /// To an anchor of this document.
-    Link { to: String, text: String },
+    Link {
+        to: String,
+        text: String,
+    },
     /// To a page that does not belong to it. Only ever made from our own tables.
-    Page { url: String, text: String },
+    Page {
+        url: String,
+        text: String,
+    },
     /// A severity with its word.
     Level(Severity, String),
     /// A moment: machine's form, people's form.
-    Time { iso: String, text: String },
+    Time {
+        iso: String,
+        text: String,
+    },
     /// A share from 0 to 1, drawn as a bar.
     Bar(f64),
     /// A mistake, shown in place.
@@ -80,7 +89,11 @@ impl Table {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Block {
     /// Level 3 or 4; sections have level 2.
-    Heading { level: u8, id: Option<String>, line: Line },
+    Heading {
+        level: u8,
+        id: Option<String>,
+        line: Line,
+    },
     Para(Line),
     /// Small print.
     Note(Line),
@@ -94,9 +107,16 @@ pub(crate) enum Block {
     Table(Table),
     Picture(Picture),
     /// Can be folded away on a screen.
-    Fold { line: Line, open: bool, blocks: Vec<Block> },
+    Fold {
+        line: Line,
+        open: bool,
+        blocks: Vec<Block>,
+    },
     /// Belongs together.
-    Card { id: Option<String>, blocks: Vec<Block> },
+    Card {
+        id: Option<String>,
+        blocks: Vec<Block>,
+    },
     /// The findings, in the writer's own way.
     Findings,
 }

@@ -236,9 +236,7 @@ fn campaign(c: &palisade_model::Campaign) -> Value {
 }
 
 fn evidence(all: &[Evidence]) -> Vec<Value> {
-    let one = |e: &Evidence| {
-        json!({"text": e.text, "findings": e.findings.iter().map(ToString::to_string).collect::<Vec<_>>()})
-    };
+    let one = |e: &Evidence| json!({"text": e.text, "findings": e.findings.iter().map(ToString::to_string).collect::<Vec<_>>()});
     all.iter().map(one).collect()
 }
 
@@ -262,6 +260,7 @@ fn exhibit(e: &palisade_model::Exhibit) -> Value {
             "cells": cells.iter().map(|v| number(*v)).collect::<Vec<_>>(),
         }),
     };
-    let cited = e.citations.iter().map(|c| json!({"source": c.source.0, "record": c.record, "offset": c.offset}));
+    let cited =
+        e.citations.iter().map(|c| json!({"source": c.source.0, "record": c.record, "offset": c.offset}));
     json!({"title": e.title, "tlp": e.tlp.to_string(), "body": body, "citations": cited.collect::<Vec<_>>()})
 }

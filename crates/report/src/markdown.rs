@@ -42,7 +42,8 @@ fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             // A mention is looked for after escapes are resolved; an entity in front of the name breaks the word.
             '@' => out.push_str("&#64;&#8203;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '{' | '}' | '#' | '|' | '~' | '!' | '$' | '^' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '{' | '}' | '#' | '|' | '~' | '!' | '$'
+            | '^' => {
                 out.push('\\');
                 out.push(c);
             }

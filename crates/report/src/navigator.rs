@@ -35,7 +35,8 @@ impl Matrix {
 pub fn navigator(material: &Material, options: &Options<'_>) -> String {
     let story = Story::new(material, options);
     let count = |m: Matrix| story.techniques.keys().filter(|id| m.holds(id)).count();
-    let matrix = if count(Matrix::Ics) > count(Matrix::Enterprise) { Matrix::Ics } else { Matrix::Enterprise };
+    let matrix =
+        if count(Matrix::Ics) > count(Matrix::Enterprise) { Matrix::Ics } else { Matrix::Enterprise };
     writer::written(&layer(&story, matrix))
 }
 

@@ -46,12 +46,44 @@ pub(crate) enum Anchor {
 /// Coordinates from the upper left corner, in CSS pixels.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Shape {
-    Line { a: (f64, f64), b: (f64, f64), ink: Ink, width: f64, dashed: bool },
+    Line {
+        a: (f64, f64),
+        b: (f64, f64),
+        ink: Ink,
+        width: f64,
+        dashed: bool,
+    },
     /// A curve above the line between its ends.
-    Arc { a: (f64, f64), b: (f64, f64), lift: f64, ink: Ink, width: f64, dashed: bool, title: String },
-    Rect { at: (f64, f64), size: (f64, f64), ink: Ink, round: f64 },
-    Circle { at: (f64, f64), r: f64, ink: Ink, title: String, link: Option<String> },
-    Text { at: (f64, f64), text: String, ink: Ink, size: f64, anchor: Anchor, link: Option<String> },
+    Arc {
+        a: (f64, f64),
+        b: (f64, f64),
+        lift: f64,
+        ink: Ink,
+        width: f64,
+        dashed: bool,
+        title: String,
+    },
+    Rect {
+        at: (f64, f64),
+        size: (f64, f64),
+        ink: Ink,
+        round: f64,
+    },
+    Circle {
+        at: (f64, f64),
+        r: f64,
+        ink: Ink,
+        title: String,
+        link: Option<String>,
+    },
+    Text {
+        at: (f64, f64),
+        text: String,
+        ink: Ink,
+        size: f64,
+        anchor: Anchor,
+        link: Option<String>,
+    },
 }
 
 /// A drawing.

@@ -61,13 +61,33 @@ impl Private {
 }
 
 /// Every [`Private::name`].
-pub(crate) const LABELS: [&str; 8] = ["name", "domain", "address", "host", "account", "email", "resource", "id"];
+pub(crate) const LABELS: [&str; 8] =
+    ["name", "domain", "address", "host", "account", "email", "resource", "id"];
 
 /// Names of accounts that every system has: they tell nothing of anybody.
 const EVERYBODYS: [&str; 22] = [
-    "system", "local service", "network service", "anonymous logon", "administrator", "administrators", "admin",
-    "guest", "root", "nobody", "daemon", "everyone", "users", "default", "public", "all users", "nt authority",
-    "builtin", "nt service", "window manager", "font driver host", "workgroup",
+    "system",
+    "local service",
+    "network service",
+    "anonymous logon",
+    "administrator",
+    "administrators",
+    "admin",
+    "guest",
+    "root",
+    "nobody",
+    "daemon",
+    "everyone",
+    "users",
+    "default",
+    "public",
+    "all users",
+    "nt authority",
+    "builtin",
+    "nt service",
+    "window manager",
+    "font driver host",
+    "workgroup",
 ];
 
 /// Shortest value that is searched for in text.
@@ -84,7 +104,10 @@ pub(crate) struct Victims {
 impl Victims {
     pub(crate) fn of(material: &Material) -> Victims {
         let o = &material.organisation;
-        let mut all = Victims { networks: o.networks.iter().filter_map(|n| network(n)).collect(), ..Default::default() };
+        let mut all = Victims {
+            networks: o.networks.iter().filter_map(|n| network(n)).collect(),
+            ..Default::default()
+        };
         all.domains.extend(o.domains.iter().map(|d| fold(d.trim_matches('.'))).filter(|d| !d.is_empty()));
         let named = material.findings.iter().filter_map(|f| f.host.as_deref());
         for host in named.chain(o.hosts.iter().map(String::as_str)) {
@@ -102,7 +125,9 @@ impl Victims {
 
     fn own_domain(&self, domain: &str) -> bool {
         let domain = domain.to_lowercase();
-        self.domains.iter().any(|d| domain == *d || domain.strip_suffix(d.as_str()).is_some_and(|r| r.ends_with('.')))
+        self.domains
+            .iter()
+            .any(|d| domain == *d || domain.strip_suffix(d.as_str()).is_some_and(|r| r.ends_with('.')))
     }
 
     pub(crate) fn own_address(&self, addr: IpAddr) -> bool {
@@ -319,7 +344,10 @@ pub fn privacy(material: &Material, options: &Options<'_>) -> Preview {
     });
     let withheld = withheld.collect();
     // Salted with whose it is, so that a name that is guessed is not so easily confirmed.
-    let digest = Sha256::new().chain_update(&material.organisation.name).chain_update([0]).chain_update(&material.case);
+    let digest = Sha256::new()
+        .chain_update(&material.organisation.name)
+        .chain_update([0])
+        .chain_update(&material.case);
     let key = digest.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
     Preview { withheld, leaving, dropped: gate.dropped.into_iter().collect(), released, key }
 }
@@ -343,7 +371,11 @@ impl Tokens {
     fn account(&mut self, account: &str) {
         self.add(Private::Account, account);
         for (sep, tail_first) in [('\\', true), ('@', false), ('/', false)] {
-            let parts = if tail_first { account.rsplit_once(sep).map(|(a, b)| (b, a)) } else { account.split_once(sep) };
+            let parts = if tail_first {
+                account.rsplit_once(sep).map(|(a, b)| (b, a))
+            } else {
+                account.split_once(sep)
+            };
             if let Some((user, realm)) = parts {
                 self.add(Private::Account, user.trim_end_matches('$'));
                 self.add(if sep == '@' { Private::Domain } else { Private::Name }, realm);
@@ -518,7 +550,8 @@ impl Gate<'_> {
                 ExhibitBody::Graph { nodes: self.texts(nodes), edges: edges.clone() }
             }
             ExhibitBody::Flow { nodes, flows } => {
-                let flows = flows.iter().map(|(a, b, amount, unit)| (*a, *b, self.text(amount), self.text(unit)));
+                let flows =
+                    flows.iter().map(|(a, b, amount, unit)| (*a, *b, self.text(amount), self.text(unit)));
                 let flows = flows.collect();
                 ExhibitBody::Flow { nodes: self.texts(nodes), flows }
             }

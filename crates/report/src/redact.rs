@@ -71,12 +71,16 @@ impl Redactor {
             while let Some(found) = search.find(aho_corasick::Input::new(&folded).range(from..)) {
                 // The next search begins behind this one's first character, so that a match refused for standing
                 // inside a word hides no other.
-                from = found.start() + folded.get(found.start()..).and_then(|t| t.chars().next()).map_or(1, char::len_utf8);
-                let Some((value, label, extends)) = self.tokens.get(found.pattern().as_usize()) else { continue };
+                from = found.start()
+                    + folded.get(found.start()..).and_then(|t| t.chars().next()).map_or(1, char::len_utf8);
+                let Some((value, label, extends)) = self.tokens.get(found.pattern().as_usize()) else {
+                    continue;
+                };
                 if value.chars().count() < INSIDE_WORDS && !is_word(&folded, found.start(), found.end()) {
                     continue;
                 }
-                let (Some(mut start), Some(end)) = (back.get(found.start()).copied(), back.get(found.end()).copied())
+                let (Some(mut start), Some(end)) =
+                    (back.get(found.start()).copied(), back.get(found.end()).copied())
                 else {
                     continue;
                 };

@@ -182,7 +182,9 @@ impl<'s> Bundle<'s> {
         }
         if let Value::Object(properties) = properties {
             // STIX knows no null: what is not known is left out.
-            object.extend(properties.into_iter().filter(|(_, v)| !v.is_null() && *v != json!([]) && *v != json!("")));
+            object.extend(
+                properties.into_iter().filter(|(_, v)| !v.is_null() && *v != json!([]) && *v != json!("")),
+            );
         }
         object.insert("object_marking_refs".to_owned(), json!([self.tlp]));
         let replaced: Vec<&str> = ["name", "description", "abstract", "content"]
@@ -334,8 +336,11 @@ impl<'s> Bundle<'s> {
             "observed_data_refs": seen.into_iter().collect::<Vec<_>>(),
         });
         self.put("sighting", &own("sighting", &key), properties);
-        let campaigns: std::collections::BTreeSet<usize> =
-            i.findings.iter().filter_map(|f| story.campaign_of.get(&story.m.findings[*f].id).copied()).collect();
+        let campaigns: std::collections::BTreeSet<usize> = i
+            .findings
+            .iter()
+            .filter_map(|f| story.campaign_of.get(&story.m.findings[*f].id).copied())
+            .collect();
         for c in campaigns {
             self.relate(&id, "indicates", &own("campaign", &story.m.campaigns[c].id.0.to_string()));
         }
@@ -364,7 +369,8 @@ impl<'s> Bundle<'s> {
         let story = self.story;
         let id = own("report", self.key);
         let name = story.t("report.constituent_title");
-        let said: Vec<String> = story.m.paragraphs.iter().map(|p| format!("{}\n\n{}", p.heading, p.text)).collect();
+        let said: Vec<String> =
+            story.m.paragraphs.iter().map(|p| format!("{}\n\n{}", p.heading, p.text)).collect();
         let kind = if story.m.campaigns.is_empty() { "indicator" } else { "campaign" };
         let properties = json!({
             "name": name,
@@ -405,5 +411,7 @@ impl<'s> Bundle<'s> {
 
 /// Whether a text holds a label that stands for a value: `[host 3]`.
 fn holds_label(text: &str) -> bool {
-    crate::privacy::LABELS.iter().any(|l| text.contains(&format!("[{l} ")) || text.contains(&format!("[{l}]")))
+    crate::privacy::LABELS
+        .iter()
+        .any(|l| text.contains(&format!("[{l} ")) || text.contains(&format!("[{l}]")))
 }

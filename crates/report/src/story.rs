@@ -65,7 +65,8 @@ impl<'m> Story<'m> {
     pub(crate) fn new(material: &'m Material, o: &'m Options<'m>) -> Story<'m> {
         let m = o.edition.of(material);
         let judged = Judged::new(m);
-        let mut live: Vec<usize> = (0..m.findings.len()).filter(|i| !judged.dismissed(&m.findings[*i])).collect();
+        let mut live: Vec<usize> =
+            (0..m.findings.len()).filter(|i| !judged.dismissed(&m.findings[*i])).collect();
         live.sort_by_key(|i| order(&m.findings[*i]));
         let by_id = m.findings.iter().enumerate().map(|(i, f)| (f.id, i)).collect();
         let mut campaign_of = BTreeMap::new();
@@ -82,7 +83,8 @@ impl<'m> Story<'m> {
             let ids: BTreeSet<&str> = finding.attack.iter().map(String::as_str).collect();
             ids.into_iter().for_each(|id| techniques.entry(id).or_default().push(i));
             let held: BTreeSet<&Observable> = finding.observables.iter().collect();
-            let held = held.into_iter().filter(|o| is_indicator(o.kind()) && !EMPTY_HASHES.contains(&o.value()));
+            let held =
+                held.into_iter().filter(|o| is_indicator(o.kind()) && !EMPTY_HASHES.contains(&o.value()));
             held.filter(|o| victims.private(o).is_none()).for_each(|o| values.entry(o).or_default().push(i));
         }
         let mut indicators: Vec<Indicator<'_>> = values
@@ -100,7 +102,10 @@ impl<'m> Story<'m> {
             .collect();
         indicators.sort_by(|a, b| {
             let key = |i: &Indicator<'_>| (std::cmp::Reverse(i.severity), i.observable.kind());
-            key(a).cmp(&key(b)).then(b.findings.len().cmp(&a.findings.len())).then(a.observable.cmp(b.observable))
+            key(a)
+                .cmp(&key(b))
+                .then(b.findings.len().cmp(&a.findings.len()))
+                .then(a.observable.cmp(b.observable))
         });
         let actions = actions::derive(m, &live, &victims);
         Story {
@@ -114,7 +119,13 @@ impl<'m> Story<'m> {
             indicators,
             techniques,
             actions,
-            sources: m.sources.iter().take(crate::sections::MAX_SOURCES).map(|s| s.sha256.as_str()).filter(|s| !s.is_empty()).collect(),
+            sources: m
+                .sources
+                .iter()
+                .take(crate::sections::MAX_SOURCES)
+                .map(|s| s.sha256.as_str())
+                .filter(|s| !s.is_empty())
+                .collect(),
             linked: RefCell::default(),
         }
     }
@@ -352,9 +363,7 @@ impl<'m> Story<'m> {
         out.push(text(" · SHA-256 "));
         out.push(match c.sha256.as_str() {
             "" => Span::Dim(self.t("words.no_hash")),
-            sha if self.sources.contains(sha) => {
-                Span::Link { to: source_anchor(sha), text: cut(sha, 64) }
-            }
+            sha if self.sources.contains(sha) => Span::Link { to: source_anchor(sha), text: cut(sha, 64) },
             sha => Span::Code(cut(sha, 64)),
         });
         out

@@ -48,8 +48,11 @@ impl Scale {
         let mut cuts: Vec<usize> = Vec::new();
         while cuts.len() < MAX_BREAKS && times.len() > 1 {
             let gap = |i: usize| times[i].saturating_sub(times[i - 1]);
-            let all: i64 = (1..times.len()).filter(|i| !cuts.contains(i)).map(gap).fold(0, i64::saturating_add);
-            let widest = (1..times.len()).filter(|i| !cuts.contains(i)).max_by_key(|i| (gap(*i), std::cmp::Reverse(*i)));
+            let all: i64 =
+                (1..times.len()).filter(|i| !cuts.contains(i)).map(gap).fold(0, i64::saturating_add);
+            let widest = (1..times.len())
+                .filter(|i| !cuts.contains(i))
+                .max_by_key(|i| (gap(*i), std::cmp::Reverse(*i)));
             match widest {
                 Some(i) if gap(i) > MIN_EMPTY && gap(i) as f64 > all as f64 * EMPTY => cuts.push(i),
                 _ => break,
@@ -182,7 +185,13 @@ fn lane_marks(story: &Story<'_>, lane: &Lane, scale: &Scale, y: f64, shapes: &mu
     if lane.joined
         && let (Some(first), Some(last)) = (marks.first(), marks.last())
     {
-        shapes.push(Shape::Line { a: (first.0, y), b: (last.0, y), ink: Ink::Axis, width: 2.0, dashed: false });
+        shapes.push(Shape::Line {
+            a: (first.0, y),
+            b: (last.0, y),
+            ink: Ink::Axis,
+            width: 2.0,
+            dashed: false,
+        });
     }
     let mut at = 0;
     while at < marks.len() {
@@ -191,8 +200,12 @@ fn lane_marks(story: &Story<'_>, lane: &Lane, scale: &Scale, y: f64, shapes: &mu
         at += bin.len().max(1);
         let Some((_, gravest)) = bin.iter().max_by_key(|(_, m)| m.severity) else { continue };
         let x = bin.iter().map(|(x, _)| x).sum::<f64>() / bin.len() as f64;
-        let mut title =
-            format!("{} · {} · {}", story.moment(Time(gravest.time)), story.severity(gravest.severity), gravest.title);
+        let mut title = format!(
+            "{} · {} · {}",
+            story.moment(Time(gravest.time)),
+            story.severity(gravest.severity),
+            gravest.title
+        );
         if bin.len() > 1 {
             title.push_str(&format!(" (+{})", story.number(bin.len() as u64 - 1)));
         }
@@ -205,9 +218,22 @@ fn lane_marks(story: &Story<'_>, lane: &Lane, scale: &Scale, y: f64, shapes: &mu
 fn axis(story: &Story<'_>, scale: &Scale, height: f64, shapes: &mut Vec<Shape>) {
     let (locale, zone) = (story.o.locale, &story.o.zone);
     let label = |x: f64, t: i64, shapes: &mut Vec<Shape>| {
-        shapes.push(Shape::Line { a: (x, 32.0), b: (x, height - 8.0), ink: Ink::Axis, width: 1.0, dashed: false });
+        shapes.push(Shape::Line {
+            a: (x, 32.0),
+            b: (x, height - 8.0),
+            ink: Ink::Axis,
+            width: 1.0,
+            dashed: false,
+        });
         for (y, text) in [(13.0, locale.date(Time(t), zone)), (27.0, locale.clock(Time(t), zone))] {
-            shapes.push(Shape::Text { at: (x, y), text, ink: Ink::Dim, size: 11.0, anchor: Anchor::Start, link: None });
+            shapes.push(Shape::Text {
+                at: (x, y),
+                text,
+                ink: Ink::Dim,
+                size: 11.0,
+                anchor: Anchor::Start,
+                link: None,
+            });
         }
     };
     for (i, s) in scale.stretches.iter().enumerate() {

@@ -50,14 +50,18 @@ pub(super) fn block(page: &Page<'_>, out: &mut String) {
             );
         }
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "</span><button class=\"plain\" id=\"all\" aria-expanded=\"false\">{}</button></div><div id=\"rows\">\n",
+        "</span><button class=\"plain\" id=\"all\" aria-expanded=\"false\">{}</button></div><div id=\"rows\">",
         page.t("findings.open")
     );
     let linked = story.linked();
-    let shown: Vec<usize> =
-        all.iter().enumerate().filter(|(at, i)| *at < STATIC || linked.contains(i)).map(|(_, i)| *i).collect();
+    let shown: Vec<usize> = all
+        .iter()
+        .enumerate()
+        .filter(|(at, i)| *at < STATIC || linked.contains(i))
+        .map(|(_, i)| *i)
+        .collect();
     for i in &shown {
         row(page, &story.m.findings[*i], out);
     }
@@ -178,7 +182,8 @@ fn row(page: &Page<'_>, f: &Finding, out: &mut String) {
         let _ = write!(out, "<p class=\"small\">ATT&amp;CK: {}</p>", escape(&attack.join(", ")));
     }
     if let Some(c) = story.campaign_of.get(&f.id).map(|c| story.m.campaigns[*c].id) {
-        let _ = write!(out, "<p class=\"small\">{} <a href=\"#{c}\">{c}</a></p>", page.t("findings.campaign"));
+        let _ =
+            write!(out, "<p class=\"small\">{} <a href=\"#{c}\">{c}</a></p>", page.t("findings.campaign"));
     }
     let _ = write!(out, "<p class=\"dim small\">{}</p><ul class=\"cited\">", escape(&told.about));
     for [file, place, sha, anchor] in &told.cited {
@@ -272,7 +277,8 @@ fn datum(story: &Story<'_>, f: &Finding, out: &mut String) {
     }
     let attack: Vec<String> = f.attack.iter().take(MAX_PARTS).map(|t| named(t)).collect();
     list(attack.iter().map(String::as_str), out);
-    let campaign = story.campaign_of.get(&f.id).map(|c| story.m.campaigns[*c].id.to_string()).unwrap_or_default();
+    let campaign =
+        story.campaign_of.get(&f.id).map(|c| story.m.campaigns[*c].id.to_string()).unwrap_or_default();
     out.push(',');
     quoted(&campaign, out);
     out.push(',');

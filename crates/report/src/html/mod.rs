@@ -93,16 +93,24 @@ impl Page<'_> {
         out.push_str("</footer></main></div>\n");
         self.banner(out);
         findings::data(self.story, doc, out);
-        let _ = write!(out, "<script>{SCRIPT}</script></body></html>\n");
+        let _ = writeln!(out, "<script>{SCRIPT}</script></body></html>");
     }
 
     fn banner(&self, out: &mut String) {
         let tlp = self.doc.tlp;
-        let _ = writeln!(out, "<div class=\"tlp\" role=\"note\"><b class=\"t-{}\">{tlp}</b></div>", tlp_class(tlp));
+        let _ = writeln!(
+            out,
+            "<div class=\"tlp\" role=\"note\"><b class=\"t-{}\">{tlp}</b></div>",
+            tlp_class(tlp)
+        );
     }
 
     fn contents(&self, out: &mut String) {
-        let _ = write!(out, "<nav aria-label=\"{0}\"><p class=\"dim small\">{0}</p><ol>", self.t("report.contents"));
+        let _ = write!(
+            out,
+            "<nav aria-label=\"{0}\"><p class=\"dim small\">{0}</p><ol>",
+            self.t("report.contents")
+        );
         for section in &self.doc.sections {
             let _ = write!(out, "<li><a href=\"#{}\">{}</a></li>", section.id, escape(&section.title));
         }
@@ -121,7 +129,7 @@ impl Page<'_> {
     }
 
     fn section(&self, section: &Section, out: &mut String) {
-        let _ = write!(out, "<section id=\"{}\"><h2>{}</h2>\n", section.id, escape(&section.title));
+        let _ = writeln!(out, "<section id=\"{}\"><h2>{}</h2>", section.id, escape(&section.title));
         self.blocks(&section.blocks, out);
         out.push_str("</section>\n");
     }
@@ -157,7 +165,12 @@ impl Page<'_> {
             Block::Tasks(tasks) => {
                 out.push_str("<ol class=\"tasks\">");
                 for (what, why) in tasks {
-                    let _ = write!(out, "<li><p>{}</p><p class=\"small\">{}</p></li>", self.line(what), self.line(why));
+                    let _ = write!(
+                        out,
+                        "<li><p>{}</p><p class=\"small\">{}</p></li>",
+                        self.line(what),
+                        self.line(why)
+                    );
                 }
                 out.push_str("</ol>\n");
             }
@@ -211,9 +224,16 @@ impl Page<'_> {
                 Span::Code(t) => write!(out, "<code>{}</code>", escape(t)),
                 Span::Link { to, text } => write!(out, "<a href=\"#{}\">{}</a>", escape(to), escape(text)),
                 Span::Page { url, text } => {
-                    write!(out, "<a class=\"out\" rel=\"noreferrer\" href=\"{}\">{}</a>", escape(url), escape(text))
+                    write!(
+                        out,
+                        "<a class=\"out\" rel=\"noreferrer\" href=\"{}\">{}</a>",
+                        escape(url),
+                        escape(text)
+                    )
                 }
-                Span::Level(severity, word) => write!(out, "<span class=\"tag {severity}\">{}</span>", escape(word)),
+                Span::Level(severity, word) => {
+                    write!(out, "<span class=\"tag {severity}\">{}</span>", escape(word))
+                }
                 Span::Time { iso, text } => {
                     write!(out, "<time datetime=\"{}\">{}</time>", escape(iso), escape(text))
                 }
@@ -253,6 +273,7 @@ fn tlp_class(tlp: Tlp) -> &'static str {
 /// The marking and the page number in the margins of each printed page.
 fn print_style(tlp: Tlp, page: &str) -> String {
     let colour = tlp_colour(tlp);
+    // Chromium draws these boxes; for Firefox the style sheet fixes the banner to the corner of each page instead.
     // The catalogue's text around the two counters, as CSS strings: nothing but what CSS needs escaped is.
     let quote = |t: &str| {
         let plain: String = t.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\' | '<')).collect();
@@ -260,9 +281,10 @@ fn print_style(tlp: Tlp, page: &str) -> String {
     };
     let (before, rest) = page.split_once('\u{1}').unwrap_or((page, ""));
     let (between, after) = rest.split_once('\u{2}').unwrap_or((rest, ""));
-    let counters = format!("{} counter(page) {} counter(pages) {}", quote(before), quote(between), quote(after));
+    let counters =
+        format!("{} counter(page) {} counter(pages) {}", quote(before), quote(between), quote(after));
     let mark = format!(
-        "{{content:\"{tlp}\";color:{colour};background:#000;font:bold 9pt sans-serif;padding:0 6pt;height:14pt;width:auto;margin-top:auto;margin-bottom:auto;-webkit-print-color-adjust:exact;print-color-adjust:exact}}"
+        "{{content:\"{tlp}\";color:{colour};background:#000;font:bold 9pt sans-serif;text-align:center;height:13pt;width:44mm;margin-top:auto;margin-bottom:auto;-webkit-print-color-adjust:exact;print-color-adjust:exact}}"
     );
     format!(
         "@page{{margin:17mm 14mm;@top-right{mark}@bottom-right{mark}@bottom-left{{content:{counters};font:8pt sans-serif;color:#555}}}}\n"

@@ -48,7 +48,9 @@ function go(){
 var id=decodeURIComponent(location.hash.slice(1)),i=place[id],e;
 if(i!=null){if(list.indexOf(i)<0){$("q").value="";off={};[].forEach.call(document.querySelectorAll(".chip"),function(c){c.setAttribute("aria-pressed","true")});
 list=R.map(function(_,k){return k})}at=Math.floor(list.indexOf(i)/PAGE)*PAGE;show();made[i].open=true}
-e=id&&$(id);if(e){unfold(e);e.scrollIntoView({block:i!=null?"center":"start"});
+e=id&&$(id);if(e){unfold(e);var see=function(){e.scrollIntoView({block:i!=null?"center":"start"})};
+// Rows get their height when they come into view, so the first jump only comes near.
+see();requestAnimationFrame(function(){see();requestAnimationFrame(see)});
 if(i!=null){e.classList.add("hit");setTimeout(function(){e.classList.remove("hit")},2500)}}}
 addEventListener("hashchange",go);
 // A link to the place where one already is changes no hash.

@@ -295,7 +295,9 @@ impl<'w> Layout<'w> {
                 Span::Strong(t) => self.push(t, Style { cut: Cut::Bold, ..style }, &mut out),
                 Span::Em(t) => self.push(t, Style { colour: Colour::ACCENT, ..style }, &mut out),
                 Span::Dim(t) => self.push(t, Style { colour: Colour::DIM, ..style }, &mut out),
-                Span::Code(t) => self.push(t, Style { cut: Cut::Mono, size: style.size * 0.9, ..style }, &mut out),
+                Span::Code(t) => {
+                    self.push(t, Style { cut: Cut::Mono, size: style.size * 0.9, ..style }, &mut out)
+                }
                 Span::Error(t) => self.push(t, Style { colour: Colour::WEAK, ..style }, &mut out),
                 Span::Link { to, text } => {
                     self.push(text, Style { colour: Colour::ACCENT, ..style }, &mut out);
@@ -364,7 +366,10 @@ impl<'w> Layout<'w> {
         let mut rest = glyphs;
         while let Some(first) = rest.first() {
             let same = |g: &&Set| {
-                g.glyph.face == first.glyph.face && g.style == first.style && g.link == first.link && g.badge == first.badge
+                g.glyph.face == first.glyph.face
+                    && g.style == first.style
+                    && g.link == first.link
+                    && g.badge == first.badge
             };
             let n = rest.iter().take_while(same).count().max(1);
             let (run, tail) = rest.split_at(n);
@@ -406,7 +411,8 @@ impl<'w> Layout<'w> {
         self.table_row(table, &heads, &widths, head, None);
         for row in &table.rows {
             let style = if row.strong { Style { cut: Cut::Bold, ..body } } else { body };
-            let mut cells: Vec<Text> = row.cells.iter().take(table.head.len()).map(|c| self.set(c, style)).collect();
+            let mut cells: Vec<Text> =
+                row.cells.iter().take(table.head.len()).map(|c| self.set(c, style)).collect();
             cells.resize_with(table.head.len(), Text::default);
             let height = row_height(&cells, &widths, style);
             if self.y - height < BOTTOM && self.y < TOP {
@@ -500,7 +506,8 @@ fn widest_word(glyphs: &[Set]) -> f32 {
 const PAD: f32 = 3.0;
 
 fn row_height(cells: &[Text], widths: &[f32], style: Style) -> f32 {
-    let lines = cells.iter().zip(widths).map(|(c, w)| broken(&c.glyphs, w - PAD * 2.0).len().min(MAX_CELL_LINES));
+    let lines =
+        cells.iter().zip(widths).map(|(c, w)| broken(&c.glyphs, w - PAD * 2.0).len().min(MAX_CELL_LINES));
     let lines = lines.max().unwrap_or(1).max(1);
     style.size * 1.32 * lines as f32 + PAD * 2.0
 }

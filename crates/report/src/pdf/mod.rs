@@ -45,7 +45,13 @@ struct Writer<'w> {
 
 impl<'w> Writer<'w> {
     fn new(story: &'w Story<'w>, layout: Layout<'w>, title: &str) -> Writer<'w> {
-        Writer { story, layout, title: palisade_model::terminal(title).into_owned(), pdf: Pdf::new(), last: 0 }
+        Writer {
+            story,
+            layout,
+            title: palisade_model::terminal(title).into_owned(),
+            pdf: Pdf::new(),
+            last: 0,
+        }
     }
 
     fn next(&mut self) -> Ref {
@@ -67,7 +73,10 @@ impl<'w> Writer<'w> {
         c.pages(tree).outlines(outline).lang(TextStr(language));
         c.viewer_preferences().display_doc_title(true);
         c.finish();
-        let producer = format!("Palisade {}", palisade_model::terminal(&crate::doc::cut(&self.story.m.tool_version, 60)));
+        let producer = format!(
+            "Palisade {}",
+            palisade_model::terminal(&crate::doc::cut(&self.story.m.tool_version, 60))
+        );
         self.pdf.document_info(info).title(TextStr(&self.title)).producer(TextStr(&producer));
         self.pdf.pages(tree).kids(pages.iter().copied()).count(n as i32);
         let done = std::mem::take(&mut self.layout.pages);
@@ -91,7 +100,11 @@ impl<'w> Writer<'w> {
                     }
                     None => {
                         if let Some(page) = pages.get(to) {
-                            note.action().action_type(ActionType::GoTo).destination().page(*page).xyz(0.0, y, None);
+                            note.action()
+                                .action_type(ActionType::GoTo)
+                                .destination()
+                                .page(*page)
+                                .xyz(0.0, y, None);
                         }
                     }
                 }

@@ -56,7 +56,8 @@ fn table(story: &Story<'_>) -> Table {
     ];
     let mut table = Table::new(head.map(|(c, k)| (c, story.t(k))));
     for h in sorted(story) {
-        let date = h.knowledge.map_or_else(|| story.t("words.none"), |t| story.o.locale.date(t, &story.o.zone));
+        let date =
+            h.knowledge.map_or_else(|| story.t("words.none"), |t| story.o.locale.date(t, &story.o.zone));
         let adopted = match h.adopted_by.as_deref() {
             None => story.t("attribution.not_adopted"),
             Some("") => story.t("attribution.adopted_yes"),

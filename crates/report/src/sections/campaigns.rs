@@ -26,7 +26,9 @@ const MAX_HOSTS: usize = 5;
 /// The gravest, then the largest first.
 fn ordered<'m>(story: &Story<'m>) -> Vec<&'m Campaign> {
     let mut all: Vec<&Campaign> = story.m.campaigns.iter().collect();
-    all.sort_by_key(|c| (std::cmp::Reverse(c.severity()), std::cmp::Reverse(c.steps.len()), c.span().0, c.id));
+    all.sort_by_key(|c| {
+        (std::cmp::Reverse(c.severity()), std::cmp::Reverse(c.steps.len()), c.span().0, c.id)
+    });
     all
 }
 
@@ -65,7 +67,8 @@ pub(super) fn full(story: &Story<'_>) -> Section {
     // What is linked must exist: the others get a line each.
     for c in all.iter().skip(MAX_TOLD) {
         let steps = steps(story, c);
-        let fold = Block::Fold { line: section_title(story, c), open: false, blocks: vec![Block::Table(steps)] };
+        let fold =
+            Block::Fold { line: section_title(story, c), open: false, blocks: vec![Block::Table(steps)] };
         blocks.push(Block::Card { id: Some(campaign_anchor(&c.id)), blocks: vec![fold] });
     }
     section_of(story, blocks)
@@ -127,10 +130,7 @@ fn cohesion(story: &Story<'_>, c: &Campaign) -> Line {
     if !c.cohesion.is_finite() {
         return vec![Span::Error(story.t("campaigns.no_cohesion"))];
     }
-    let args = [
-        ("word", story.likelihood(c.cohesion)),
-        ("percent", story.o.locale.percent(c.cohesion)),
-    ];
+    let args = [("word", story.likelihood(c.cohesion)), ("percent", story.o.locale.percent(c.cohesion))];
     let args = [(args[0].0, args[0].1.as_str()), (args[1].0, args[1].1.as_str())];
     vec![text(story.t_with("campaigns.together", &args))]
 }
@@ -372,9 +372,11 @@ fn pillars(c: &Campaign) -> Vec<(&Observable, usize)> {
     let mut out: Vec<(&Observable, usize)> = shares
         .into_iter()
         .map(|(o, of)| {
-            let kept = c.joins.iter().enumerate().filter(|(i, j)| {
-                of.get(i).is_none_or(|share| j.score.0.saturating_sub(*share) > 0)
-            });
+            let kept = c
+                .joins
+                .iter()
+                .enumerate()
+                .filter(|(i, j)| of.get(i).is_none_or(|share| j.score.0.saturating_sub(*share) > 0));
             (o, parts(&mut kept.map(|(_, j)| j.steps)))
         })
         .filter(|(_, n)| *n > whole)

@@ -51,7 +51,9 @@ pub(super) fn attack(story: &Story<'_>) -> Section {
         }
     }
     let mut first = true;
-    for (id, found) in story.techniques.iter().filter(|(id, _)| table_of::places(id).is_empty()).take(MAX_ROWS) {
+    for (id, found) in
+        story.techniques.iter().filter(|(id, _)| table_of::places(id).is_empty()).take(MAX_ROWS)
+    {
         row(if first { line(story.t("attack.no_tactic")) } else { Line::new() }, id, found);
         first = false;
     }
@@ -321,8 +323,13 @@ pub(super) fn verdicts(story: &Story<'_>) -> Section {
                     None => subject.push(Span::Code(cut(s, 80))),
                 }
             }
-            let cells =
-                [story.time(Some(v.time)), line(kind), subject, line(story.title(&v.reason)), line(cut(&v.analyst, 60))];
+            let cells = [
+                story.time(Some(v.time)),
+                line(kind),
+                subject,
+                line(story.title(&v.reason)),
+                line(cut(&v.analyst, 60)),
+            ];
             table.row(cells);
         }
         blocks.push(Block::Table(table));

@@ -53,11 +53,8 @@ pub(crate) fn build(story: &Story<'_>) -> Doc {
 }
 
 fn technical(story: &Story<'_>) -> Vec<Section> {
-    let findings = Section {
-        id: "findings",
-        title: story.t("findings.title"),
-        blocks: vec![Block::Findings],
-    };
+    let findings =
+        Section { id: "findings", title: story.t("findings.title"), blocks: vec![Block::Findings] };
     vec![
         summary(story),
         actions(story, MAX_ACTIONS),
@@ -115,10 +112,9 @@ fn headline(story: &Story<'_>) -> String {
     match (story.live.is_empty(), story.m.campaigns.is_empty(), grave) {
         (true, ..) => story.t("summary.nothing"),
         (_, true, 0) => story.t_with("summary.mild", &[("findings", &findings)]),
-        (_, true, n) => story.t_with(
-            "summary.grave",
-            &[("findings", &findings), ("grave", &story.n("count.grave", n))],
-        ),
+        (_, true, n) => {
+            story.t_with("summary.grave", &[("findings", &findings), ("grave", &story.n("count.grave", n))])
+        }
         (_, false, n) => story.t_with(
             "summary.campaigns",
             &[("findings", &findings), ("campaigns", &campaigns), ("grave", &story.n("count.grave", n))],
@@ -334,7 +330,13 @@ fn checks(story: &Story<'_>) -> Section {
     };
     let known = [
         ("checks.mail", &["T1566", "T1114", "T1564.008"][..]),
-        ("checks.accounts", &["T1003", "T1078", "T1098", "T1110", "T1528", "T1539", "T1552", "T1555", "T1556", "T1558", "T1606"]),
+        (
+            "checks.accounts",
+            &[
+                "T1003", "T1078", "T1098", "T1110", "T1528", "T1539", "T1552", "T1555", "T1556", "T1558",
+                "T1606",
+            ],
+        ),
         ("checks.execution", &["T1059", "T1204", "T1218", "T1047", "T1569"]),
         ("checks.persistence", &["T1053", "T1543", "T1546", "T1547", "T1505", "T1574"]),
         ("checks.logging", &["T1562", "T1685", "T1686", "T1070"]),

@@ -25,10 +25,13 @@ fn source() -> String {
 
 /// Literals that look like keys: lower case words with a dot between, in a group that the catalogue has.
 fn used(source: &str) -> BTreeSet<String> {
-    let groups: BTreeSet<&str> = Catalogue::english().keys().filter_map(|k| k.split_once('.')).map(|(g, _)| g).collect();
+    let groups: BTreeSet<&str> =
+        Catalogue::english().keys().filter_map(|k| k.split_once('.')).map(|(g, _)| g).collect();
     let literals = source.split('"').filter(|t| {
         t.split_once('.').is_some_and(|(g, k)| {
-            groups.contains(g) && !k.is_empty() && k.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            groups.contains(g)
+                && !k.is_empty()
+                && k.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         })
     });
     literals.map(str::to_owned).collect()
@@ -52,14 +55,25 @@ fn other_languages() {
     let c = Catalogue::parse(uk).unwrap();
     assert_eq!(c.language(), "uk");
     assert_eq!(c.text("summary.title", &[]), "Підсумок");
-    for (n, want) in [(1, "1 знахідка"), (3, "3 знахідки"), (5, "5 знахідок"), (11, "11 знахідок"), (22, "22 знахідки"), (111, "111 знахідок")] {
+    for (n, want) in [
+        (1, "1 знахідка"),
+        (3, "3 знахідки"),
+        (5, "5 знахідок"),
+        (11, "11 знахідок"),
+        (22, "22 знахідки"),
+        (111, "111 знахідок"),
+    ] {
         assert_eq!(c.count("count.findings", n, &n.to_string(), &[]), want);
     }
     assert_eq!(c.text("actions.title", &[]), "Actions for today");
     assert!(c.missing().contains(&"actions.title".to_owned()));
     assert_eq!(c.unknown(), ["report.nonsense"]);
     let m = super::sample::rich();
-    let o = palisade_report::Options { catalogue: &c, locale: palisade_report::Locale::Uk, ..palisade_report::Options::new() };
+    let o = palisade_report::Options {
+        catalogue: &c,
+        locale: palisade_report::Locale::Uk,
+        ..palisade_report::Options::new()
+    };
     let page = palisade_report::html(&m, &o);
     assert!(page.contains("<html lang=\"uk\">") && page.contains("Підсумок") && page.contains("23.11.2026"));
     let missing = format!("{} texts have no translation", c.missing().len());

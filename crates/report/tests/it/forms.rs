@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use palisade_model::{Term, TermKind, Tlp, Weight};
-use palisade_report::{Edition, Material, Matrix, Options, html, json, markdown, navigator, navigator_of, pdf, privacy, stix};
+use palisade_report::{
+    Edition, Material, Matrix, Options, html, json, markdown, navigator, navigator_of, pdf, privacy, stix,
+};
 use serde_json::Value;
 
 use crate::{every, prints, sample};
@@ -21,7 +23,12 @@ fn check_links(name: &str, page: &str) {
 
 #[test]
 fn links_lead_somewhere() {
-    for (what, m) in [("rich", sample::rich()), ("hostile", sample::hostile()), ("many", sample::many(3_000, 60)), ("empty", Material::default())] {
+    for (what, m) in [
+        ("rich", sample::rich()),
+        ("hostile", sample::hostile()),
+        ("many", sample::many(3_000, 60)),
+        ("empty", Material::default()),
+    ] {
         for (form, text) in every(&m).iter().filter(|(form, _)| form.ends_with(".html")) {
             check_links(&format!("{what} {form}"), text);
         }
@@ -34,7 +41,8 @@ fn links_lead_somewhere() {
 fn links_of_markdown_lead_somewhere() {
     for m in [sample::rich(), sample::many(3_000, 60), Material::default()] {
         let text = markdown(&m, &Options::new());
-        let ids: BTreeSet<&str> = text.split("<a id=\"").skip(1).filter_map(|t| t.split('"').next()).collect();
+        let ids: BTreeSet<&str> =
+            text.split("<a id=\"").skip(1).filter_map(|t| t.split('"').next()).collect();
         for link in text.split("](#").skip(1).filter_map(|t| t.split(')').next()) {
             assert!(ids.contains(link), "#{link}");
         }
@@ -45,7 +53,17 @@ fn links_of_markdown_lead_somewhere() {
 fn hostile_text_stays_text() {
     let m = sample::hostile();
     for (form, text) in every(&m) {
-        for bad in ["<script>alert", "<img src=x", "onerror=alert(1)>", "</style>\\", "\u{202e}", "\u{0}", "\u{1b}", "\u{2028}", "\u{feff}"] {
+        for bad in [
+            "<script>alert",
+            "<img src=x",
+            "onerror=alert(1)>",
+            "</style>\\",
+            "\u{202e}",
+            "\u{0}",
+            "\u{1b}",
+            "\u{2028}",
+            "\u{feff}",
+        ] {
             assert!(!text.contains(bad), "{bad:?} is in {form}");
         }
         if form.ends_with(".html") {
@@ -109,7 +127,8 @@ fn terms_sum_to_scores() {
     let mut m = sample::rich();
     let whole: Value = serde_json::from_str(&json(&m, &Options::new())).unwrap();
     for join in whole["campaigns"].as_array().unwrap().iter().flat_map(|c| c["joins"].as_array().unwrap()) {
-        let sum: i64 = join["terms"].as_array().unwrap().iter().map(|t| t["weight_micronats"].as_i64().unwrap()).sum();
+        let sum: i64 =
+            join["terms"].as_array().unwrap().iter().map(|t| t["weight_micronats"].as_i64().unwrap()).sum();
         assert_eq!(sum, join["score_micronats"].as_i64().unwrap());
         assert_eq!(sum, join["sum_micronats"].as_i64().unwrap());
     }
@@ -145,14 +164,30 @@ fn editions_differ_as_promised() {
     let of = |edition| html(&m, &Options { edition, ..Options::new() });
     let (technical, decision, constituent) =
         (of(Edition::Technical), of(Edition::DecisionMaker), of(Edition::Constituent(&shareable)));
-    for section in ["findings", "evidence", "campaigns", "attack", "coverage", "problems", "verdicts", "exhibits", "attribution", "gravity", "timeline"] {
+    for section in [
+        "findings",
+        "evidence",
+        "campaigns",
+        "attack",
+        "coverage",
+        "problems",
+        "verdicts",
+        "exhibits",
+        "attribution",
+        "gravity",
+        "timeline",
+    ] {
         assert!(technical.contains(&format!("<section id=\"{section}\">")), "{section}");
     }
     // Those who decide get no logs, no hashes, and what to decide.
     for raw in ["SQBFAFgA", "evidence/ws-0412", &sample::sha(0), "GrantedAccess"] {
         assert!(technical.contains(raw) && !decision.contains(raw), "{raw}");
     }
-    assert!(decision.contains("Decisions needed") && decision.contains("How sure we are") && decision.contains("What happened"));
+    assert!(
+        decision.contains("Decisions needed")
+            && decision.contains("How sure we are")
+            && decision.contains("What happened")
+    );
     let pages = |edition| {
         let bytes = pdf(&m, &Options { edition, ..Options::new() }, &[]);
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -160,7 +195,10 @@ fn editions_differ_as_promised() {
     };
     assert!(pages(Edition::DecisionMaker) <= 2, "{} pages", pages(Edition::DecisionMaker));
     assert!(pages(Edition::Technical) > 5);
-    assert!(constituent.contains("What to check on your side") && !constituent.contains("<section id=\"findings\">"));
+    assert!(
+        constituent.contains("What to check on your side")
+            && !constituent.contains("<section id=\"findings\">")
+    );
 }
 
 #[test]
@@ -169,9 +207,13 @@ fn references_of_paragraphs() {
     let words = page.split("id=\"words\"").nth(1).unwrap().split("</section>").next().unwrap();
     assert!(words.contains(&format!("<a href=\"#f-{}\">", sample::id(1))));
     assert!(words.contains(&format!("<a href=\"#f-{}\">", sample::id(5))), "by the beginning of an id");
-    assert!(words.contains("<strong>waited five months</strong>") && words.contains("<code>adm-reuter</code>"));
+    assert!(
+        words.contains("<strong>waited five months</strong>") && words.contains("<code>adm-reuter</code>")
+    );
     assert!(words.contains(&format!("<a href=\"#s-{}\">Security.evtx</a>", sample::sha(1))));
-    assert!(words.contains("<span class=\"error\">nothing, or more than one thing, is called [[finding:ffffffffffff]]</span>"));
+    assert!(words.contains(
+        "<span class=\"error\">nothing, or more than one thing, is called [[finding:ffffffffffff]]</span>"
+    ));
 }
 
 #[test]
@@ -190,7 +232,8 @@ fn verdicts_count() {
 #[test]
 fn actions() {
     let whole: Value = serde_json::from_str(&json(&sample::rich(), &Options::new())).unwrap();
-    let texts: Vec<&str> = whole["actions"].as_array().unwrap().iter().map(|a| a["text"].as_str().unwrap()).collect();
+    let texts: Vec<&str> =
+        whole["actions"].as_array().unwrap().iter().map(|a| a["text"].as_str().unwrap()).collect();
     for want in [
         "Isolate ws-0412.nordlicht-netz.de from",
         "Reset the password of nordlicht\\adm-reuter,",
@@ -264,7 +307,8 @@ fn layers() {
     let layer: Value = serde_json::from_str(&navigator(&m, &Options::new())).unwrap();
     assert_eq!(layer["domain"], "enterprise-attack");
     assert_eq!(layer["versions"]["layer"], "4.5");
-    let ids: Vec<&str> = layer["techniques"].as_array().unwrap().iter().map(|t| t["techniqueID"].as_str().unwrap()).collect();
+    let ids: Vec<&str> =
+        layer["techniques"].as_array().unwrap().iter().map(|t| t["techniqueID"].as_str().unwrap()).collect();
     assert!(ids.contains(&"T1003.001") && !ids.contains(&"T0831"));
     let ics: Value = serde_json::from_str(&navigator_of(&m, &Options::new(), Matrix::Ics)).unwrap();
     assert_eq!(ics["domain"], "ics-attack");
@@ -278,7 +322,9 @@ fn json_holds_everything() {
     assert_eq!(whole["schema"], "palisade.report/1");
     assert_eq!(whole["findings"].as_array().unwrap().len(), m.findings.len());
     assert_eq!(whole["sources"].as_array().unwrap().len(), 5);
-    assert!(whole["findings"].as_array().unwrap().iter().all(|f| !f["citations"].as_array().unwrap().is_empty()));
+    assert!(
+        whole["findings"].as_array().unwrap().iter().all(|f| !f["citations"].as_array().unwrap().is_empty())
+    );
     let hostile: Value = serde_json::from_str(&json(&sample::hostile(), &Options::new())).unwrap();
     assert!(hostile["campaigns"][0]["cohesion"].is_null());
     // Exact, once read back.

@@ -46,7 +46,8 @@ fn what_is_no_number() {
 #[test]
 fn zones() {
     let kyiv = TimeZone::get("Europe/Kyiv").unwrap();
-    let (winter, summer) = (Time::parse("2026-11-23T22:30:00Z").unwrap(), Time::parse("2026-07-01T22:30:00Z").unwrap());
+    let (winter, summer) =
+        (Time::parse("2026-11-23T22:30:00Z").unwrap(), Time::parse("2026-07-01T22:30:00Z").unwrap());
     assert_eq!(zone_name(&kyiv, winter), "Europe/Kyiv (UTC+02:00)");
     assert_eq!(zone_name(&kyiv, summer), "Europe/Kyiv (UTC+03:00)");
     assert_eq!(zone_name(&TimeZone::UTC, winter), "UTC");

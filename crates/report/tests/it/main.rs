@@ -1,5 +1,8 @@
 //! The report, from outside: what every form promises, on material that is rich, huge, empty and hostile.
 
+// Helpers outside of `#[test]` functions may fail a test in the plain way, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod catalogue;
 mod forms;
 mod locale;
@@ -16,9 +19,12 @@ fn every(m: &Material) -> Vec<(String, String)> {
     let mut out = vec![("stix".to_owned(), stix(&shareable, &options))];
     for edition in [Edition::Technical, Edition::DecisionMaker, Edition::Constituent(&shareable)] {
         let o = Options { edition, ..options.clone() };
-        for (form, text) in
-            [("html", html(m, &o)), ("md", markdown(m, &o)), ("json", json(m, &o)), ("navigator", navigator(m, &o))]
-        {
+        for (form, text) in [
+            ("html", html(m, &o)),
+            ("md", markdown(m, &o)),
+            ("json", json(m, &o)),
+            ("navigator", navigator(m, &o)),
+        ] {
             out.push((format!("{}.{form}", edition.name()), text));
         }
     }

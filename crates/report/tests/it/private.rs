@@ -1,15 +1,34 @@
 //! What leaves: nothing that tells who was attacked.
 
 use palisade_model::{ObservableKind as Kind, Tlp};
-use palisade_report::{Edition, Material, Options, Private, html, json, markdown, navigator, pdf, privacy, stix};
+use palisade_report::{
+    Edition, Material, Options, Private, html, json, markdown, navigator, pdf, privacy, stix,
+};
 
 use crate::sample;
 
 /// Values of the sample that tell who was attacked, in the spelling of evidence.
 const SECRET: [&str; 20] = [
-    "nordlicht", "Nordlicht Netz GmbH", "o.kovalenko", "kovalenko", "Oleksandra", "adm-reuter", "m.reuter", "ws-0412", "dc01",
-    "gw-scada-2", "mx1", "10.20.4.12", "10.77.0.9", "192.0.2.", "exchange online", "S-1-5-21-1004336348", "Marit", "Sørensen",
-    "evidence/", "Lastgangdaten",
+    "nordlicht",
+    "Nordlicht Netz GmbH",
+    "o.kovalenko",
+    "kovalenko",
+    "Oleksandra",
+    "adm-reuter",
+    "m.reuter",
+    "ws-0412",
+    "dc01",
+    "gw-scada-2",
+    "mx1",
+    "10.20.4.12",
+    "10.77.0.9",
+    "192.0.2.",
+    "exchange online",
+    "S-1-5-21-1004336348",
+    "Marit",
+    "Sørensen",
+    "evidence/",
+    "Lastgangdaten",
 ];
 
 fn shared(m: &Material) -> Vec<(&'static str, String)> {
@@ -31,7 +50,8 @@ fn shared(m: &Material) -> Vec<(&'static str, String)> {
 fn no_victim_value_leaves() {
     let mut m = sample::rich();
     // The same values in text that stays, in other spellings.
-    m.findings[1].title = "Seen on WS-0412.Nordlicht-Netz.de by NORDLICHT\\O.Kovalenko from 10.20.4.12:445".into();
+    m.findings[1].title =
+        "Seen on WS-0412.Nordlicht-Netz.de by NORDLICHT\\O.Kovalenko from 10.20.4.12:445".into();
     m.campaigns[0].steps[1].title = "dump at DC01 of adm-reuter@nordlicht-netz.de".into();
     m.exhibits[4].title = "gw-scada-2 told 10.77.0.9 and vpn.nordlicht-netz.de".into();
     m.gravity[0].level = "grave for Nordlicht Netz GmbH".into();
@@ -67,11 +87,22 @@ fn the_preview_says_what_and_how_often() {
     assert!(find(Private::Name, "oleksandra kovalenko").unwrap().times >= 1);
     assert!(find(Private::Address, "10.20.4.12").is_some());
     assert!(find(Private::Domain, "nordlicht-netz.de").is_some());
-    assert!(preview.leaving().iter().any(|l| l.observable == sample::o(Kind::Ip, "203.0.113.77") && l.findings == 3));
-    assert!(preview.leaving().iter().all(|l| !matches!(l.observable.kind(), Kind::Host | Kind::Account | Kind::Path)));
+    assert!(
+        preview
+            .leaving()
+            .iter()
+            .any(|l| l.observable == sample::o(Kind::Ip, "203.0.113.77") && l.findings == 3)
+    );
+    assert!(
+        preview
+            .leaving()
+            .iter()
+            .all(|l| !matches!(l.observable.kind(), Kind::Host | Kind::Account | Kind::Path))
+    );
     assert!(preview.dropped().iter().any(|(what, n)| *what == "logged" && *n > 10));
     // Labels are the same for the same value and tell values apart.
-    let labels: std::collections::BTreeSet<&str> = preview.withheld().iter().map(|w| w.label.as_str()).collect();
+    let labels: std::collections::BTreeSet<&str> =
+        preview.withheld().iter().map(|w| w.label.as_str()).collect();
     assert_eq!(labels.len(), preview.withheld().len());
 }
 
@@ -93,7 +124,10 @@ fn markings_hold() {
     assert!(!page(Tlp::Amber, Edition::Technical).contains("informant Zeta"));
     let bundle = stix(&shareable, &Options { tlp: Tlp::Clear, ..o.clone() });
     assert!(bundle.contains("marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"));
-    assert!(stix(&preview.release(Tlp::AmberStrict), &Options { tlp: Tlp::Clear, ..o }).contains("\"tlp_2_0\": \"amber+strict\""));
+    assert!(
+        stix(&preview.release(Tlp::AmberStrict), &Options { tlp: Tlp::Clear, ..o })
+            .contains("\"tlp_2_0\": \"amber+strict\"")
+    );
 }
 
 /// An author is named only if somebody says so.
