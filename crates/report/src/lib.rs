@@ -15,6 +15,22 @@
 //! What leaves the house goes through [`privacy()`]: only its [`Preview::release`] makes a [`Shareable`], and what is
 //! for others takes nothing else.
 //!
+//! ```
+//! use palisade_model::Tlp;
+//! use palisade_report::{Edition, Material, Options, html, privacy, stix};
+//!
+//! let material = Material { case: "2026-031".into(), ..Material::default() };
+//! let options = Options::new();
+//! let page = html(&material, &options);
+//!
+//! let preview = privacy(&material, &options);
+//! assert!(preview.leaving().is_empty()); // shown to whoever may decide, who then releases:
+//! let shareable = preview.release(Tlp::Green).by("CERT Example");
+//! let bundle = stix(&shareable, &options);
+//! let warning = html(&material, &Options { edition: Edition::Constituent(&shareable), tlp: Tlp::Green, ..options });
+//! # assert!(page.contains("TLP:RED") && warning.contains("TLP:GREEN") && bundle.contains("CERT Example"));
+//! ```
+//!
 //! What this room never does: no I/O, no clock, no randomness, no judgement. Same material, same bytes. Text from
 //! evidence is neutralised for where it is put.
 

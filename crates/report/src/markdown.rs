@@ -42,14 +42,22 @@ fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             // A mention is looked for after escapes are resolved; an entity in front of the name breaks the word.
             '@' => out.push_str("&#64;&#8203;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '{' | '}' | '#' | '|' | '~' | '!' | '$'
-            | '^' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '$' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '(' if before == ']' => {
                 out.push('\\');
                 out.push(c);
             }
             // `https://` and `www.` become links by themselves.
             ':' if chars.peek() == Some(&'/') => out.push_str("\\:"),
-            '.' if before.eq_ignore_ascii_case(&'w') || before.is_ascii_digit() => out.push_str("\\."),
+            '.' if before.eq_ignore_ascii_case(&'w') => out.push_str("\\."),
+            // At the beginning these would begin a list or a heading.
+            '.' | ')' if !out.is_empty() && out.bytes().all(|b| b.is_ascii_digit()) => {
+                out.push('\\');
+                out.push(c);
+            }
             '-' | '+' | '=' if out.trim().is_empty() => {
                 out.push('\\');
                 out.push(c);

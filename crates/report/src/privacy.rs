@@ -20,7 +20,7 @@ use palisade_model::{Campaign, Exhibit, ExhibitBody, Message, Observable, Observ
 use sha2::{Digest as _, Sha256};
 
 use crate::material::{Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph};
-use crate::redact::Redactor;
+use crate::redact::{self, Redactor};
 use crate::{Options, verdicts};
 
 /// Why something is withheld.
@@ -238,7 +238,7 @@ fn is_private(addr: IpAddr) -> bool {
 pub struct Withheld {
     /// Why.
     pub kind: Private,
-    /// The value.
+    /// The value, in lower case; `…` for every address of own networks that only text names.
     pub value: String,
     /// What stands in its place in text that stays.
     pub label: String,
@@ -342,7 +342,13 @@ pub fn privacy(material: &Material, options: &Options<'_>) -> Preview {
         let times = fields.get(&value).copied().unwrap_or(0) + texts.get(&label).copied().unwrap_or(0);
         Withheld { kind, value, label, times }
     });
-    let withheld = withheld.collect();
+    let mut withheld: Vec<Withheld> = withheld.collect();
+    // Addresses of own networks that only text names.
+    if let Some(times) = texts.get(redact::ADDRESS) {
+        let (value, label) = ("…".to_owned(), redact::ADDRESS.to_owned());
+        withheld.push(Withheld { kind: Private::Address, value, label, times: *times });
+        withheld.sort_by(|a, b| (a.kind, &a.value).cmp(&(b.kind, &b.value)));
+    }
     // Salted with whose it is, so that a name that is guessed is not so easily confirmed.
     let digest = Sha256::new()
         .chain_update(&material.organisation.name)

@@ -15,7 +15,7 @@ use crate::privacy::Victims;
 const INSIDE_WORDS: usize = 5;
 
 /// What stands for an address of an own network.
-const ADDRESS: &str = "[address]";
+pub(crate) const ADDRESS: &str = "[address]";
 
 #[derive(Debug)]
 pub(crate) struct Redactor {
@@ -99,22 +99,46 @@ impl Redactor {
     }
 
     fn addresses(&self, text: &str, out: &mut Vec<(usize, usize, String)>) {
-        let part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':');
-        let mut at = 0;
-        for piece in text.split_inclusive(|c: char| !part(c)) {
-            let word = piece.trim_end_matches(|c: char| !part(c));
-            let trimmed = word.trim_end_matches(['.', ':']);
-            // `10.1.2.3:445` is an address with a port.
-            let candidates = [Some(trimmed), trimmed.split_once(':').map(|(host, _)| host)];
-            let found = candidates.into_iter().flatten().find(|w| {
-                w.len() >= 4 && w.parse::<IpAddr>().is_ok_and(|a| self.victims.own_address(a.to_canonical()))
-            });
-            if let Some(found) = found {
-                out.push((at, at + found.len(), ADDRESS.to_owned()));
+        let own = |w: &str| w.parse::<IpAddr>().is_ok_and(|a| self.victims.own_address(a.to_canonical()));
+        // IPv4 by itself, because a letter before it may be a hexadecimal digit: `node10.1.2.3`.
+        let v4 = |c: char| c.is_ascii_digit() || c == '.';
+        let v6 = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':');
+        for (at, word) in words(text, &v4) {
+            let inner = word.trim_matches('.');
+            if own(inner) {
+                let at = at + (word.len() - word.trim_start_matches('.').len());
+                out.push((at, at + inner.len(), ADDRESS.to_owned()));
             }
-            at += piece.len();
+        }
+        for (at, word) in words(text, &v6).filter(|(_, w)| w.contains(':')) {
+            // What stands before may look like a part of it (`src:fd00::1`): every end of the word is tried. A foreign
+            // address that ends like an own one is lost with it; the other way round would be worse.
+            let end = word.trim_end_matches(['.', ':']);
+            let starts = std::iter::once(0).chain(end.match_indices(':').map(|(i, _)| i + 1));
+            for start in starts {
+                let tail = end.get(start..).unwrap_or("");
+                // `fd00::` ends in colons of its own.
+                let whole = word.get(start..).unwrap_or("");
+                if let Some(found) = [whole, tail].into_iter().find(|w| own(w)) {
+                    out.push((at + start, at + start + found.len(), ADDRESS.to_owned()));
+                    break;
+                }
+            }
         }
     }
+}
+
+/// Runs of characters of a kind, with the byte they begin at.
+fn words<'t>(text: &'t str, part: &'t dyn Fn(char) -> bool) -> impl Iterator<Item = (usize, &'t str)> {
+    let pieces = text.split_inclusive(move |c: char| !part(c));
+    let placed = pieces.scan(0, |at, piece| {
+        let start = *at;
+        *at += piece.len();
+        Some((start, piece))
+    });
+    placed
+        .map(move |(at, piece)| (at, piece.trim_end_matches(|c: char| !part(c))))
+        .filter(|(_, w)| w.len() >= 3)
 }
 
 /// Lower case, and for each of its bytes, and its end, the byte of the original that it comes from.

@@ -300,6 +300,18 @@ impl<'m> Story<'m> {
         out
     }
 
+    /// The finding of a whole id in hexadecimal.
+    pub(crate) fn by_hex(&self, id: &str) -> Option<usize> {
+        let mut bytes = [0; 16];
+        if id.len() != 32 || !id.is_ascii() {
+            return None;
+        }
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(id.get(2 * i..2 * i + 2)?, 16).ok()?;
+        }
+        self.by_id.get(&FindingId(bytes)).copied()
+    }
+
     /// Findings by time, then id, each once.
     pub(crate) fn ordered(&self, mut all: Vec<usize>) -> Vec<usize> {
         all.sort_by_key(|i| order(&self.m.findings[*i]));

@@ -5,6 +5,8 @@
 //! square root of its length. The axis says the date wherever it breaks.
 //! What this module never does: hide a mark. Marks that fall on one another become one that says how many.
 
+use std::collections::BTreeMap;
+
 use palisade_model::{Severity, Time};
 
 use crate::doc::{cut, cut_middle};
@@ -26,6 +28,10 @@ const EMPTY: f64 = 0.12;
 const MIN_EMPTY: i64 = 6 * 3_600 * 1_000_000;
 /// Most lanes.
 pub(crate) const MAX_LANES: usize = 12;
+/// More marks than these in one lane are drawn as bars.
+const MAX_MARKS: usize = 150;
+/// Width of a bar.
+const BAR: f64 = 7.0;
 /// Marks closer than this become one.
 const BIN: f64 = 11.0;
 
@@ -193,6 +199,10 @@ fn lane_marks(story: &Story<'_>, lane: &Lane, scale: &Scale, y: f64, shapes: &mu
             dashed: false,
         });
     }
+    if marks.len() > MAX_MARKS {
+        bars(&marks, y, shapes);
+        return;
+    }
     let mut at = 0;
     while at < marks.len() {
         let from = marks[at].0;
@@ -209,9 +219,32 @@ fn lane_marks(story: &Story<'_>, lane: &Lane, scale: &Scale, y: f64, shapes: &mu
         if bin.len() > 1 {
             title.push_str(&format!(" (+{})", story.number(bin.len() as u64 - 1)));
         }
-        let r = 5.5 + ((bin.len() as f64).sqrt() - 1.0).min(6.0);
+        let r = (5.0 + (bin.len() as f64).ln()).min(8.0);
         let ink = Ink::Level(gravest.severity);
         shapes.push(Shape::Circle { at: (x, y), r, ink, title, link: gravest.link.clone() });
+    }
+}
+
+/// So many marks would lie on one another: bars of their number by severity, the gravest on top, high by its square root so
+/// that one beside a thousand stays visible.
+fn bars(marks: &[(f64, &Mark)], y: f64, shapes: &mut Vec<Shape>) {
+    let mut bins: BTreeMap<i64, [u64; 5]> = BTreeMap::new();
+    for (x, mark) in marks {
+        bins.entry((x / BAR) as i64).or_default()[mark.severity as usize] += 1;
+    }
+    let most = bins.values().map(|b| b.iter().sum::<u64>()).max().unwrap_or(1) as f64;
+    for (bin, counts) in bins {
+        let all: u64 = counts.iter().sum();
+        let height = ((all as f64 / most).sqrt() * (LANE - 8.0)).max(3.0);
+        let mut bottom = y + LANE / 2.0 - 3.0;
+        for severity in Severity::ALL {
+            let part = height * counts[severity as usize] as f64 / all.max(1) as f64;
+            if part > 0.0 {
+                bottom -= part;
+                let (at, size) = ((bin as f64 * BAR, bottom), (BAR - 1.0, part));
+                shapes.push(Shape::Rect { at, size, ink: Ink::Level(severity), round: 0.0 });
+            }
+        }
     }
 }
 

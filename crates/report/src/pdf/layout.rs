@@ -133,7 +133,9 @@ impl<'w> Layout<'w> {
         self.facts(&doc.facts);
         for section in &doc.sections {
             self.need(60.0);
-            self.y -= 12.0;
+            if self.y < TOP {
+                self.y -= 12.0;
+            }
             self.anchor(section.id);
             self.heads.push((section.id, terminal(&section.title).into_owned()));
             self.plain(&section.title, Style { cut: Cut::Bold, size: 13.0, colour: Colour::INK }, 4.0);
@@ -204,7 +206,7 @@ impl<'w> Layout<'w> {
             }
             Block::Tasks(tasks) => {
                 for (n, (what, why)) in tasks.iter().enumerate() {
-                    self.need(30.0);
+                    self.need(44.0);
                     let number = format!("{}.", n + 1);
                     let bold: Line = what.iter().map(strong).collect();
                     self.item(&number, &bold, 4.0);

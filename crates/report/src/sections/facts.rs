@@ -318,7 +318,7 @@ pub(super) fn verdicts(story: &Story<'_>) -> Section {
                 if !subject.is_empty() {
                     subject.push(text(" "));
                 }
-                match m.findings.iter().position(|f| f.id.to_string() == *s) {
+                match story.by_hex(s) {
                     Some(i) => subject.push(story.finding(i)),
                     None => subject.push(Span::Code(cut(s, 80))),
                 }

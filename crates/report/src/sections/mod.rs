@@ -289,11 +289,12 @@ fn actions(story: &Story<'_>, most: usize) -> Section {
         }
         let findings: Vec<usize> = group.iter().flat_map(|a| a.findings.iter().copied()).collect();
         why.extend(story.findings(&story.ordered(findings)));
-        let mut what: Vec<String> = group.iter().take(MAX_NAMED).map(|a| object(a)).collect();
+        let what: Vec<String> = group.iter().take(MAX_NAMED).map(|a| object(a)).collect();
+        let mut what = what.join(", ");
         if group.len() > MAX_NAMED {
-            what.push(story.n("words.more", group.len() - MAX_NAMED));
+            what = story.n_with("words.and_more", (group.len() - MAX_NAMED) as u64, &[("first", &what)]);
         }
-        tasks.push((line(about_it(story, first.kind, &what.join(", "))), why));
+        tasks.push((line(about_it(story, first.kind, &what)), why));
     }
     let mut blocks = vec![Block::Tasks(tasks)];
     let more = groups.len().saturating_sub(most);

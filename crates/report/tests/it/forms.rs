@@ -340,3 +340,43 @@ fn print_of_other_scripts() {
     let broken = pdf(&m, &Options::new(), &[b"no font", &[]]);
     assert!(plain == broken);
 }
+
+/// Every technique that a shipped rule names has a name and a tactic.
+#[test]
+fn techniques_of_shipped_rules_are_known() {
+    fn read(dir: &std::path::Path, out: &mut BTreeSet<String>) {
+        for path in std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()) {
+            if path.is_dir() {
+                read(&path, out);
+            } else if path.extension().is_some_and(|e| e == "yml") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let tags = text.lines().filter_map(|l| l.trim().strip_prefix("- attack.t"));
+                out.extend(
+                    tags.filter(|t| t.starts_with(char::is_numeric)).map(|t| format!("T{}", t.trim())),
+                );
+            }
+        }
+    }
+    let mut ids = BTreeSet::new();
+    read(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../knowledge/rules"), &mut ids);
+    assert!(ids.len() > 80);
+    let mut m = sample::rich();
+    m.findings[0].attack = ids.into_iter().collect();
+    let whole: Value = serde_json::from_str(&json(&m, &Options::new())).unwrap();
+    for t in whole["techniques"].as_array().unwrap() {
+        assert!(t["name"].is_string() && !t["tactics"].as_array().unwrap().is_empty(), "{t}");
+    }
+}
+
+/// Two pages, whatever there is to tell.
+#[test]
+fn decisions_fit_on_two_pages() {
+    let options = Options { edition: Edition::DecisionMaker, ..Options::new() };
+    for (what, m) in
+        [("rich", sample::rich()), ("many", sample::many(3_000, 60)), ("empty", Material::default())]
+    {
+        let bytes = pdf(&m, &options, &[]);
+        let pages = String::from_utf8_lossy(&bytes).matches("/Type /Page\n").count();
+        assert!((1..=2).contains(&pages), "{what} has {pages} pages");
+    }
+}

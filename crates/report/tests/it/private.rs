@@ -154,3 +154,45 @@ fn words_stay_readable() {
     assert!(page.contains("it was the website; [host "), "{page}");
     assert!(!page.contains("İzmir") && page.contains("ünïcode STRASSE [name "));
 }
+
+/// Addresses inside are found in text however they stand there; others stay.
+#[test]
+fn addresses_in_text() {
+    let mut m = sample::rich();
+    let own = [
+        "addr:10.9.9.1",
+        "node10.9.9.2",
+        "(10.9.9.3)",
+        "10.9.9.4.",
+        "10.9.9.5:443",
+        "[fd12::9:6]",
+        "src:fd12::9:7",
+        "fe80::9:8%eth0",
+        "::ffff:10.9.9.9",
+        "192.0.2.200",
+        "http://172.16.9.10/x",
+        "100.64.9.11",
+        "FD12::9:12",
+    ];
+    m.paragraphs[0].text =
+        format!("{} and 8.8.8.8 or 2001:db8::9 at 12:30:45, version 1.2.3.4", own.join(", "));
+    let all = shared(&m);
+    let page = &all.iter().find(|(f, _)| *f == "html").unwrap().1;
+    for (i, text) in own.iter().enumerate() {
+        let tail = if text.to_lowercase().contains("::9:") {
+            format!("::9:{}", i + 1)
+        } else {
+            format!(".9.{}", i + 1)
+        };
+        assert!(
+            !page.contains(&format!("9{tail}")) && !page.to_lowercase().contains(&format!("fd12{tail}")),
+            "{text}"
+        );
+    }
+    assert!(!page.contains("192.0.2.200") && !page.contains("172.16.9") && !page.contains("100.64.9"));
+    for stays in ["8.8.8.8", "2001:db8::9", "12:30:45", "1.2.3.4"] {
+        assert!(page.contains(stays), "{stays}");
+    }
+    let preview = privacy(&m, &Options::new());
+    assert!(preview.withheld().iter().any(|w| w.label == "[address]" && w.times >= own.len() as u64));
+}
