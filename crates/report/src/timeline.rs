@@ -230,7 +230,7 @@ fn lane_marks(story: &Story<'_>, lane: &Lane, scale: &Scale, y: f64, shapes: &mu
 fn bars(marks: &[(f64, &Mark)], y: f64, shapes: &mut Vec<Shape>) {
     let mut bins: BTreeMap<i64, [u64; 5]> = BTreeMap::new();
     for (x, mark) in marks {
-        bins.entry((x / BAR) as i64).or_default()[mark.severity as usize] += 1;
+        bins.entry(((x - LABELS) / BAR).floor() as i64).or_default()[mark.severity as usize] += 1;
     }
     let most = bins.values().map(|b| b.iter().sum::<u64>()).max().unwrap_or(1) as f64;
     for (bin, counts) in bins {
@@ -241,7 +241,7 @@ fn bars(marks: &[(f64, &Mark)], y: f64, shapes: &mut Vec<Shape>) {
             let part = height * counts[severity as usize] as f64 / all.max(1) as f64;
             if part > 0.0 {
                 bottom -= part;
-                let (at, size) = ((bin as f64 * BAR, bottom), (BAR - 1.0, part));
+                let (at, size) = ((LABELS + bin as f64 * BAR, bottom), (BAR - 1.0, part));
                 shapes.push(Shape::Rect { at, size, ink: Ink::Level(severity), round: 0.0 });
             }
         }

@@ -23,9 +23,17 @@ fn colour(ink: Ink) -> Colour {
     }
 }
 
+fn scale(p: &Picture) -> f32 {
+    if p.width > 0.0 { (TEXT / p.width as f32).min(1.0) } else { 1.0 }
+}
+
+/// How high a picture is on the page.
+pub(super) fn height(p: &Picture) -> f32 {
+    p.height as f32 * scale(p)
+}
+
 pub(super) fn picture(layout: &mut Layout<'_>, p: &Picture) {
-    let scale = if p.width > 0.0 { (TEXT / p.width as f32).min(1.0) } else { 1.0 };
-    let height = p.height as f32 * scale;
+    let (scale, height) = (scale(p), height(p));
     layout.need(height + 8.0);
     layout.move_down(6.0);
     let page = layout.pages.len() - 1;

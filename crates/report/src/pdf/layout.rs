@@ -130,9 +130,22 @@ impl<'w> Layout<'w> {
         self.plain(&doc.kicker, kicker, 0.0);
         self.plain(&doc.title, Style { cut: Cut::Bold, size: 18.0, colour: Colour::INK }, 2.0);
         self.y -= 4.0;
-        self.facts(&doc.facts);
+        let mut about = Line::new();
+        for (name, value) in &doc.facts {
+            if !about.is_empty() {
+                about.push(Span::Dim("  ·  ".into()));
+            }
+            about.push(Span::Dim(format!("{name}: ")));
+            about.extend(value.iter().cloned());
+        }
+        self.line(&about, BODY, 0.0, 0.0);
         for section in &doc.sections {
-            self.need(60.0);
+            // A head does not stand alone above a picture that begins the next page.
+            let picture = section.blocks.iter().take(2).find_map(|b| match b {
+                Block::Picture(p) => Some(draw::height(p)),
+                _ => None,
+            });
+            self.need(60.0 + picture.unwrap_or(0.0));
             if self.y < TOP {
                 self.y -= 12.0;
             }

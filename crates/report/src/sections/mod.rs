@@ -25,7 +25,7 @@ const MAX_EACH: usize = 4;
 /// Machines, accounts or values that an action of many names.
 const MAX_NAMED: usize = 6;
 /// Decisions shown to those who decide: what two pages hold.
-const MAX_DECISIONS: usize = 8;
+const MAX_DECISIONS: usize = 7;
 /// Rows of a table; the JSON form has all.
 pub(crate) const MAX_ROWS: usize = 500;
 
@@ -179,7 +179,9 @@ fn summary(story: &Story<'_>) -> Section {
     let mut items = Vec::new();
     let mut worst: Vec<&palisade_model::Campaign> = m.campaigns.iter().collect();
     worst.sort_by_key(|c| (std::cmp::Reverse(c.severity()), std::cmp::Reverse(c.steps.len()), c.id));
-    for c in worst.iter().take(3) {
+    // Those who decide read what happened right below.
+    let told = if matches!(story.o.edition, Edition::DecisionMaker) { 0 } else { 3 };
+    for c in worst.iter().take(told) {
         let (first, last) = c.span();
         let mut item = vec![story.campaign(&c.id), text(": ")];
         item.push(text(story.t_with(
@@ -289,10 +291,11 @@ fn actions(story: &Story<'_>, most: usize) -> Section {
         }
         let findings: Vec<usize> = group.iter().flat_map(|a| a.findings.iter().copied()).collect();
         why.extend(story.findings(&story.ordered(findings)));
-        let what: Vec<String> = group.iter().take(MAX_NAMED).map(|a| object(a)).collect();
+        let named = if decide { MAX_NAMED / 2 } else { MAX_NAMED };
+        let what: Vec<String> = group.iter().take(named).map(|a| object(a)).collect();
         let mut what = what.join(", ");
-        if group.len() > MAX_NAMED {
-            what = story.n_with("words.and_more", (group.len() - MAX_NAMED) as u64, &[("first", &what)]);
+        if group.len() > named {
+            what = story.n_with("words.and_more", (group.len() - named) as u64, &[("first", &what)]);
         }
         tasks.push((line(about_it(story, first.kind, &what)), why));
     }

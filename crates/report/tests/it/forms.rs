@@ -331,14 +331,33 @@ fn json_holds_everything() {
     assert_eq!(hostile["case"], sample::hostile().case);
 }
 
+/// Every compressed stream of a PDF, unpacked, as text.
+fn streams(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(8).position(|w| w == b"\nstream\n") {
+        rest = &rest[at + 8..];
+        if let Ok(plain) = miniz_oxide::inflate::decompress_to_vec_zlib(rest) {
+            out.push_str(&String::from_utf8_lossy(&plain));
+        }
+    }
+    out
+}
+
 /// Characters beyond the fonts are code points; a font that is given is used; one that is none is not missed.
 #[test]
 fn print_of_other_scripts() {
     let mut m = sample::rich();
-    m.findings[0].title = "한국전력 漢字 العربية Київ Ελλάδα 🦀".into();
+    m.findings[0].title = "한국전력 漢字 العربية Київ Ελλάδα 🦀 ქართული".into();
     let plain = pdf(&m, &Options::new(), &[]);
     let broken = pdf(&m, &Options::new(), &[b"no font", &[]]);
     assert!(plain == broken);
+    let maps = |bytes: &[u8], c: char| streams(bytes).to_uppercase().contains(&format!("<{:04X}>", c as u32));
+    assert!(maps(&plain, 'К') && maps(&plain, 'Ε') && !maps(&plain, 'ქ'));
+    // A subset of DejaVu Sans: the letters of Georgian (`fonts/LICENSE`).
+    let georgian = pdf(&m, &Options::new(), &[b"no font", include_bytes!("georgian.ttf")]);
+    assert!(maps(&georgian, 'ქ'));
+    assert!(georgian == pdf(&m, &Options::new(), &[include_bytes!("georgian.ttf")]));
 }
 
 /// Every technique that a shipped rule names has a name and a tactic.
