@@ -273,7 +273,7 @@ fn axis(story: &Story<'_>, scale: &Scale, height: f64, shapes: &mut Vec<Shape>) 
         let ticks = if s.to == s.from { 1 } else { ((s.width / 130.0) as i64).max(1) };
         for k in 0..ticks {
             // Even steps of the stretch: bursts have no round hours.
-            let t = s.from.saturating_add((s.to - s.from) / ticks.max(1) * k);
+            let t = s.from.saturating_add(s.to.saturating_sub(s.from) / ticks.max(1) * k);
             label(scale.x(t), t, shapes);
         }
         if let Some(next) = scale.stretches.get(i + 1) {
