@@ -49,6 +49,7 @@ mod navigator;
 mod options;
 mod pdf;
 mod picture;
+mod plot;
 mod privacy;
 mod redact;
 mod sections;

@@ -20,6 +20,8 @@ pub(crate) enum Ink {
     Soft,
     /// The page.
     Paper,
+    /// A shade from 0, nothing, to 5.
+    Heat(u8),
 }
 
 impl Ink {
@@ -33,6 +35,12 @@ impl Ink {
             Ink::Weak => "weak",
             Ink::Soft => "soft",
             Ink::Paper => "paper",
+            Ink::Heat(0) => "h0",
+            Ink::Heat(1) => "h1",
+            Ink::Heat(2) => "h2",
+            Ink::Heat(3) => "h3",
+            Ink::Heat(4) => "h4",
+            Ink::Heat(_) => "h5",
         }
     }
 }
@@ -41,6 +49,7 @@ impl Ink {
 pub(crate) enum Anchor {
     Start,
     Middle,
+    End,
 }
 
 /// Coordinates from the upper left corner, in CSS pixels.
@@ -180,6 +189,7 @@ fn draw(shape: &Shape, out: &mut String) {
             let anchor = match anchor {
                 Anchor::Start => "",
                 Anchor::Middle => " text-anchor=\"middle\"",
+                Anchor::End => " text-anchor=\"end\"",
             };
             let _ = write!(
                 out,

@@ -20,6 +20,12 @@ fn colour(ink: Ink) -> Colour {
         Ink::Weak => Colour::WEAK,
         Ink::Soft => Colour::SOFT,
         Ink::Paper => Colour::WHITE,
+        // From the faint surface to the accent.
+        Ink::Heat(n) => {
+            let (a, b, share) = (Colour::SOFT, Colour::ACCENT, f32::from(n.min(5)) / 5.0);
+            let mix = |a: f32, b: f32| a + (b - a) * share;
+            Colour(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
+        }
     }
 }
 
@@ -44,9 +50,11 @@ pub(super) fn picture(layout: &mut Layout<'_>, p: &Picture) {
             Shape::Text { at: place, text, ink, size, anchor, .. } => {
                 let style = Style { cut: Cut::Sans, size: *size as f32 * scale, colour: colour(*ink) };
                 let (mut x, y) = at(*place);
-                if *anchor == Anchor::Middle {
-                    x -= layout.width(text, style) / 2.0;
-                }
+                x -= match anchor {
+                    Anchor::Start => 0.0,
+                    Anchor::Middle => layout.width(text, style) / 2.0,
+                    Anchor::End => layout.width(text, style),
+                };
                 layout.text_on(page, (x, y), &terminal(text), style);
             }
             Shape::Rect { at: place, size, ink, .. } => {

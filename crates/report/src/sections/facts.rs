@@ -9,7 +9,7 @@ use crate::defang::defang;
 use crate::doc::{Block, Column, Line, Section, Span, Table, code, cut, cut_middle, line, text};
 use crate::material::Citation;
 use crate::story::{Story, source_anchor};
-use crate::{Edition, attack as table_of};
+use crate::{Edition, attack as table_of, plot};
 
 /// Indicators in a report for people; STIX and JSON have all.
 const MAX_INDICATORS: usize = 300;
@@ -107,6 +107,9 @@ pub(super) fn exhibits(story: &Story<'_>) -> Section {
     // What is marked stricter than the report is not in it, and nothing says so.
     for e in story.m.exhibits.iter().filter(|e| e.tlp <= story.tlp) {
         let mut card = vec![Block::Heading { level: 3, id: None, line: line(story.title(&e.title)) }];
+        if let Some(picture) = plot::picture(story, e) {
+            card.push(Block::Picture(picture));
+        }
         body(story, e, &mut card);
         if story.cites() && !e.citations.is_empty() {
             let mut cited: Vec<Line> = e.citations.iter().take(5).map(|c| cite(story, c)).collect();
@@ -168,7 +171,9 @@ fn body(story: &Story<'_>, e: &Exhibit, out: &mut Vec<Block>) {
             ];
             let mut table = Table::new(head.map(|(c, k)| (c, story.t(k))));
             let mut edges: Vec<_> = edges.iter().collect();
-            edges.sort_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
+            // What is no number comes last.
+            let rank = |w: f64| if w.is_nan() { f64::NEG_INFINITY } else { w };
+            edges.sort_by(|a, b| rank(b.2).total_cmp(&rank(a.2)).then((a.0, a.1).cmp(&(b.0, b.1))));
             for (a, b, w) in edges.iter().take(MAX_EXHIBIT) {
                 table.row([label(nodes, *a), label(nodes, *b), number(*w)]);
             }

@@ -551,17 +551,17 @@ fn exhibits() -> Vec<Exhibit> {
         of(
             "Who speaks IEC 104 to whom",
             ExhibitBody::Graph {
-                nodes: vec!["gw-scada-2".into(), "rtu-9".into()],
-                edges: vec![(0, 1, 412.0), (1, 7, f64::NAN)],
+                nodes: vec!["gw-scada-2".into(), "rtu-9".into(), "rtu-11".into(), "engineering-3".into()],
+                edges: vec![(0, 1, 412.0), (1, 7, f64::NAN), (0, 2, 380.0), (3, 1, 12.0), (3, 2, 2.0)],
             },
             Tlp::Amber,
         ),
         of(
             "Commands by hour",
             ExhibitBody::Matrix {
-                rows: vec!["C_DC_NA_1".into()],
-                columns: vec!["00".into(), "01".into()],
-                cells: vec![0.0, 2.5],
+                rows: vec!["C_DC_NA_1".into(), "C_SC_NA_1".into()],
+                columns: (0..24).map(|h| format!("{h:02}")).collect(),
+                cells: (0..48).map(|i| f64::from(i * 7 % 11) / 2.0).collect(),
             },
             Tlp::Green,
         ),
