@@ -52,7 +52,10 @@ fn escape(text: &str) -> String {
             }
             // `https://` and `www.` become links by themselves.
             ':' if chars.peek() == Some(&'/') => out.push_str("\\:"),
-            '.' if before.eq_ignore_ascii_case(&'w') => out.push_str("\\."),
+            // Some renderers make links of bare names, too: `login.example`.
+            '.' if before.is_alphanumeric() && chars.peek().is_some_and(|c| c.is_alphabetic()) => {
+                out.push_str("\\.");
+            }
             // At the beginning these would begin a list or a heading.
             '.' | ')' if !out.is_empty() && out.bytes().all(|b| b.is_ascii_digit()) => {
                 out.push('\\');
