@@ -64,29 +64,66 @@ impl Private {
 pub(crate) const LABELS: [&str; 8] =
     ["name", "domain", "address", "host", "account", "email", "resource", "id"];
 
-/// Names of accounts that every system has: they tell nothing of anybody.
-const EVERYBODYS: [&str; 22] = [
-    "system",
-    "local service",
-    "network service",
-    "anonymous logon",
+/// Names of accounts, realms and machines that are the same everywhere: they tell nothing of anybody, and taking them out
+/// of text would take words out of it. As fields they are withheld like any other.
+const EVERYBODYS: [&str; 58] = [
     "administrator",
     "administrators",
     "admin",
-    "guest",
-    "root",
-    "nobody",
-    "daemon",
-    "everyone",
-    "users",
-    "default",
-    "public",
     "all users",
-    "nt authority",
+    "anonymous logon",
+    "ansible",
+    "apache",
+    "azuread",
+    "backup",
     "builtin",
-    "nt service",
-    "window manager",
+    "daemon",
+    "debian",
+    "default",
+    "defaultaccount",
+    "docker",
+    "everyone",
+    "exchange",
+    "firewall",
     "font driver host",
+    "ftp",
+    "gateway",
+    "git",
+    "guest",
+    "host",
+    "info",
+    "jenkins",
+    "krbtgt",
+    "local service",
+    "localhost",
+    "mail",
+    "mysql",
+    "network service",
+    "nginx",
+    "nobody",
+    "nt authority",
+    "nt service",
+    "operator",
+    "oracle",
+    "postgres",
+    "proxy",
+    "public",
+    "root",
+    "router",
+    "scan",
+    "server",
+    "service",
+    "sql",
+    "support",
+    "svc",
+    "system",
+    "test",
+    "ubuntu",
+    "user",
+    "users",
+    "wdagutilityaccount",
+    "web",
+    "window manager",
     "workgroup",
 ];
 
@@ -367,27 +404,37 @@ struct Tokens {
 type Labels = BTreeMap<(Private, String), String>;
 
 impl Tokens {
+    /// A value from evidence.
     fn add(&mut self, kind: Private, value: &str) {
+        if !EVERYBODYS.contains(&fold(value).as_str()) {
+            self.declared(kind, value);
+        }
+    }
+
+    /// A value that somebody said is private, whatever it is.
+    fn declared(&mut self, kind: Private, value: &str) {
         let value = fold(value);
-        if !value.is_empty() && !EVERYBODYS.contains(&value.as_str()) {
+        if !value.is_empty() {
             self.values.insert((kind, value));
         }
     }
 
     fn account(&mut self, account: &str) {
         self.add(Private::Account, account);
-        for (sep, tail_first) in [('\\', true), ('@', false), ('/', false)] {
-            let parts = if tail_first {
-                account.rsplit_once(sep).map(|(a, b)| (b, a))
-            } else {
-                account.split_once(sep)
-            };
-            if let Some((user, realm)) = parts {
-                self.add(Private::Account, user.trim_end_matches('$'));
-                self.add(if sep == '@' { Private::Domain } else { Private::Name }, realm);
-            }
+        let user = |t: &str| t.trim_end_matches('$').to_owned();
+        self.add(Private::Account, &user(account));
+        if let Some((realm, name)) = account.rsplit_once('\\') {
+            self.add(Private::Name, realm);
+            self.add(Private::Account, &user(name));
         }
-        self.add(Private::Account, account.trim_end_matches('$'));
+        // Not what stands behind the @: if it is the organisation's it is known, and if not it is many people's.
+        if let Some((name, _)) = account.split_once('@') {
+            self.add(Private::Account, &user(name));
+        }
+        // A service of a machine: `cifs/dc01.example.org`.
+        if let Some((_, machine)) = account.split_once('/') {
+            self.host(machine);
+        }
     }
 
     fn host(&mut self, host: &str) {
@@ -418,10 +465,10 @@ impl Tokens {
 
 fn collect(m: &Material, victims: &Victims, tokens: &mut Tokens) {
     let o = &m.organisation;
-    [&o.name].into_iter().chain(&o.names).for_each(|n| tokens.add(Private::Name, n));
-    tokens.add(Private::Name, &m.analyst);
-    m.verdicts.iter().for_each(|v| tokens.add(Private::Name, &v.analyst));
-    victims.domains.iter().for_each(|d| tokens.add(Private::Domain, d));
+    [&o.name].into_iter().chain(&o.names).for_each(|n| tokens.declared(Private::Name, n));
+    tokens.declared(Private::Name, &m.analyst);
+    m.verdicts.iter().for_each(|v| tokens.declared(Private::Name, &v.analyst));
+    victims.domains.iter().for_each(|d| tokens.declared(Private::Domain, d));
     victims.hosts.iter().for_each(|h| tokens.host(h));
     for step in m.campaigns.iter().flat_map(|c| &c.steps) {
         step.hosts.iter().for_each(|h| tokens.host(h));

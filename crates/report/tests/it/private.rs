@@ -146,12 +146,12 @@ fn the_author() {
 fn words_stay_readable() {
     let mut m = sample::rich();
     m.findings[0].host = Some("it".into());
-    m.findings[1].host = Some("web".into());
-    m.paragraphs[0].text = "it was the website; Web was hit, ünïcode STRASSE İzmir web".into();
+    m.findings[1].host = Some("nas".into());
+    m.paragraphs[0].text = "it was nasty; Nas was hit, ünïcode STRASSE İzmir nas".into();
     m.organisation.names = vec!["İzmir".into()];
     let all = shared(&m);
     let page = &all.iter().find(|(f, _)| *f == "html").unwrap().1;
-    assert!(page.contains("it was the website; [host "), "{page}");
+    assert!(page.contains("it was nasty; [host "), "{page}");
     assert!(!page.contains("İzmir") && page.contains("ünïcode STRASSE [name "));
 }
 
@@ -195,4 +195,31 @@ fn addresses_in_text() {
     }
     let preview = privacy(&m, &Options::new());
     assert!(preview.withheld().iter().any(|w| w.label == "[address]" && w.times >= own.len() as u64));
+}
+
+/// Names that everybody has are withheld as fields and leave words alone; a stranger's realm takes nobody else with it.
+#[test]
+fn names_of_everybody() {
+    let mut m = sample::rich();
+    for (account, host) in [
+        ("corp\\backup", "server"),
+        ("thief@mailbox.example.com", "ws-7.corp.test"),
+        ("host/dc77.corp.test", "localhost"),
+    ] {
+        m.findings[0].observables.push(sample::o(Kind::Account, account));
+        m.findings[0].observables.push(sample::o(Kind::Host, host));
+    }
+    m.findings[0].observables.push(sample::o(Kind::Email, "lure@mailbox.example.com"));
+    m.findings[0].title =
+        "Backups deleted on a server by corp\\backup and thief@mailbox.example.com at DC77, host unknown"
+            .into();
+    let all = shared(&m);
+    let of = |form| all.iter().find(|(f, _)| *f == form).unwrap().1.clone();
+    let json = of("json");
+    assert!(json.contains("Backups deleted on a server by [account "), "{json}");
+    assert!(
+        json.contains("host unknown") && !json.to_lowercase().contains("dc77") && !json.contains("thief")
+    );
+    assert!(of("stix").contains("lure@mailbox.example.com"));
+    assert!(!of("stix").contains("\"corp"));
 }
