@@ -16,6 +16,8 @@ use crate::story::{Story, finding_anchor, source_anchor};
 
 /// Findings that are elements beside those that are linked.
 const STATIC: usize = 200;
+/// Findings on the page beside those that are linked: a browser opens so many at once, and nobody reads more.
+const LISTED: usize = 25_000;
 /// Most findings that are printed.
 const PRINTED: usize = 2_000;
 /// Longest value of a field on the page.
@@ -23,9 +25,16 @@ const MAX_VALUE: usize = 1_000;
 /// Fields, values and citations of one finding on the page.
 const MAX_PARTS: usize = 40;
 
+/// The findings that the page has, the gravest first.
+fn listed(story: &Story<'_>) -> Vec<usize> {
+    let linked = story.linked();
+    let all = story.by_gravity().into_iter().enumerate();
+    all.filter(|(at, i)| *at < LISTED || linked.contains(i)).map(|(_, i)| i).collect()
+}
+
 pub(super) fn block(page: &Page<'_>, out: &mut String) {
     let story = page.story;
-    let all = story.by_gravity();
+    let all = listed(story);
     if all.is_empty() {
         let _ = writeln!(out, "<p>{}</p>", page.t("findings.none"));
         return;
@@ -72,6 +81,10 @@ pub(super) fn block(page: &Page<'_>, out: &mut String) {
         page.t("findings.previous"),
         page.t("findings.next")
     );
+    let left = story.m.findings.len() - all.len();
+    if left > 0 {
+        let _ = write!(out, "<p class=\"dim\">{}</p>", escape(&story.n("words.more_in_json", left)));
+    }
     if shown.len() < all.len() {
         let text = story.n("findings.no_script", all.len() - shown.len());
         let _ = write!(out, "<noscript><p class=\"dim\">{}</p></noscript>", escape(&text));
@@ -252,7 +265,7 @@ pub(super) fn data(story: &Story<'_>, doc: &Doc, out: &mut String) {
     list(words.iter().map(String::as_str), out);
     out.push_str(",\"rows\":[");
     if doc.sections.iter().any(|s| shows_findings(&s.blocks)) {
-        for (n, i) in story.by_gravity().into_iter().enumerate() {
+        for (n, i) in listed(story).into_iter().enumerate() {
             if n > 0 {
                 out.push_str(",\n");
             }
