@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 mod campaign;
 mod exercise;
+mod report;
 
 pub use campaign::*;
 pub use exercise::*;
+pub use report::*;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use palisade_model::Severity;
@@ -49,6 +51,8 @@ pub enum Command {
     /// Joins findings to campaigns, explains each join, and takes the analyst's word on it
     #[command(subcommand)]
     Campaign(CampaignCommand),
+    /// Tells a case to somebody: a page, a document, a bundle to share
+    Report(Report),
     /// Writes evidence with known truth, to train people and to measure detection and joining
     Exercise(Exercise),
     /// Writes an exercise, investigates it, joins its findings to campaigns and compares with the truth

@@ -18,7 +18,7 @@ use crate::campaign::{heading, joined};
 use crate::errors::{Exit, note, reason};
 use crate::output::{count, plural};
 use crate::times::Clock;
-use crate::{case, exercise, inputs};
+use crate::{case, exercise, inputs, report};
 
 /// What one scenario came to.
 struct Played {
@@ -110,6 +110,8 @@ fn play(parameters: &Parameters, folder: &Path) -> Result<Played> {
     drop(opened);
     let (read, joined) = joined(&dir)?;
     let score = compare(&truth, &read, &joined, &evidence);
+    let title = format!("Exercise {}, seed {}", truth.scenario, truth.parameters.seed);
+    report::page(&dir, &title, &folder.join("report.html"))?;
     Ok(Played {
         folder: folder.to_owned(),
         truth,
@@ -197,6 +199,7 @@ fn next(played: &[Played], out: &mut dyn io::Write) -> io::Result<()> {
     let dir = first.folder.join("case");
     let dir = dir.display();
     writeln!(out, "LOOK AT IT")?;
+    writeln!(out, "  {}", first.folder.join("report.html").display())?;
     if let Some(c) = first.score.campaigns.first().and_then(|c| c.campaign.as_deref()) {
         writeln!(out, "  palisade campaign show --case {dir} {c}")?;
     }

@@ -19,6 +19,7 @@ mod inputs;
 mod investigate;
 mod output;
 mod progress;
+mod report;
 mod rules;
 mod shell;
 mod times;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
             args::CampaignCommand::Changes(a) => campaign::changes(&a),
             args::CampaignCommand::Group(a) => campaign::group(&a),
         },
+        args::Command::Report(a) => report::run(&a),
         args::Command::Exercise(a) => exercise::run(&a),
         args::Command::Demo(a) => demo::run(&a),
         args::Command::Completions(a) => shell::completions(&a),

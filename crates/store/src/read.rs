@@ -145,6 +145,13 @@ impl Case {
         counts().map_err(|e| e.of(dir))
     }
 
+    /// The last hash of the custody chain; none before the first run.
+    pub fn custody_head(&mut self) -> Result<Option<String>> {
+        let Parts { conn, runtime, dir } = self.parts()?;
+        let work = sqlx::query_scalar("SELECT hash FROM custody ORDER BY seq DESC LIMIT 1").fetch_optional(conn);
+        runtime.block_on(work).map_err(|e| Inner::from(e).of(dir))
+    }
+
     /// Adds an analyst's word and returns its number in the case.
     pub fn verdict_add(&mut self, verdict: &Verdict) -> Result<i64> {
         let Parts { conn, runtime, dir } = self.parts()?;
