@@ -145,20 +145,124 @@ fn indicators_and_placeholders() {
 fn demo_finds_what_it_planted() {
     let dir = tempfile::tempdir().unwrap();
     let [a, b] = ["a", "b"].map(|n| arg(&dir.path().join(n)));
-    let run = expect(0, &["demo", "--out", &a]);
-    assert!(run.out.contains("13 of 13 steps found, no finding on everyday records"), "{}", run.out);
-    assert!(run.out.contains("Files that end early"), "{}", run.out);
-    assert!(!run.out.contains("MISSED"));
-    expect(0, &["demo", "--out", &b]);
-    let mut names: Vec<_> = std::fs::read_dir(&a).unwrap().map(|e| e.unwrap().file_name()).collect();
-    names.sort();
-    assert_eq!(names.len(), 6);
-    for name in names {
-        let read = |folder: &str| std::fs::read(std::path::Path::new(folder).join(&name)).unwrap();
-        assert_eq!(read(&a), read(&b), "{name:?}");
-    }
+    let run = expect(0, &["demo", "--out", &a, "--scale", "0.1"]);
+    assert!(run.out.contains("planted campaign"), "{}", run.out);
+    let json = expect(0, &["demo", "--out", &b, "--scale", "0.1", "--format", "json"]).out;
+    let told: Value = serde_json::from_str(&json).unwrap();
+    let campaign = &told["campaigns"][0];
+    assert_eq!(campaign["truth"], "lights before the holiday");
+    let [precision, recall] = ["precision", "recall"].map(|k| campaign[k].as_f64().unwrap());
+    assert!(precision >= 0.8 && recall >= 0.8, "{json}");
+    // The same options give the same evidence, the same findings and so the same names.
+    assert!(run.out.contains(campaign["found"].as_str().unwrap()), "{}", run.out);
+    let truth = |folder: &str| std::fs::read(std::path::Path::new(folder).join("truth.json")).unwrap();
+    assert_eq!(truth(&a), truth(&b));
+    let report = std::fs::read_to_string(std::path::Path::new(&a).join("report.html")).unwrap();
+    assert!(report.contains(campaign["found"].as_str().unwrap()));
     let run = expect(2, &["demo", "--out", &a]);
     assert!(run.err.contains("the folder is not empty; name another"), "{}", run.err);
+}
+
+/// A campaign, from its list to the analyst's word and back.
+#[test]
+fn campaigns_of_a_case() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("x");
+    expect(0, &["demo", "--out", &arg(&out), "--scale", "0.1", "--seed", "2"]);
+    let case = arg(&out.join("case"));
+    let json = |args: &[&str]| -> Value { serde_json::from_str(&expect(0, args).out).unwrap() };
+    let list = json(&["campaign", "list", "--case", &case, "--format", "json"]);
+    let all = list["campaigns"].as_array().unwrap();
+    let largest = all.iter().max_by_key(|c| c["steps"].as_array().unwrap().len()).unwrap();
+    let id = largest["id"].as_str().unwrap();
+    for join in largest["joins"].as_array().unwrap() {
+        let sum: i64 = join["terms"].as_array().unwrap().iter().map(|t| t["micronats"].as_i64().unwrap()).sum();
+        assert_eq!(join["score_micronats"].as_i64().unwrap(), sum, "{join}");
+    }
+    let show = expect(0, &["campaign", "show", "--case", &case, &id[..8]]).out;
+    assert!(show.contains("Why they are together") && show.contains("Weakest links"), "{show}");
+    let finding = |step: usize| largest["steps"][step]["findings"][0].as_str().unwrap().to_owned();
+    let (first, last) = (finding(0), finding(largest["steps"].as_array().unwrap().len() - 1));
+    let why = expect(0, &["campaign", "explain", "--case", &case, &first[..12], &last[..12]]).out;
+    assert!(why.contains("are in one campaign, by"), "{why}");
+    // Cut: two campaigns. Undone: one again, by its old name.
+    let word = ["campaign", "cut", "--case", &case, &first, &last, "--reason", "a test", "--analyst", "T"];
+    let said = expect(0, &word).out;
+    let number = said.split("number ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let parted = expect(0, &["campaign", "explain", "--case", &case, &first, &last]).out;
+    assert!(parted.contains("are not in one campaign"), "{parted}");
+    expect(0, &["campaign", "undo", "--case", &case, &number]);
+    let again = json(&["campaign", "list", "--case", &case, "--format", "json"]);
+    assert!(again["campaigns"].as_array().unwrap().iter().any(|c| c["id"] == id), "{again}");
+    let changes = expect(0, &["campaign", "changes", "--case", &case]).out;
+    assert!(changes.contains("new") && changes.contains("shrunk"), "{changes}");
+    let run = expect(2, &["campaign", "exclude", "--case", &case, "nonsense", "--reason", "x"]);
+    assert!(run.err.contains("kind:value"), "{}", run.err);
+    assert!(expect(0, &["case", "verify", &case]).out.contains("unbroken chain"));
+}
+
+#[test]
+fn a_report_in_every_form() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("x");
+    expect(0, &["demo", "--out", &arg(&out), "--scale", "0.1"]);
+    let case = arg(&out.join("case"));
+    for (format, begins) in
+        [("html", "<!DOCTYPE html>"), ("md", "#"), ("json", "{"), ("navigator", "{"), ("pdf", "%PDF-")]
+    {
+        let file = dir.path().join(format);
+        expect(0, &["report", "--case", &case, "--format", format, "-o", &arg(&file)]);
+        let bytes = std::fs::read(&file).unwrap();
+        let begin = String::from_utf8_lossy(&bytes[..40]).to_lowercase();
+        assert!(begin.trim_start().starts_with(&begins.to_lowercase()), "{format}: {begin}");
+    }
+    // Nothing goes to others before somebody says so, and then without the victim's names.
+    let run = expect(2, &["report", "--case", &case, "--format", "stix"]);
+    assert!(run.err.contains("--preview"), "{}", run.err);
+    let preview = expect(0, &["report", "--case", &case, "--preview"]).out;
+    assert!(preview.contains("Withheld") && preview.contains(".example"), "{preview}");
+    let bundle = expect(0, &["report", "--case", &case, "--format", "stix", "--release", "green"]).out;
+    let bundle_json: Value = serde_json::from_str(&bundle).unwrap();
+    assert_eq!(bundle_json["type"], "bundle");
+    for line in preview.lines().filter(|l| l.trim_start().starts_with("host ")) {
+        let name = line.split_whitespace().nth(1).unwrap();
+        assert!(!bundle.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn alerts_are_grouped() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("alerts.csv");
+    let mut text = String::from("name,ip,host,short,time,id,extra\n");
+    for n in 0..400 {
+        text.push_str(&format!("scan,10.0.0.5,web,W-Acc-400,{},s{n},x\n", 1_600_000_000 + n / 40));
+    }
+    text.push_str("\"odd, name\",10.0.0.9,db,A-Mon-Rng,1600400000.5,lonely,x\nbad,,,,yesterday or so,b,x\n");
+    std::fs::write(&file, &text).unwrap();
+    let run = expect(0, &["campaign", "group", "--alerts", &arg(&file), "--sensitivity", "0.4", "--format", "csv"]);
+    let lines: Vec<&str> = run.out.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("id,group", 402));
+    assert!(lines[1..401].iter().all(|l| l.ends_with(",s0")), "{}", lines[1]);
+    assert_eq!(lines[401], "lonely,lonely");
+    assert!(run.err.contains("1 line") && run.err.contains("line 403"), "{}", run.err);
+    // Compressed, and in another order: the same groups.
+    let mut rows: Vec<&str> = text.lines().skip(1).collect();
+    rows.reverse();
+    let other = dir.path().join("alerts.csv.zst");
+    let shuffled = format!("name,ip,host,short,time,id,extra\n{}\n", rows.join("\n"));
+    std::fs::write(&other, zstd::encode_all(shuffled.as_bytes(), 1).unwrap()).unwrap();
+    let mut out = expect(0, &["campaign", "group", "--alerts", &arg(&other), "--sensitivity", "0.4"]).out;
+    let sizes = |out: &str| {
+        let mut sizes = std::collections::BTreeMap::new();
+        out.lines().skip(1).for_each(|l| *sizes.entry(l.rsplit(',').next().unwrap().to_owned()).or_insert(0) += 1);
+        sizes.into_values().collect::<Vec<i32>>()
+    };
+    assert_eq!(sizes(&out), sizes(&run.out));
+    out = expect(0, &["campaign", "group", "--alerts", &arg(&file), "--sensitivity", "1"]).out;
+    assert_eq!(sizes(&out), [401]);
+    let run = expect(2, &["campaign", "group", "--alerts", &arg(&file), "--sensitivity", "3"]);
+    assert!(run.err.contains("from 0 to 1"), "{}", run.err);
 }
 
 #[test]

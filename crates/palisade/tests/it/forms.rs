@@ -194,7 +194,7 @@ fn exit_codes() {
 fn threads_do_not_show() {
     let dir = tempfile::tempdir().unwrap();
     let out = arg(&dir.path().join("sample"));
-    expect(0, &["demo", "--out", &out]);
+    expect(0, &["exercise", "--scale", "0.1", &out]);
     for format in ["ndjson", "csv", "html", "table", "json"] {
         let run = |jobs: &str| {
             let text = expect(0, &["investigate", &out, "--format", format, "--jobs", jobs]).out;
