@@ -57,7 +57,7 @@ pub fn campaigns(graph: &Graph<'_>, former: &[Former]) -> Joined {
             loose.extend(nodes.iter().flat_map(|n| graph.members(*n)).map(|f| graph.findings[*f]));
         }
     }
-    loose.sort_by(|a, b| (a.time, a.id).cmp(&(b.time, b.id)));
+    loose.sort_by_key(|f| (f.time, f.id));
     let members: Vec<BTreeSet<FindingId>> = groups
         .iter()
         .map(|(_, nodes)| {
@@ -82,13 +82,19 @@ fn names(
     former: &[Former],
 ) -> Vec<(CampaignId, Vec<CampaignId>)> {
     let mut given: Vec<Vec<CampaignId>> = vec![Vec::new(); members.len()];
+    let of: BTreeMap<FindingId, usize> =
+        members.iter().enumerate().flat_map(|(n, all)| all.iter().map(move |f| (*f, n))).collect();
+    // An id is given once, whatever the caller remembers.
+    let mut known: BTreeSet<CampaignId> = BTreeSet::new();
     for old in former {
+        let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
+        for group in old.findings.iter().filter_map(|f| of.get(f)) {
+            *kept.entry(*group).or_default() += 1;
+        }
         // Most of its findings; of equal ones the earlier campaign.
-        let kept = |n: usize| members[n].intersection(&old.findings).count();
-        let best = (0..members.len()).rev().max_by_key(|n| kept(*n)).filter(|n| kept(*n) > 0);
+        let best = kept.into_iter().rev().max_by_key(|(_, n)| *n).map(|(group, _)| group);
         if let Some(ids) = best.and_then(|n| given.get_mut(n)) {
-            ids.push(old.id);
-            ids.extend(&old.aliases);
+            ids.extend(std::iter::once(&old.id).chain(&old.aliases).filter(|id| known.insert(**id)));
         }
     }
     let taken: BTreeSet<CampaignId> = given.iter().flatten().copied().collect();
@@ -96,9 +102,9 @@ fn names(
         let all = nodes.iter().flat_map(|n| graph.members(*n)).map(|f| graph.findings[*f]);
         // By time, then id; the first whose id is free: a campaign that was split off must not take its parent's.
         let mut all: Vec<&Evidence> = all.collect();
-        all.sort_by(|a, b| (a.time, a.id).cmp(&(b.time, b.id)));
+        all.sort_by_key(|f| (f.time, f.id));
         let free = all.iter().map(|f| CampaignId(f.id)).find(|id| !taken.contains(id));
-        free.unwrap_or(CampaignId(FindingId([0; 16])))
+        free.unwrap_or_else(|| unlike(all.first().map_or([0; 16], |f| f.id.0), &taken))
     };
     given
         .into_iter()
@@ -115,6 +121,14 @@ fn names(
         .collect()
 }
 
+/// An id that is not taken, for a campaign all of whose findings gave theirs to others.
+fn unlike(mut id: [u8; 16], taken: &BTreeSet<CampaignId>) -> CampaignId {
+    while taken.contains(&CampaignId(FindingId(id))) {
+        id = u128::from_be_bytes(id).wrapping_add(1).to_be_bytes();
+    }
+    CampaignId(FindingId(id))
+}
+
 fn campaign(
     graph: &Graph<'_>,
     nodes: &[u32],
@@ -127,7 +141,7 @@ fn campaign(
         .flat_map(|n| graph.members(*n).iter().map(move |f| (*f, *n)))
         .map(|(f, n)| (graph.findings[f], n))
         .collect();
-    findings.sort_by(|a, b| (a.0.time, a.0.id).cmp(&(b.0.time, b.0.id)));
+    findings.sort_by_key(|f| (f.0.time, f.0.id));
     let (steps, step_of) = steps(&findings);
     let tree = tree(nodes, edges);
     let bridges = bridges(nodes, edges);
@@ -293,21 +307,30 @@ pub fn explain(graph: &Graph<'_>, a: FindingId, b: FindingId) -> Option<Explanat
         let bridges = bridges(&nodes, &edges);
         // In the tree of strongest joins the only way is the one with the strongest weakest join.
         let tree = tree(&nodes, &edges);
+        let mut next: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for e in &tree {
+            next.entry(e.a).or_default().push(e.b);
+            next.entry(e.b).or_default().push(e.a);
+        }
         let mut from: BTreeMap<u32, u32> = BTreeMap::from([(x, x)]);
         let mut reach = vec![x];
         while let Some(node) = reach.pop() {
-            for e in tree.iter().filter(|e| e.a == node || e.b == node) {
-                let to = if e.a == node { e.b } else { e.a };
-                if let std::collections::btree_map::Entry::Vacant(free) = from.entry(to) {
+            for to in next.get(&node).into_iter().flatten() {
+                if let std::collections::btree_map::Entry::Vacant(free) = from.entry(*to) {
                     free.insert(node);
-                    reach.push(to);
+                    reach.push(*to);
                 }
             }
         }
         let mut at = y;
         while let Some(before) = from.get(&at).copied().filter(|b| *b != at) {
             let pair = (before.min(at), before.max(at));
-            let first = |n: u32| graph.members(n).first().map(|f| graph.findings[*f].id);
+            // The way begins and ends with the findings that were asked about.
+            let first = |n: u32| match n {
+                n if n == x => Some(a),
+                n if n == y => Some(b),
+                n => graph.members(n).first().map(|f| graph.findings[*f].id),
+            };
             if let (Some(f), Some(t)) = (first(before), first(at)) {
                 let terms = graph.terms(pair.0, pair.1);
                 path.push(Link { from: f, to: t, terms, bridge: bridges.contains(&pair) });
@@ -324,21 +347,25 @@ pub fn explain(graph: &Graph<'_>, a: FindingId, b: FindingId) -> Option<Explanat
 pub fn without(graph: &Graph<'_>, campaign: &Campaign) -> Vec<(Observable, usize)> {
     let nodes: BTreeSet<u32> = campaign.findings().filter_map(|f| graph.node(f)).collect();
     let nodes: Vec<u32> = nodes.into_iter().collect();
-    let mut shared: BTreeMap<Observable, i64> = BTreeMap::new();
+    let inside = |n: u32| nodes.binary_search(&n).is_ok();
+    let edges: Vec<&Edge> = graph.edges.iter().filter(|e| inside(e.a) && inside(e.b)).collect();
+    let numbers: BTreeMap<&Observable, u32> =
+        graph.names.iter().enumerate().map(|(n, (_, o))| (o, n as u32)).collect();
+    let mut shared: BTreeMap<u32, i64> = BTreeMap::new();
     for term in campaign.joins.iter().flat_map(|j| &j.terms).filter(|t| t.kind == TermKind::Shared) {
-        if let Some(o) = &term.observable {
-            *shared.entry(o.clone()).or_default() += term.weight.0;
+        if let Some(n) = term.observable.as_ref().and_then(|o| numbers.get(o)) {
+            *shared.entry(*n).or_default() += term.weight.0;
         }
     }
-    let mut shared: Vec<(Observable, i64)> = shared.into_iter().collect();
-    shared.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let mut shared: Vec<(u32, i64)> = shared.into_iter().collect();
+    shared.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     let mut out: Vec<(Observable, usize)> = shared
         .into_iter()
         .take(MAX_TRIED)
-        .filter_map(|(o, _)| {
-            let entity = graph.names.iter().find(|(_, n)| *n == o).map(|(e, _)| e)?;
-            let parts = graph.parts_without(&nodes, entity);
-            (parts > 1).then_some((o, parts))
+        .filter_map(|(n, _)| {
+            let parts = graph.parts_without(&nodes, &edges, n);
+            let (_, observable) = graph.names.get(n as usize)?;
+            (parts > 1).then(|| (observable.clone(), parts))
         })
         .collect();
     out.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
