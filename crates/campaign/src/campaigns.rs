@@ -41,10 +41,10 @@ pub fn campaigns(graph: &Graph<'_>, former: &[Former]) -> Joined {
     for (node, c) in graph.component.iter().enumerate() {
         by_component.entry(*c).or_default().push(node as u32);
     }
-    let mut edges: BTreeMap<u32, Vec<Edge>> = BTreeMap::new();
+    let mut edges: BTreeMap<u32, Vec<&Edge>> = BTreeMap::new();
     for e in &graph.edges {
         if let Some(c) = graph.component.get(e.a as usize) {
-            edges.entry(*c).or_default().push(e.clone());
+            edges.entry(*c).or_default().push(e);
         }
     }
     // Nodes come in order of time, and a component's root is its first: so do campaigns.
@@ -66,10 +66,14 @@ pub fn campaigns(graph: &Graph<'_>, former: &[Former]) -> Joined {
         .collect();
     let ids = names(&members, graph, &groups, former);
     let none = Vec::new();
+    let places = places(graph.component.len(), groups.iter().map(|(_, nodes)| nodes.as_slice()));
     let campaigns = groups
         .iter()
         .zip(ids)
-        .map(|((c, nodes), (id, aliases))| campaign(graph, nodes, edges.get(c).unwrap_or(&none), id, aliases))
+        .map(|((c, nodes), names)| {
+            let hanging = Hanging { nodes, edges: edges.get(c).unwrap_or(&none), places: &places };
+            campaign(graph, &hanging, names)
+        })
         .collect();
     Joined { campaigns, loose: loose.into_iter().map(|f| f.id).collect() }
 }
@@ -129,22 +133,48 @@ fn unlike(mut id: [u8; 16], taken: &BTreeSet<CampaignId>) -> CampaignId {
     CampaignId(FindingId(id))
 }
 
+/// One component: nodes, ascending, and the joins between them, strongest first.
+struct Hanging<'a> {
+    nodes: &'a [u32],
+    edges: &'a [&'a Edge],
+    /// The place of each node of the graph among the nodes of its component.
+    places: &'a [u32],
+}
+
+impl Hanging<'_> {
+    fn place(&self, node: u32) -> u32 {
+        self.places.get(node as usize).copied().unwrap_or(0)
+    }
+}
+
+/// The place of each of `all` nodes in its component.
+fn places<'a>(all: usize, components: impl Iterator<Item = &'a [u32]>) -> Vec<u32> {
+    let mut out = vec![0; all];
+    for nodes in components {
+        for (place, node) in nodes.iter().enumerate() {
+            if let Some(p) = out.get_mut(*node as usize) {
+                *p = place as u32;
+            }
+        }
+    }
+    out
+}
+
 fn campaign(
     graph: &Graph<'_>,
-    nodes: &[u32],
-    edges: &[Edge],
-    id: CampaignId,
-    aliases: Vec<CampaignId>,
+    hanging: &Hanging<'_>,
+    (id, aliases): (CampaignId, Vec<CampaignId>),
 ) -> Campaign {
-    let mut findings: Vec<(&Evidence, u32)> = nodes
+    let mut findings: Vec<(&Evidence, u32)> = hanging
+        .nodes
         .iter()
         .flat_map(|n| graph.members(*n).iter().map(move |f| (*f, *n)))
         .map(|(f, n)| (graph.findings[f], n))
         .collect();
     findings.sort_by_key(|f| (f.0.time, f.0.id));
     let (steps, step_of) = steps(&findings);
-    let tree = tree(nodes, edges);
-    let bridges = bridges(nodes, edges);
+    let tree = tree(hanging);
+    let bridges = bridges(hanging);
     let cohesion = tree.iter().map(|e| e.score.probability()).fold(1.0, f64::min);
     let place = |node: u32| step_of.get(&node).copied().unwrap_or(0);
     let mut joins: Vec<Join> = Vec::new();
@@ -211,26 +241,39 @@ fn steps(findings: &[(&Evidence, u32)]) -> (Vec<Step>, BTreeMap<u32, usize>) {
     (steps, step_of)
 }
 
-/// The strongest joins that hold everything together; edges come strongest first.
-fn tree(nodes: &[u32], edges: &[Edge]) -> Vec<Edge> {
-    let place = |n: u32| nodes.binary_search(&n).unwrap_or(0) as u32;
-    let mut sets = Components::new(nodes.len());
-    edges.iter().filter(|e| sets.link(place(e.a), place(e.b))).cloned().collect()
+/// The strongest joins that hold everything together.
+fn tree<'a>(h: &Hanging<'a>) -> Vec<&'a Edge> {
+    let mut sets = Components::new(h.nodes.len());
+    h.edges.iter().filter(|e| sets.link(h.place(e.a), h.place(e.b))).copied().collect()
 }
 
 /// Joins without which the nodes fall in two (Tarjan's low points, without recursion).
-fn bridges(nodes: &[u32], edges: &[Edge]) -> BTreeSet<(u32, u32)> {
-    let place = |n: u32| nodes.binary_search(&n).unwrap_or(0);
-    let mut next: Vec<Vec<(usize, usize)>> = vec![Vec::new(); nodes.len()];
-    for (n, e) in edges.iter().enumerate() {
-        next[place(e.a)].push((place(e.b), n));
-        next[place(e.b)].push((place(e.a), n));
+fn bridges(h: &Hanging<'_>) -> BTreeSet<(u32, u32)> {
+    let nodes = h.nodes.len();
+    // Of each node, where it leads and by which join, one node's after the other's: there may be millions.
+    let mut from = vec![0usize; nodes + 1];
+    for e in h.edges {
+        from[h.place(e.a) as usize + 1] += 1;
+        from[h.place(e.b) as usize + 1] += 1;
     }
-    let mut order = vec![usize::MAX; nodes.len()];
-    let mut low = vec![usize::MAX; nodes.len()];
+    for n in 0..nodes {
+        from[n + 1] += from[n];
+    }
+    let mut next = vec![(0u32, 0u32); h.edges.len() * 2];
+    let mut free = from.clone();
+    for (n, e) in h.edges.iter().enumerate() {
+        let (a, b) = (h.place(e.a), h.place(e.b));
+        for (here, to) in [(a, b), (b, a)] {
+            next[free[here as usize]] = (to, n as u32);
+            free[here as usize] += 1;
+        }
+    }
+    let leads = |node: usize, n: usize| next[from[node]..from[node + 1]].get(n).copied();
+    let mut order = vec![usize::MAX; nodes];
+    let mut low = vec![usize::MAX; nodes];
     let mut out = BTreeSet::new();
     let mut count = 0;
-    for start in 0..nodes.len() {
+    for start in 0..nodes {
         if order[start] != usize::MAX {
             continue;
         }
@@ -241,7 +284,8 @@ fn bridges(nodes: &[u32], edges: &[Edge]) -> BTreeSet<(u32, u32)> {
                 (order[node], low[node]) = (count, count);
                 count += 1;
             }
-            if let Some((to, edge)) = next[node].get(done).copied() {
+            if let Some((to, edge)) = leads(node, done) {
+                let (to, edge) = (to as usize, edge as usize);
                 if let Some(top) = path.last_mut() {
                     top.2 += 1;
                 }
@@ -259,7 +303,7 @@ fn bridges(nodes: &[u32], edges: &[Edge]) -> BTreeSet<(u32, u32)> {
             if let Some((above, ..)) = path.last().copied() {
                 low[above] = low[above].min(low[node]);
                 if low[node] > order[above]
-                    && let Some(e) = edges.get(by)
+                    && let Some(e) = h.edges.get(by)
                 {
                     out.insert((e.a, e.b));
                 }
@@ -274,8 +318,9 @@ fn bridges(nodes: &[u32], edges: &[Edge]) -> BTreeSet<(u32, u32)> {
 pub struct Explanation {
     /// The way from one to the other: findings joined in turn, each with the terms of its join.
     pub path: Vec<Link>,
-    /// What the two have in common directly, and what speaks against it; their sum is below zero if they are not joined
-    /// directly.
+    /// What the two have in common directly, and what speaks against it, or what an analyst said; empty if both are one
+    /// thing, said again within the hour. A sum below zero joins nothing; one above need not, if a thing is held by so
+    /// many that not all pairs are weighed.
     pub direct: Vec<Term>,
 }
 
@@ -302,11 +347,13 @@ pub fn explain(graph: &Graph<'_>, a: FindingId, b: FindingId) -> Option<Explanat
         let nodes: Vec<u32> = (0..graph.component.len() as u32)
             .filter(|n| graph.component.get(*n as usize) == Some(&component))
             .collect();
-        let edges: Vec<Edge> =
-            graph.edges.iter().filter(|e| nodes.binary_search(&e.a).is_ok()).cloned().collect();
-        let bridges = bridges(&nodes, &edges);
+        let inside = |e: &&Edge| graph.component.get(e.a as usize) == Some(&component);
+        let edges: Vec<&Edge> = graph.edges.iter().filter(inside).collect();
+        let places = places(graph.component.len(), std::iter::once(nodes.as_slice()));
+        let hanging = Hanging { nodes: &nodes, edges: &edges, places: &places };
+        let bridges = bridges(&hanging);
         // In the tree of strongest joins the only way is the one with the strongest weakest join.
-        let tree = tree(&nodes, &edges);
+        let tree = tree(&hanging);
         let mut next: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for e in &tree {
             next.entry(e.a).or_default().push(e.b);

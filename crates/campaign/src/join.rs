@@ -12,8 +12,15 @@
 //! strongest. Against it speak the odds that two findings belong together at all, and how ordinary each finding is: of low
 //! severity, of a rule that fires everywhere. A finding beside a grave one is somewhat less ordinary.
 //!
-//! Campaigns are the findings that hang together by such joins. Because a join depends on its two findings and on fixed
-//! counts alone, taking a finding away can part campaigns but never merge them, and the order of findings means nothing.
+//! Campaigns are the findings that hang together by such joins. Because a join depends on its two findings, on whether
+//! something grave is beside them and on fixed counts alone, taking a finding away can part campaigns but never merge
+//! them, and the order of findings means nothing. Three things limit that:
+//!
+//! - an analyst's cut: what could go with either side of it goes with the stronger, and that may change;
+//! - a thing held by more findings than are [compared](crate::pairs) with each one: with one less, two that were too far
+//!   from each other in the row may be neighbours;
+//! - a rule that says the same again within the hour is one thing, and no campaign with itself; without what lies between
+//!   them, two such findings may be more than an hour apart, two things, and a campaign.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -247,6 +254,8 @@ impl<'a> Graph<'a> {
         // Grave findings make what is joined to them less ordinary, and that may join more. Only ever more, and from
         // hop to hop, until nothing changes or it is too far away to say anything.
         for hop in 0..=HOPS {
+            // There may be millions: those of the last round go first.
+            self.edges = Vec::new();
             let mut edges: Vec<Edge> = Vec::new();
             for (a, b, nats) in &evidence {
                 let score = nats - against::PRIOR - self.ordinary(*a) - self.ordinary(*b);

@@ -117,22 +117,31 @@ fn many_words_about_many_findings() {
     ask("many words", &all, &words);
 }
 
+/// Informational findings, each of which shares a program and a server with the next: enough only if one of the two is
+/// beside a grave finding. The first is grave.
+fn chain(count: u64) -> Vec<Evidence> {
+    let address = |n: u64| seen(&format!("ip:203.{}.{}.{}", n / 65_536 % 256, n / 256 % 256, n % 256));
+    let link = |n: u64| {
+        let things = vec![seen(&hash(n)), seen(&hash(n + 1)), address(n), address(n + 1)];
+        // Four days of each rule.
+        let mut f = plain(n, n as i64 * DAY, format!("r{}", n / 4), None, things);
+        f.severity = if n == 0 { Severity::Critical } else { Severity::Informational };
+        f
+    };
+    (0..count).map(link).collect()
+}
+
 #[test]
-fn a_chain_of_what_is_only_just_beside_the_next() {
-    // Each is joined to its neighbours only if one of them is beside a grave finding.
-    let count = MANY / 10;
-    let mut all: Vec<Evidence> = (0..count)
-        .map(|n| {
-            let things = vec![seen(&hash(n)), seen(&hash(n + 1))];
-            let mut f = plain(n, n as i64 * 60 * SECOND, format!("r{n}"), None, things);
-            f.severity = Severity::Medium;
-            f
-        })
-        .collect();
-    all[0].severity = Severity::Critical;
-    let ends = [seen(&hash(count)), seen(&hash(0))];
-    all[0].observables.push(ends[0].clone());
-    ask("chain", &all, &Words::default());
+fn a_chain_of_what_is_only_just_beside_the_next_ends() {
+    let all = chain(MANY / 10);
+    assert_eq!(ask("chain", &all, &Words::default()), 1);
+    // From one to the next it reaches some way, and ends where it says no more.
+    let size = |n: u64| {
+        let now = joined(&chain(n), &Lake::default(), &Words::default(), &[]);
+        now.campaigns[0].findings().count()
+    };
+    assert_eq!((size(10), size(30)), (10, 30));
+    assert_eq!((size(50), size(100)), (34, 34));
 }
 
 #[test]
@@ -171,7 +180,7 @@ fn a_million_alerts() {
         ("mixed", mixed, names(1_000)),
         ("fresh", fresh, names(60_000)),
     ] {
-        for sensitivity in [0.0, 0.5, 0.65, 0.8, 1.0] {
+        for sensitivity in [0.5, 0.65, 0.8] {
             let start = Instant::now();
             let groups = group(&alerts, &names, sensitivity);
             assert_eq!(groups.len(), alerts.len());
