@@ -28,6 +28,7 @@ use palisade_model::{FindingId, Observable, Prevalence, Severity, Term, TermKind
 
 use crate::components::Components;
 use crate::entity::{Entity, Group, entities, named};
+use crate::interval::numbered;
 use crate::pairs::candidates;
 
 /// A finding, as far as joining looks at it.
@@ -97,9 +98,17 @@ pub struct Frequency {
     span: f64,
     contexts: f64,
     rules: BTreeMap<String, f64>,
-    held: BTreeMap<Entity, f64>,
+    things: BTreeMap<Entity, Often>,
     events: f64,
-    common: BTreeMap<Entity, f64>,
+}
+
+/// How often a thing occurs.
+#[derive(Clone, Copy, Default, Debug)]
+struct Often {
+    /// Contexts with a finding that holds it.
+    held: f64,
+    /// Events that hold it, of what attackers bring.
+    events: f64,
 }
 
 /// A context: a day on a machine. A scanner's thousand findings are one.
@@ -112,30 +121,46 @@ impl Frequency {
     pub fn of(findings: &[Evidence], lake: &dyn Prevalence, events: u64) -> Frequency {
         let times = || findings.iter().filter_map(|f| f.time);
         let span = times().max().zip(times().min()).map_or(0, |(a, b)| a.0.saturating_sub(b.0));
-        let mut contexts = BTreeSet::new();
-        let mut rules: BTreeMap<&str, BTreeSet<(i64, &str)>> = BTreeMap::new();
-        let mut held: BTreeMap<Entity, BTreeSet<(i64, &str)>> = BTreeMap::new();
-        let mut spellings: BTreeMap<Entity, BTreeSet<Observable>> = BTreeMap::new();
-        for f in findings {
-            contexts.insert(context(f));
-            rules.entry(&f.rule).or_default().insert(context(f));
+        // Numbers and sorted rows, not sets of sets: there may be millions of findings, each of something else.
+        let (of, contexts) = numbered(&findings.iter().map(context).collect::<Vec<_>>());
+        let mut rules: Vec<(&str, u32)> =
+            findings.iter().map(|f| f.rule.as_str()).zip(of.iter().copied()).collect();
+        let mut numbers: BTreeMap<Entity, u32> = BTreeMap::new();
+        let mut held: Vec<(u32, u32)> = Vec::new();
+        let mut spellings: BTreeSet<(u32, Observable)> = BTreeSet::new();
+        for (f, context) in findings.iter().zip(&of) {
             for (entity, observable) in entities(f.host.as_deref(), &f.observables) {
-                if !entity.kind.weighing().standing {
-                    spellings.entry(entity.clone()).or_default().insert(observable);
+                let next = numbers.len() as u32;
+                let standing = entity.kind.weighing().standing;
+                let number = *numbers.entry(entity).or_insert(next);
+                held.push((number, *context));
+                if !standing {
+                    spellings.insert((number, observable));
                 }
-                held.entry(entity).or_default().insert(context(f));
             }
         }
-        let count = |n: usize| n as f64;
-        // The commonest spelling: which finding comes first must not matter.
-        let most = |all: BTreeSet<Observable>| all.iter().map(|o| lake.events(o)).max().unwrap_or(0) as f64;
+        let mut often = vec![Often::default(); numbers.len()];
+        held.sort_unstable();
+        held.dedup();
+        for (number, _) in held {
+            often[number as usize].held += 1.0;
+        }
+        // The commonest spelling counts: which finding comes first must not matter.
+        for (number, observable) in spellings {
+            let here = &mut often[number as usize].events;
+            *here = here.max(lake.events(&observable) as f64);
+        }
+        rules.sort_unstable();
+        rules.dedup();
         Frequency {
             span: span as f64 + DAY,
-            contexts: count(contexts.len()),
-            rules: rules.into_iter().map(|(r, c)| (r.to_owned(), count(c.len()))).collect(),
-            held: held.into_iter().map(|(e, c)| (e, count(c.len()))).collect(),
+            contexts: contexts as f64,
+            rules: rules
+                .chunk_by(|a, b| a.0 == b.0)
+                .map(|all| (all[0].0.to_owned(), all.len() as f64))
+                .collect(),
+            things: numbers.into_iter().map(|(e, n)| (e, often[n as usize])).collect(),
             events: events as f64,
-            common: spellings.into_iter().map(|(e, all)| (e, most(all))).collect(),
         }
     }
 
@@ -145,13 +170,13 @@ impl Frequency {
 
     /// The chance that two findings that have nothing to do with each other share it at this distance.
     fn by_chance(&self, entity: &Entity, apart: i64, rate: f64) -> f64 {
-        let held = self.held.get(entity).copied().unwrap_or(1.0);
-        let share = (held + 2.0) / (self.contexts + 4.0);
+        let often = self.things.get(entity).copied().unwrap_or(Often { held: 1.0, events: 0.0 });
+        let share = (often.held + 2.0) / (self.contexts + 4.0);
         let q = if entity.kind.weighing().standing {
             let expected = rate / self.span * apart.saturating_add(CLOCKS) as f64;
             share * -(-expected).exp_m1()
         } else if self.events > 0.0 {
-            (self.common.get(entity).copied().unwrap_or(0.0) + 1.0) * AROUND / self.events
+            (often.events + 1.0) * AROUND / self.events
         } else {
             share
         };
@@ -203,22 +228,26 @@ impl<'a> Graph<'a> {
         sorted.dedup_by_key(|f| f.id);
         sorted.sort_by_key(|f| (f.time, f.id));
         let excluded = named(&words.excluded);
-        let mut known: BTreeMap<Entity, Observable> = BTreeMap::new();
-        let of_each: Vec<Vec<Entity>> = sorted
-            .iter()
-            .map(|f| {
-                let all = entities(f.host.as_deref(), &f.observables);
-                let kept = all.into_iter().filter(|(e, _)| !excluded.contains(e));
-                kept.map(|(e, o)| {
-                    known.entry(e.clone()).or_insert(o);
-                    e
-                })
-                .collect()
-            })
-            .collect();
-        let names: Vec<(Entity, Observable)> = known.into_iter().collect();
-        let number = |e: &Entity| names.binary_search_by(|(n, _)| n.cmp(e)).unwrap_or(0) as u32;
-        let numbers: Vec<Vec<u32>> = of_each.iter().map(|es| es.iter().map(number).collect()).collect();
+        let mut known: BTreeMap<Entity, (u32, Observable)> = BTreeMap::new();
+        let mut numbers: Vec<Vec<u32>> = Vec::with_capacity(sorted.len());
+        for f in &sorted {
+            let all = entities(f.host.as_deref(), &f.observables);
+            let kept = all.into_iter().filter(|(e, _)| !excluded.contains(e));
+            let number = kept.map(|(e, o)| {
+                let next = known.len() as u32;
+                known.entry(e).or_insert((next, o)).0
+            });
+            numbers.push(number.collect());
+        }
+        // From numbers in order of sight to places in order of names.
+        let mut place = vec![0; known.len()];
+        let mut names: Vec<(Entity, Observable)> = Vec::with_capacity(known.len());
+        for (entity, (number, observable)) in known {
+            place[number as usize] = names.len() as u32;
+            names.push((entity, observable));
+        }
+        // A finding's entities come in order of names: so do their places.
+        numbers.iter_mut().flatten().for_each(|n| *n = place[*n as usize]);
         // What analysts part must not be one node.
         let parted = words.cuts.iter().filter(|(x, y, _)| x != y);
         let alone: BTreeSet<FindingId> = parted.flat_map(|(x, y, _)| [*x, *y]).collect();
@@ -242,7 +271,7 @@ impl<'a> Graph<'a> {
     }
 
     fn weigh(&mut self) {
-        let held: Vec<Vec<u32>> = self.nodes.iter().map(|n| n.entities.clone()).collect();
+        let held: Vec<&[u32]> = self.nodes.iter().map(|n| n.entities.as_slice()).collect();
         let evidence: Vec<(u32, u32, f64)> = candidates(&held)
             .into_iter()
             .map(|(a, b)| (a, b, nats(&self.evidence(a, b, None))))
@@ -371,7 +400,8 @@ impl<'a> Graph<'a> {
             let nats = ((same + (1.0 - same) * chance) / chance).ln().min(w.cap);
             let best = groups.entry(w.group).or_default();
             *best = best.max(nats);
-            let seen = self.frequency.held.get(entity).map(|n| (*n as u64, self.frequency.contexts as u64));
+            let often = self.frequency.things.get(entity);
+            let seen = often.map(|o| (o.held as u64, self.frequency.contexts as u64));
             terms.push(Term {
                 kind: TermKind::Shared,
                 weight: Weight::from_nats(nats),

@@ -9,10 +9,10 @@ const WINDOW: usize = 64;
 
 /// Pairs of nodes (the smaller first, ascending) that hold an entity in common. `held` are the entities of each
 /// node, nodes in order of time.
-pub(crate) fn candidates(held: &[Vec<u32>]) -> Vec<(u32, u32)> {
+pub(crate) fn candidates(held: &[&[u32]]) -> Vec<(u32, u32)> {
     let mut by_entity: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for (node, entities) in held.iter().enumerate() {
-        for entity in entities {
+        for entity in *entities {
             by_entity.entry(*entity).or_default().push(node as u32);
         }
     }
