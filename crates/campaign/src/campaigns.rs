@@ -9,7 +9,7 @@ use crate::join::{Edge, Evidence, Graph};
 
 /// Findings on one machine with pauses up to this long (microseconds) are one step.
 const STEP_PAUSE: i64 = 600_000_000;
-/// Joins of a campaign that are kept at most: its spanning tree, weakest last.
+/// Joins of a campaign that are kept at most: the strongest of its spanning tree.
 const MAX_JOINS: usize = 2_000;
 /// Things whose absence is tried, per campaign.
 const MAX_TRIED: usize = 24;
@@ -209,7 +209,8 @@ fn steps(findings: &[(&Evidence, u32)]) -> (Vec<Step>, BTreeMap<u32, usize>) {
         });
         let at = near.unwrap_or_else(|| {
             steps.push(Step {
-                findings: Vec::new(),
+                // Most steps of a large case are one finding.
+                findings: Vec::with_capacity(1),
                 first: f.time,
                 last: f.time,
                 vectors: Vec::new(),

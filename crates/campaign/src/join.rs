@@ -272,7 +272,7 @@ impl<'a> Graph<'a> {
 
     fn weigh(&mut self) {
         let held: Vec<&[u32]> = self.nodes.iter().map(|n| n.entities.as_slice()).collect();
-        let evidence: Vec<(u32, u32, f64)> = candidates(&held)
+        let evidence: Vec<(u32, u32, f64)> = candidates(&held, &self.beside)
             .into_iter()
             .map(|(a, b)| (a, b, nats(&self.evidence(a, b, None))))
             // What is not enough beside grave findings is not enough.
@@ -552,7 +552,7 @@ fn nodes(
                 let ordinary = against::ORDINARY.get(f.severity as usize).copied().unwrap_or(0.0)
                     + against::FREQUENT * frequency.rule(&f.rule).ln();
                 nodes.push(Node {
-                    findings: Vec::new(),
+                    findings: Vec::with_capacity(1),
                     entities: key.3.clone(),
                     ordinary,
                     grave: f.severity >= Severity::High,
