@@ -7,7 +7,7 @@
 //! - **Bursts** (many alerts a second of one kind on one asset) join what begins when they begin and is known to come
 //!   with them, and kinds of their own family that fill them. A lonely alert in the middle of a burst stays out: it
 //!   would have met the burst by chance.
-//! - A burst whose **mix of kinds changes** is [cut](crate::cut): two tools at once.
+//! - A burst whose **mix of kinds changes** is [cut]: two tools at once.
 //! - **Sparse** alerts join the one before in each of their contexts (the same kind here, the same family here,
 //!   this asset, the same kind anywhere, rare things here, rare things anywhere on this site), if the pause is short
 //!   against the mean time between two episodes of that context: the chance that it is so short by accident is
