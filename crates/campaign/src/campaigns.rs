@@ -9,7 +9,7 @@ use crate::join::{Edge, Evidence, Graph};
 
 /// Findings on one machine with pauses up to this long (microseconds) are one step.
 const STEP_PAUSE: i64 = 600_000_000;
-/// Joins of a campaign that are kept at most: its spanning tree, weakest last.
+/// Joins of a campaign that are kept at most: the strongest of its spanning tree.
 const MAX_JOINS: usize = 2_000;
 /// Things whose absence is tried, per campaign.
 const MAX_TRIED: usize = 24;
@@ -41,10 +41,10 @@ pub fn campaigns(graph: &Graph<'_>, former: &[Former]) -> Joined {
     for (node, c) in graph.component.iter().enumerate() {
         by_component.entry(*c).or_default().push(node as u32);
     }
-    let mut edges: BTreeMap<u32, Vec<Edge>> = BTreeMap::new();
+    let mut edges: BTreeMap<u32, Vec<&Edge>> = BTreeMap::new();
     for e in &graph.edges {
         if let Some(c) = graph.component.get(e.a as usize) {
-            edges.entry(*c).or_default().push(e.clone());
+            edges.entry(*c).or_default().push(e);
         }
     }
     // Nodes come in order of time, and a component's root is its first: so do campaigns.
@@ -57,7 +57,7 @@ pub fn campaigns(graph: &Graph<'_>, former: &[Former]) -> Joined {
             loose.extend(nodes.iter().flat_map(|n| graph.members(*n)).map(|f| graph.findings[*f]));
         }
     }
-    loose.sort_by(|a, b| (a.time, a.id).cmp(&(b.time, b.id)));
+    loose.sort_by_key(|f| (f.time, f.id));
     let members: Vec<BTreeSet<FindingId>> = groups
         .iter()
         .map(|(_, nodes)| {
@@ -66,10 +66,14 @@ pub fn campaigns(graph: &Graph<'_>, former: &[Former]) -> Joined {
         .collect();
     let ids = names(&members, graph, &groups, former);
     let none = Vec::new();
+    let places = places(graph.component.len(), groups.iter().map(|(_, nodes)| nodes.as_slice()));
     let campaigns = groups
         .iter()
         .zip(ids)
-        .map(|((c, nodes), (id, aliases))| campaign(graph, nodes, edges.get(c).unwrap_or(&none), id, aliases))
+        .map(|((c, nodes), names)| {
+            let hanging = Hanging { nodes, edges: edges.get(c).unwrap_or(&none), places: &places };
+            campaign(graph, &hanging, names)
+        })
         .collect();
     Joined { campaigns, loose: loose.into_iter().map(|f| f.id).collect() }
 }
@@ -82,13 +86,19 @@ fn names(
     former: &[Former],
 ) -> Vec<(CampaignId, Vec<CampaignId>)> {
     let mut given: Vec<Vec<CampaignId>> = vec![Vec::new(); members.len()];
+    let of: BTreeMap<FindingId, usize> =
+        members.iter().enumerate().flat_map(|(n, all)| all.iter().map(move |f| (*f, n))).collect();
+    // An id is given once, whatever the caller remembers.
+    let mut known: BTreeSet<CampaignId> = BTreeSet::new();
     for old in former {
+        let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
+        for group in old.findings.iter().filter_map(|f| of.get(f)) {
+            *kept.entry(*group).or_default() += 1;
+        }
         // Most of its findings; of equal ones the earlier campaign.
-        let kept = |n: usize| members[n].intersection(&old.findings).count();
-        let best = (0..members.len()).rev().max_by_key(|n| kept(*n)).filter(|n| kept(*n) > 0);
+        let best = kept.into_iter().rev().max_by_key(|(_, n)| *n).map(|(group, _)| group);
         if let Some(ids) = best.and_then(|n| given.get_mut(n)) {
-            ids.push(old.id);
-            ids.extend(&old.aliases);
+            ids.extend(std::iter::once(&old.id).chain(&old.aliases).filter(|id| known.insert(**id)));
         }
     }
     let taken: BTreeSet<CampaignId> = given.iter().flatten().copied().collect();
@@ -96,9 +106,9 @@ fn names(
         let all = nodes.iter().flat_map(|n| graph.members(*n)).map(|f| graph.findings[*f]);
         // By time, then id; the first whose id is free: a campaign that was split off must not take its parent's.
         let mut all: Vec<&Evidence> = all.collect();
-        all.sort_by(|a, b| (a.time, a.id).cmp(&(b.time, b.id)));
+        all.sort_by_key(|f| (f.time, f.id));
         let free = all.iter().map(|f| CampaignId(f.id)).find(|id| !taken.contains(id));
-        free.unwrap_or(CampaignId(FindingId([0; 16])))
+        free.unwrap_or_else(|| unlike(all.first().map_or([0; 16], |f| f.id.0), &taken))
     };
     given
         .into_iter()
@@ -115,22 +125,56 @@ fn names(
         .collect()
 }
 
+/// An id that is not taken, for a campaign all of whose findings gave theirs to others.
+fn unlike(mut id: [u8; 16], taken: &BTreeSet<CampaignId>) -> CampaignId {
+    while taken.contains(&CampaignId(FindingId(id))) {
+        id = u128::from_be_bytes(id).wrapping_add(1).to_be_bytes();
+    }
+    CampaignId(FindingId(id))
+}
+
+/// One component: nodes, ascending, and the joins between them, strongest first.
+struct Hanging<'a> {
+    nodes: &'a [u32],
+    edges: &'a [&'a Edge],
+    /// The place of each node of the graph among the nodes of its component.
+    places: &'a [u32],
+}
+
+impl Hanging<'_> {
+    fn place(&self, node: u32) -> u32 {
+        self.places.get(node as usize).copied().unwrap_or(0)
+    }
+}
+
+/// The place of each of `all` nodes in its component.
+fn places<'a>(all: usize, components: impl Iterator<Item = &'a [u32]>) -> Vec<u32> {
+    let mut out = vec![0; all];
+    for nodes in components {
+        for (place, node) in nodes.iter().enumerate() {
+            if let Some(p) = out.get_mut(*node as usize) {
+                *p = place as u32;
+            }
+        }
+    }
+    out
+}
+
 fn campaign(
     graph: &Graph<'_>,
-    nodes: &[u32],
-    edges: &[Edge],
-    id: CampaignId,
-    aliases: Vec<CampaignId>,
+    hanging: &Hanging<'_>,
+    (id, aliases): (CampaignId, Vec<CampaignId>),
 ) -> Campaign {
-    let mut findings: Vec<(&Evidence, u32)> = nodes
+    let mut findings: Vec<(&Evidence, u32)> = hanging
+        .nodes
         .iter()
         .flat_map(|n| graph.members(*n).iter().map(move |f| (*f, *n)))
         .map(|(f, n)| (graph.findings[f], n))
         .collect();
-    findings.sort_by(|a, b| (a.0.time, a.0.id).cmp(&(b.0.time, b.0.id)));
+    findings.sort_by_key(|f| (f.0.time, f.0.id));
     let (steps, step_of) = steps(&findings);
-    let tree = tree(nodes, edges);
-    let bridges = bridges(nodes, edges);
+    let tree = tree(hanging);
+    let bridges = bridges(hanging);
     let cohesion = tree.iter().map(|e| e.score.probability()).fold(1.0, f64::min);
     let place = |node: u32| step_of.get(&node).copied().unwrap_or(0);
     let mut joins: Vec<Join> = Vec::new();
@@ -165,7 +209,8 @@ fn steps(findings: &[(&Evidence, u32)]) -> (Vec<Step>, BTreeMap<u32, usize>) {
         });
         let at = near.unwrap_or_else(|| {
             steps.push(Step {
-                findings: Vec::new(),
+                // Most steps of a large case are one finding.
+                findings: Vec::with_capacity(1),
                 first: f.time,
                 last: f.time,
                 vectors: Vec::new(),
@@ -197,26 +242,39 @@ fn steps(findings: &[(&Evidence, u32)]) -> (Vec<Step>, BTreeMap<u32, usize>) {
     (steps, step_of)
 }
 
-/// The strongest joins that hold everything together; edges come strongest first.
-fn tree(nodes: &[u32], edges: &[Edge]) -> Vec<Edge> {
-    let place = |n: u32| nodes.binary_search(&n).unwrap_or(0) as u32;
-    let mut sets = Components::new(nodes.len());
-    edges.iter().filter(|e| sets.link(place(e.a), place(e.b))).cloned().collect()
+/// The strongest joins that hold everything together.
+fn tree<'a>(h: &Hanging<'a>) -> Vec<&'a Edge> {
+    let mut sets = Components::new(h.nodes.len());
+    h.edges.iter().filter(|e| sets.link(h.place(e.a), h.place(e.b))).copied().collect()
 }
 
 /// Joins without which the nodes fall in two (Tarjan's low points, without recursion).
-fn bridges(nodes: &[u32], edges: &[Edge]) -> BTreeSet<(u32, u32)> {
-    let place = |n: u32| nodes.binary_search(&n).unwrap_or(0);
-    let mut next: Vec<Vec<(usize, usize)>> = vec![Vec::new(); nodes.len()];
-    for (n, e) in edges.iter().enumerate() {
-        next[place(e.a)].push((place(e.b), n));
-        next[place(e.b)].push((place(e.a), n));
+fn bridges(h: &Hanging<'_>) -> BTreeSet<(u32, u32)> {
+    let nodes = h.nodes.len();
+    // Of each node, where it leads and by which join, one node's after the other's: there may be millions.
+    let mut from = vec![0usize; nodes + 1];
+    for e in h.edges {
+        from[h.place(e.a) as usize + 1] += 1;
+        from[h.place(e.b) as usize + 1] += 1;
     }
-    let mut order = vec![usize::MAX; nodes.len()];
-    let mut low = vec![usize::MAX; nodes.len()];
+    for n in 0..nodes {
+        from[n + 1] += from[n];
+    }
+    let mut next = vec![(0u32, 0u32); h.edges.len() * 2];
+    let mut free = from.clone();
+    for (n, e) in h.edges.iter().enumerate() {
+        let (a, b) = (h.place(e.a), h.place(e.b));
+        for (here, to) in [(a, b), (b, a)] {
+            next[free[here as usize]] = (to, n as u32);
+            free[here as usize] += 1;
+        }
+    }
+    let leads = |node: usize, n: usize| next[from[node]..from[node + 1]].get(n).copied();
+    let mut order = vec![usize::MAX; nodes];
+    let mut low = vec![usize::MAX; nodes];
     let mut out = BTreeSet::new();
     let mut count = 0;
-    for start in 0..nodes.len() {
+    for start in 0..nodes {
         if order[start] != usize::MAX {
             continue;
         }
@@ -227,7 +285,8 @@ fn bridges(nodes: &[u32], edges: &[Edge]) -> BTreeSet<(u32, u32)> {
                 (order[node], low[node]) = (count, count);
                 count += 1;
             }
-            if let Some((to, edge)) = next[node].get(done).copied() {
+            if let Some((to, edge)) = leads(node, done) {
+                let (to, edge) = (to as usize, edge as usize);
                 if let Some(top) = path.last_mut() {
                     top.2 += 1;
                 }
@@ -245,7 +304,7 @@ fn bridges(nodes: &[u32], edges: &[Edge]) -> BTreeSet<(u32, u32)> {
             if let Some((above, ..)) = path.last().copied() {
                 low[above] = low[above].min(low[node]);
                 if low[node] > order[above]
-                    && let Some(e) = edges.get(by)
+                    && let Some(e) = h.edges.get(by)
                 {
                     out.insert((e.a, e.b));
                 }
@@ -260,8 +319,9 @@ fn bridges(nodes: &[u32], edges: &[Edge]) -> BTreeSet<(u32, u32)> {
 pub struct Explanation {
     /// The way from one to the other: findings joined in turn, each with the terms of its join.
     pub path: Vec<Link>,
-    /// What the two have in common directly, and what speaks against it; their sum is below zero if they are not joined
-    /// directly.
+    /// What the two have in common directly, and what speaks against it, or what an analyst said; empty if both are one
+    /// thing, said again within the hour. A sum below zero joins nothing; one above need not, if a thing is held by so
+    /// many that not all pairs are weighed.
     pub direct: Vec<Term>,
 }
 
@@ -288,26 +348,37 @@ pub fn explain(graph: &Graph<'_>, a: FindingId, b: FindingId) -> Option<Explanat
         let nodes: Vec<u32> = (0..graph.component.len() as u32)
             .filter(|n| graph.component.get(*n as usize) == Some(&component))
             .collect();
-        let edges: Vec<Edge> =
-            graph.edges.iter().filter(|e| nodes.binary_search(&e.a).is_ok()).cloned().collect();
-        let bridges = bridges(&nodes, &edges);
+        let inside = |e: &&Edge| graph.component.get(e.a as usize) == Some(&component);
+        let edges: Vec<&Edge> = graph.edges.iter().filter(inside).collect();
+        let places = places(graph.component.len(), std::iter::once(nodes.as_slice()));
+        let hanging = Hanging { nodes: &nodes, edges: &edges, places: &places };
+        let bridges = bridges(&hanging);
         // In the tree of strongest joins the only way is the one with the strongest weakest join.
-        let tree = tree(&nodes, &edges);
+        let tree = tree(&hanging);
+        let mut next: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for e in &tree {
+            next.entry(e.a).or_default().push(e.b);
+            next.entry(e.b).or_default().push(e.a);
+        }
         let mut from: BTreeMap<u32, u32> = BTreeMap::from([(x, x)]);
         let mut reach = vec![x];
         while let Some(node) = reach.pop() {
-            for e in tree.iter().filter(|e| e.a == node || e.b == node) {
-                let to = if e.a == node { e.b } else { e.a };
-                if let std::collections::btree_map::Entry::Vacant(free) = from.entry(to) {
+            for to in next.get(&node).into_iter().flatten() {
+                if let std::collections::btree_map::Entry::Vacant(free) = from.entry(*to) {
                     free.insert(node);
-                    reach.push(to);
+                    reach.push(*to);
                 }
             }
         }
         let mut at = y;
         while let Some(before) = from.get(&at).copied().filter(|b| *b != at) {
             let pair = (before.min(at), before.max(at));
-            let first = |n: u32| graph.members(n).first().map(|f| graph.findings[*f].id);
+            // The way begins and ends with the findings that were asked about.
+            let first = |n: u32| match n {
+                n if n == x => Some(a),
+                n if n == y => Some(b),
+                n => graph.members(n).first().map(|f| graph.findings[*f].id),
+            };
             if let (Some(f), Some(t)) = (first(before), first(at)) {
                 let terms = graph.terms(pair.0, pair.1);
                 path.push(Link { from: f, to: t, terms, bridge: bridges.contains(&pair) });
@@ -324,21 +395,25 @@ pub fn explain(graph: &Graph<'_>, a: FindingId, b: FindingId) -> Option<Explanat
 pub fn without(graph: &Graph<'_>, campaign: &Campaign) -> Vec<(Observable, usize)> {
     let nodes: BTreeSet<u32> = campaign.findings().filter_map(|f| graph.node(f)).collect();
     let nodes: Vec<u32> = nodes.into_iter().collect();
-    let mut shared: BTreeMap<Observable, i64> = BTreeMap::new();
+    let inside = |n: u32| nodes.binary_search(&n).is_ok();
+    let edges: Vec<&Edge> = graph.edges.iter().filter(|e| inside(e.a) && inside(e.b)).collect();
+    let numbers: BTreeMap<&Observable, u32> =
+        graph.names.iter().enumerate().map(|(n, (_, o))| (o, n as u32)).collect();
+    let mut shared: BTreeMap<u32, i64> = BTreeMap::new();
     for term in campaign.joins.iter().flat_map(|j| &j.terms).filter(|t| t.kind == TermKind::Shared) {
-        if let Some(o) = &term.observable {
-            *shared.entry(o.clone()).or_default() += term.weight.0;
+        if let Some(n) = term.observable.as_ref().and_then(|o| numbers.get(o)) {
+            *shared.entry(*n).or_default() += term.weight.0;
         }
     }
-    let mut shared: Vec<(Observable, i64)> = shared.into_iter().collect();
-    shared.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let mut shared: Vec<(u32, i64)> = shared.into_iter().collect();
+    shared.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     let mut out: Vec<(Observable, usize)> = shared
         .into_iter()
         .take(MAX_TRIED)
-        .filter_map(|(o, _)| {
-            let entity = graph.names.iter().find(|(_, n)| *n == o).map(|(e, _)| e)?;
-            let parts = graph.parts_without(&nodes, entity);
-            (parts > 1).then_some((o, parts))
+        .filter_map(|(n, _)| {
+            let parts = graph.parts_without(&nodes, &edges, n);
+            let (_, observable) = graph.names.get(n as usize)?;
+            (parts > 1).then(|| (observable.clone(), parts))
         })
         .collect();
     out.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));

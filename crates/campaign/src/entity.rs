@@ -3,6 +3,7 @@
 //! Names of one thing become one name: `CORP\ann` and `ann@corp.example` are `ann`, `ws1.corp.example` is `ws1`. What everybody
 //! has (the system's own accounts and programs, loopback addresses) is no entity at all.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use palisade_model::{Observable, ObservableKind};
@@ -117,16 +118,19 @@ const SYSTEM_PLACES: [&str; 9] = [
 /// The entities of a finding, sorted, each once, each with the observable it comes from.
 pub(crate) fn entities(host: Option<&str>, observables: &[Observable]) -> Vec<(Entity, Observable)> {
     let mut out: Vec<(Entity, Observable)> = Vec::new();
-    let of_system = |o: &&Observable| SYSTEM_PLACES.iter().any(|p| o.value().to_lowercase().starts_with(p));
+    let of_system = |o: &Observable| {
+        let lower = o.value().to_lowercase();
+        SYSTEM_PLACES.iter().any(|p| lower.starts_with(p))
+    };
     let mut paths = observables.iter().filter(|o| o.kind() == ObservableKind::Path).peekable();
     // Hashes are of the program; if all paths are the system's, so is the program.
-    let system_program = paths.peek().is_some() && paths.all(|o| of_system(&o));
+    let system_program = paths.peek().is_some() && paths.all(of_system);
     for o in observables {
         let entity = match o.kind() {
             ObservableKind::Account => account(o.value()).map(|n| (Kind::Account, n)),
             ObservableKind::Host => machine(o.value()).map(|n| (Kind::Host, n)),
             ObservableKind::Ip => address(o.value()),
-            ObservableKind::Path if of_system(&o) => None,
+            ObservableKind::Path if of_system(o) => None,
             ObservableKind::Path => path(o.value()).map(|n| (Kind::Path, n)),
             ObservableKind::Md5
             | ObservableKind::Sha1
@@ -147,8 +151,9 @@ pub(crate) fn entities(host: Option<&str>, observables: &[Observable]) -> Vec<(E
             out.push((Entity { kind, name }, o.clone()));
         }
     }
-    if let Some(name) = host.and_then(machine)
-        && let Ok(o) = Observable::parse(ObservableKind::Host, host.unwrap_or_default())
+    // Of the canonical form: a name means the same with blanks around it.
+    if let Some(o) = host.and_then(|h| Observable::parse(ObservableKind::Host, h).ok())
+        && let Some(name) = machine(o.value())
     {
         out.push((Entity { kind: Kind::Host, name }, o));
     }
@@ -157,17 +162,48 @@ pub(crate) fn entities(host: Option<&str>, observables: &[Observable]) -> Vec<(E
     out
 }
 
+/// The entities that `kind:value` texts name, each under all its spellings.
+pub(crate) fn named(texts: &BTreeSet<String>) -> BTreeSet<Entity> {
+    let parse = |text: &String| {
+        let (kind, value) = text.split_once(':')?;
+        let kind = KINDS.into_iter().find(|k| k.name() == kind)?;
+        Observable::parse(kind, value).ok()
+    };
+    texts.iter().filter_map(parse).flat_map(|o| entities(None, &[o])).map(|(e, _)| e).collect()
+}
+
+/// Kinds of observables that can be entities.
+const KINDS: [ObservableKind; 16] = [
+    ObservableKind::Ip,
+    ObservableKind::Domain,
+    ObservableKind::Url,
+    ObservableKind::Email,
+    ObservableKind::Md5,
+    ObservableKind::Sha1,
+    ObservableKind::Sha256,
+    ObservableKind::Sha512,
+    ObservableKind::Imphash,
+    ObservableKind::Path,
+    ObservableKind::Host,
+    ObservableKind::Account,
+    ObservableKind::Sid,
+    ObservableKind::Arn,
+    ObservableKind::ProcessGuid,
+    ObservableKind::CryptoAddress,
+];
+
 fn account(value: &str) -> Option<String> {
     let name = value.rsplit('\\').next().unwrap_or(value);
     let name = name.split('@').next().unwrap_or(name).to_lowercase();
     (!EVERYWHERE.contains(&name.as_str()) && !name.ends_with('$')).then_some(name)
 }
 
-/// The name without its domain. A tenant's id is no machine.
+/// The name without its domain. A tenant's id is no machine, and every machine is its own loopback.
 fn machine(value: &str) -> Option<String> {
     let lower = value.to_lowercase();
-    if lower.parse::<IpAddr>().is_ok() {
-        return Some(lower);
+    if let Ok(ip) = lower.parse::<IpAddr>() {
+        let ip = ip.to_canonical();
+        return (!ip.is_loopback() && !ip.is_unspecified()).then(|| ip.to_string());
     }
     let id = lower.len() == 36 && lower.chars().filter(|c| *c == '-').count() == 4;
     let name = lower.split('.').next().unwrap_or_default();

@@ -47,9 +47,10 @@ const UNUSUAL: i64 = 50_000 * SECOND;
 /// Pauses up to this long do not make two unusual episodes.
 const EPISODE: i64 = 60 * SECOND;
 
-/// The group of each alert, as the place of the group's first alert: earliest, then by detector, host, address, place.
+/// The group of each alert, as the place of the group's first alert: earliest, then by detector, organisation, host,
+/// address, place.
 ///
-/// `sensitivity` goes from 0 (only what is the same in the same second) to 1 (everything):
+/// `sensitivity` goes from 0 (only what is the same at the same time) to 1 (everything):
 ///
 /// | from | what is joined |
 /// | ---: | --- |
@@ -185,7 +186,7 @@ fn network(ip: &str) -> String {
 /// two unusual things there.
 fn campaigns(rows: &[Seen], prepared: &Prepared<'_>, steps: &[u32], share: f64) -> Vec<u32> {
     let span = match (rows.first(), rows.last()) {
-        (Some(a), Some(b)) => (b.time - a.time).saturating_add(SECOND),
+        (Some(a), Some(b)) => b.time.saturating_sub(a.time).saturating_add(SECOND),
         _ => return steps.to_vec(),
     };
     let (steps, count) = numbered(steps);
@@ -205,14 +206,14 @@ fn campaigns(rows: &[Seen], prepared: &Prepared<'_>, steps: &[u32], share: f64) 
         let mut episodes = 1;
         let mut reach = i64::MIN;
         for (first, last, _) in &stretches {
-            episodes += i64::from(reach != i64::MIN && first - reach > EPISODE);
+            episodes += i64::from(reach != i64::MIN && first.saturating_sub(reach) > EPISODE);
             reach = reach.max(*last);
         }
         let tolerated = (share * (span / episodes) as f64) as i64;
         let mut before: Option<(i64, u32)> = None;
         for (first, last, step) in stretches {
             if let Some((end, earlier)) = before {
-                if first - end <= tolerated {
+                if first.saturating_sub(end) <= tolerated {
                     links.link(step, earlier);
                 }
                 if last < end {
@@ -234,7 +235,7 @@ fn bursts(rows: &[Seen], steps: &[u32], count: usize) -> Vec<bool> {
         *a = (a.0.min(row.time), a.1.max(row.time), a.2 + u64::from(row.count));
     }
     let dense = |(first, last, n): &(i64, i64, u64)| {
-        *n >= 30 && *n as f64 >= 2.0 * ((last - first) as f64 / SECOND as f64 + 1.0)
+        *n >= 30 && *n as f64 >= 2.0 * (last.saturating_sub(*first) as f64 / SECOND as f64 + 1.0)
     };
     all.iter().map(dense).collect()
 }
@@ -245,7 +246,7 @@ fn close_in_time(rows: &[Seen], groups: &[u32], x: f64) -> Vec<u32> {
     let (groups, count) = numbered(groups);
     let mut links = Components::new(count);
     for (pair, two) in rows.windows(2).zip(groups.windows(2)) {
-        if pair[1].time - pair[0].time <= pause {
+        if pair[1].time.saturating_sub(pair[0].time) <= pause {
             links.link(two[0], two[1]);
         }
     }

@@ -12,15 +12,23 @@
 //! strongest. Against it speak the odds that two findings belong together at all, and how ordinary each finding is: of low
 //! severity, of a rule that fires everywhere. A finding beside a grave one is somewhat less ordinary.
 //!
-//! Campaigns are the findings that hang together by such joins. Because a join depends on its two findings and on fixed
-//! counts alone, taking a finding away can part campaigns but never merge them, and the order of findings means nothing.
+//! Campaigns are the findings that hang together by such joins. Because a join depends on its two findings, on whether
+//! something grave is beside them and on fixed counts alone, taking a finding away can part campaigns but never merge
+//! them, and the order of findings means nothing. Three things limit that:
+//!
+//! - an analyst's cut: what could go with either side of it goes with the stronger, and that may change;
+//! - a thing held by more findings than are [compared](crate::pairs) with each one: with one less, two that were too far
+//!   from each other in the row may be neighbours;
+//! - a rule that says the same again within the hour is one thing, and no campaign with itself; without what lies between
+//!   them, two such findings may be more than an hour apart, two things, and a campaign.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_model::{FindingId, Observable, Prevalence, Severity, Term, TermKind, Time, Vector, Weight};
 
 use crate::components::Components;
-use crate::entity::{Entity, Group, entities};
+use crate::entity::{Entity, Group, entities, named};
+use crate::interval::numbered;
 use crate::pairs::candidates;
 
 /// A finding, as far as joining looks at it.
@@ -78,6 +86,10 @@ const AROUND: f64 = 10.0;
 const CLOCKS: i64 = 60_000_000;
 /// Findings of one rule about the same things, this close, are one node.
 const SAME: i64 = 3_600_000_000;
+/// Weight of an analyst's word.
+const SURE: f64 = 1_000.0;
+/// What is so many joins from a grave finding is not beside it.
+const HOPS: usize = 32;
 const DAY: f64 = 86_400e6;
 
 /// How often things occur: counted once over the whole case, so that one finding more or less changes no weight.
@@ -86,9 +98,17 @@ pub struct Frequency {
     span: f64,
     contexts: f64,
     rules: BTreeMap<String, f64>,
-    held: BTreeMap<Entity, f64>,
+    things: BTreeMap<Entity, Often>,
     events: f64,
-    common: BTreeMap<Entity, f64>,
+}
+
+/// How often a thing occurs.
+#[derive(Clone, Copy, Default, Debug)]
+struct Often {
+    /// Contexts with a finding that holds it.
+    held: f64,
+    /// Events that hold it, of what attackers bring.
+    events: f64,
 }
 
 /// A context: a day on a machine. A scanner's thousand findings are one.
@@ -101,28 +121,46 @@ impl Frequency {
     pub fn of(findings: &[Evidence], lake: &dyn Prevalence, events: u64) -> Frequency {
         let times = || findings.iter().filter_map(|f| f.time);
         let span = times().max().zip(times().min()).map_or(0, |(a, b)| a.0.saturating_sub(b.0));
-        let mut contexts = BTreeSet::new();
-        let mut rules: BTreeMap<&str, BTreeSet<(i64, &str)>> = BTreeMap::new();
-        let mut held: BTreeMap<Entity, BTreeSet<(i64, &str)>> = BTreeMap::new();
-        let mut common: BTreeMap<Entity, f64> = BTreeMap::new();
-        for f in findings {
-            contexts.insert(context(f));
-            rules.entry(&f.rule).or_default().insert(context(f));
+        // Numbers and sorted rows, not sets of sets: there may be millions of findings, each of something else.
+        let (of, contexts) = numbered(&findings.iter().map(context).collect::<Vec<_>>());
+        let mut rules: Vec<(&str, u32)> =
+            findings.iter().map(|f| f.rule.as_str()).zip(of.iter().copied()).collect();
+        let mut numbers: BTreeMap<Entity, u32> = BTreeMap::new();
+        let mut held: Vec<(u32, u32)> = Vec::new();
+        let mut spellings: BTreeSet<(u32, Observable)> = BTreeSet::new();
+        for (f, context) in findings.iter().zip(&of) {
             for (entity, observable) in entities(f.host.as_deref(), &f.observables) {
-                if !entity.kind.weighing().standing && !common.contains_key(&entity) {
-                    common.insert(entity.clone(), lake.events(&observable) as f64);
+                let next = numbers.len() as u32;
+                let standing = entity.kind.weighing().standing;
+                let number = *numbers.entry(entity).or_insert(next);
+                held.push((number, *context));
+                if !standing {
+                    spellings.insert((number, observable));
                 }
-                held.entry(entity).or_default().insert(context(f));
             }
         }
-        let count = |n: usize| n as f64;
+        let mut often = vec![Often::default(); numbers.len()];
+        held.sort_unstable();
+        held.dedup();
+        for (number, _) in held {
+            often[number as usize].held += 1.0;
+        }
+        // The commonest spelling counts: which finding comes first must not matter.
+        for (number, observable) in spellings {
+            let here = &mut often[number as usize].events;
+            *here = here.max(lake.events(&observable) as f64);
+        }
+        rules.sort_unstable();
+        rules.dedup();
         Frequency {
             span: span as f64 + DAY,
-            contexts: count(contexts.len()),
-            rules: rules.into_iter().map(|(r, c)| (r.to_owned(), count(c.len()))).collect(),
-            held: held.into_iter().map(|(e, c)| (e, count(c.len()))).collect(),
+            contexts: contexts as f64,
+            rules: rules
+                .chunk_by(|a, b| a.0 == b.0)
+                .map(|all| (all[0].0.to_owned(), all.len() as f64))
+                .collect(),
+            things: numbers.into_iter().map(|(e, n)| (e, often[n as usize])).collect(),
             events: events as f64,
-            common,
         }
     }
 
@@ -132,13 +170,13 @@ impl Frequency {
 
     /// The chance that two findings that have nothing to do with each other share it at this distance.
     fn by_chance(&self, entity: &Entity, apart: i64, rate: f64) -> f64 {
-        let held = self.held.get(entity).copied().unwrap_or(1.0);
-        let share = (held + 2.0) / (self.contexts + 4.0);
+        let often = self.things.get(entity).copied().unwrap_or(Often { held: 1.0, events: 0.0 });
+        let share = (often.held + 2.0) / (self.contexts + 4.0);
         let q = if entity.kind.weighing().standing {
             let expected = rate / self.span * apart.saturating_add(CLOCKS) as f64;
             share * -(-expected).exp_m1()
         } else if self.events > 0.0 {
-            (self.common.get(entity).copied().unwrap_or(0.0) + 1.0) * AROUND / self.events
+            (often.events + 1.0) * AROUND / self.events
         } else {
             share
         };
@@ -168,7 +206,8 @@ pub struct Graph<'a> {
     pub(crate) findings: Vec<&'a Evidence>,
     pub(crate) names: Vec<(Entity, Observable)>,
     nodes: Vec<Node>,
-    pub(crate) node_of: Vec<u32>,
+    /// The node of each finding, by id.
+    places: Vec<(FindingId, u32)>,
     frequency: &'a Frequency,
     words: &'a Words,
     /// Joins that hold, by node.
@@ -184,30 +223,42 @@ impl<'a> Graph<'a> {
     pub fn new(findings: &'a [Evidence], frequency: &'a Frequency, words: &'a Words) -> Graph<'a> {
         let mut sorted: Vec<&Evidence> =
             findings.iter().filter(|f| !words.false_positives.contains(&f.id)).collect();
-        sorted.sort_by(|a, b| (a.time, a.id).cmp(&(b.time, b.id)));
+        // Copies of one finding may differ, if the rules were others when it was read: always the same one is kept.
+        sorted.sort_by(|a, b| (a.id, a.time).cmp(&(b.id, b.time)).then_with(|| rest(a).cmp(&rest(b))));
         sorted.dedup_by_key(|f| f.id);
-        let mut known: BTreeMap<Entity, Observable> = BTreeMap::new();
-        let of_each: Vec<Vec<Entity>> = sorted
-            .iter()
-            .map(|f| {
-                let all = entities(f.host.as_deref(), &f.observables);
-                let kept = all.into_iter().filter(|(_, o)| !words.excluded.contains(&o.to_string()));
-                kept.map(|(e, o)| {
-                    known.entry(e.clone()).or_insert(o);
-                    e
-                })
-                .collect()
-            })
-            .collect();
-        let names: Vec<(Entity, Observable)> = known.into_iter().collect();
-        let number = |e: &Entity| names.binary_search_by(|(n, _)| n.cmp(e)).unwrap_or(0) as u32;
-        let numbers: Vec<Vec<u32>> = of_each.iter().map(|es| es.iter().map(number).collect()).collect();
-        let (nodes, node_of) = nodes(&sorted, numbers, frequency);
+        sorted.sort_by_key(|f| (f.time, f.id));
+        let excluded = named(&words.excluded);
+        let mut known: BTreeMap<Entity, (u32, Observable)> = BTreeMap::new();
+        let mut numbers: Vec<Vec<u32>> = Vec::with_capacity(sorted.len());
+        for f in &sorted {
+            let all = entities(f.host.as_deref(), &f.observables);
+            let kept = all.into_iter().filter(|(e, _)| !excluded.contains(e));
+            let number = kept.map(|(e, o)| {
+                let next = known.len() as u32;
+                known.entry(e).or_insert((next, o)).0
+            });
+            numbers.push(number.collect());
+        }
+        // From numbers in order of sight to places in order of names.
+        let mut place = vec![0; known.len()];
+        let mut names: Vec<(Entity, Observable)> = Vec::with_capacity(known.len());
+        for (entity, (number, observable)) in known {
+            place[number as usize] = names.len() as u32;
+            names.push((entity, observable));
+        }
+        // A finding's entities come in order of names: so do their places.
+        numbers.iter_mut().flatten().for_each(|n| *n = place[*n as usize]);
+        // What analysts part must not be one node.
+        let parted = words.cuts.iter().filter(|(x, y, _)| x != y);
+        let alone: BTreeSet<FindingId> = parted.flat_map(|(x, y, _)| [*x, *y]).collect();
+        let (nodes, node_of) = nodes(&sorted, numbers, frequency, &alone);
+        let mut places: Vec<(FindingId, u32)> = sorted.iter().map(|f| f.id).zip(node_of).collect();
+        places.sort_unstable();
         let mut graph = Graph {
             findings: sorted,
             names,
             nodes,
-            node_of,
+            places,
             frequency,
             words,
             edges: Vec::new(),
@@ -220,75 +271,95 @@ impl<'a> Graph<'a> {
     }
 
     fn weigh(&mut self) {
-        let held: Vec<Vec<u32>> = self.nodes.iter().map(|n| n.entities.clone()).collect();
-        let candidates = candidates(&held);
-        let evidence: Vec<(u32, u32, f64)> = candidates
+        let held: Vec<&[u32]> = self.nodes.iter().map(|n| n.entities.as_slice()).collect();
+        let evidence: Vec<(u32, u32, f64)> = candidates(&held, &self.beside)
             .into_iter()
-            .map(|(a, b)| (a, b, self.evidence(a, b).iter().map(|t| t.weight.nats()).sum()))
+            .map(|(a, b)| (a, b, nats(&self.evidence(a, b, None))))
+            // What is not enough beside grave findings is not enough.
+            .filter(|(a, b, nats)| *nats + 1e-6 >= against::PRIOR + against::BESIDE * self.ordinaries(*a, *b))
             .collect();
-        // Grave findings make what is joined to them less ordinary, and that may join more: until nothing changes.
-        loop {
+        let pinned = self.pinned();
+        let parted = self.parted();
+        // Grave findings make what is joined to them less ordinary, and that may join more. Only ever more, and from
+        // hop to hop, until nothing changes or it is too far away to say anything.
+        for hop in 0..=HOPS {
+            // There may be millions: those of the last round go first.
+            self.edges = Vec::new();
             let mut edges: Vec<Edge> = Vec::new();
             for (a, b, nats) in &evidence {
                 let score = nats - against::PRIOR - self.ordinary(*a) - self.ordinary(*b);
-                if score >= 0.0 {
+                if score >= 0.0 && !pinned.contains(&(*a, *b)) {
                     edges.push(Edge { a: *a, b: *b, score: Weight::from_nats(score) });
                 }
             }
-            for (x, y, _) in &self.words.pins {
-                if let (Some(a), Some(b)) = (self.node(*x), self.node(*y))
-                    && a != b
-                {
-                    edges.retain(|e| (e.a, e.b) != (a.min(b), a.max(b)));
-                    edges.push(Edge { a: a.min(b), b: a.max(b), score: Weight::from_nats(1_000.0) });
-                }
-            }
-            edges.sort_by(|x, y| y.score.cmp(&x.score).then((x.a, x.b).cmp(&(y.a, y.b))));
-            let component = self.components(&mut edges);
-            let mut grave: BTreeSet<u32> = BTreeSet::new();
-            for (node, c) in self.nodes.iter().zip(&component) {
-                if node.grave {
-                    grave.insert(*c);
-                }
-            }
-            let beside: Vec<bool> = component.iter().map(|c| grave.contains(c)).collect();
+            let sure = Weight::from_nats(SURE);
+            edges.extend(pinned.iter().map(|(a, b)| Edge { a: *a, b: *b, score: sure }));
+            edges.sort_unstable_by(|x, y| y.score.cmp(&x.score).then((x.a, x.b).cmp(&(y.a, y.b))));
+            let component = self.components(&mut edges, &parted);
+            let near = self.nodes.iter().zip(&component).filter(|(node, _)| node.grave);
+            let grave: BTreeSet<u32> = near.map(|(_, c)| *c).collect();
+            let beside: Vec<bool> =
+                component.iter().zip(&self.beside).map(|(c, was)| *was || grave.contains(c)).collect();
             (self.edges, self.component) = (edges, component);
-            // Only ever more: this ends.
-            if beside == self.beside {
+            if beside == self.beside || hop == HOPS {
                 return;
             }
             self.beside = beside;
         }
     }
 
+    /// Pairs of nodes, the smaller first, that analysts put together.
+    fn pinned(&self) -> BTreeSet<(u32, u32)> {
+        self.words.pins.iter().filter_map(|(x, y, _)| self.pair(*x, *y)).collect()
+    }
+
+    /// Pairs of nodes, the smaller first, that analysts parted.
+    fn parted(&self) -> BTreeSet<(u32, u32)> {
+        self.words.cuts.iter().filter_map(|(x, y, _)| self.pair(*x, *y)).collect()
+    }
+
+    /// The nodes of two findings, the smaller first, if both are known and the nodes two.
+    fn pair(&self, x: FindingId, y: FindingId) -> Option<(u32, u32)> {
+        let (a, b) = (self.node(x)?, self.node(y)?);
+        (a != b).then_some((a.min(b), a.max(b)))
+    }
+
     /// Strongest joins first; one that would bring together what an analyst parted is left out.
-    fn components(&self, edges: &mut Vec<Edge>) -> Vec<u32> {
-        let parted: Vec<(u32, u32)> =
-            self.words.cuts.iter().filter_map(|(x, y, _)| Some((self.node(*x)?, self.node(*y)?))).collect();
+    fn components(&self, edges: &mut Vec<Edge>, parted: &BTreeSet<(u32, u32)>) -> Vec<u32> {
         let mut sets = Components::new(self.nodes.len());
-        if parted.is_empty() {
-            for e in edges.iter() {
-                sets.link(e.a, e.b);
-            }
-            return sets.roots();
+        // By root, the roots that it must not meet.
+        let mut foes: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        for (x, y) in parted {
+            foes.entry(*x).or_default().insert(*y);
+            foes.entry(*y).or_default().insert(*x);
         }
         edges.retain(|e| {
             let (a, b) = (sets.root(e.a), sets.root(e.b));
-            let forbidden = parted.iter().any(|(x, y)| {
-                let (x, y) = (sets.root(*x), sets.root(*y));
-                (x, y) == (a, b) || (x, y) == (b, a)
-            });
-            if !forbidden {
-                sets.link(a, b);
+            if foes.get(&a).is_some_and(|f| f.contains(&b)) {
+                return false;
             }
-            !forbidden
+            sets.link(a, b);
+            let (root, gone) = (a.min(b), a.max(b));
+            if root != gone
+                && let Some(moved) = foes.remove(&gone)
+            {
+                for foe in &moved {
+                    if let Some(theirs) = foes.get_mut(foe) {
+                        theirs.remove(&gone);
+                        theirs.insert(root);
+                    }
+                }
+                foes.entry(root).or_default().extend(moved);
+            }
+            true
         });
         sets.roots()
     }
 
+    /// The node that holds a finding.
     pub(crate) fn node(&self, id: FindingId) -> Option<u32> {
-        let at = self.findings.iter().position(|f| f.id == id)?;
-        self.node_of.get(at).copied()
+        let at = self.places.binary_search_by_key(&id, |(f, _)| *f).ok()?;
+        self.places.get(at).map(|(_, node)| *node)
     }
 
     fn ordinary(&self, node: u32) -> f64 {
@@ -296,14 +367,18 @@ impl<'a> Graph<'a> {
         self.nodes[n].ordinary * if self.beside[n] { against::BESIDE } else { 1.0 }
     }
 
+    fn ordinaries(&self, a: u32, b: u32) -> f64 {
+        self.nodes[a as usize].ordinary + self.nodes[b as usize].ordinary
+    }
+
     /// The places of a node's findings.
     pub(crate) fn members(&self, node: u32) -> &[usize] {
         &self.nodes[node as usize].findings
     }
 
-    /// What two nodes have in common, with what it says; what is taken off because it is one observation is the
-    /// last term.
-    fn evidence(&self, a: u32, b: u32) -> Vec<Term> {
+    /// What two nodes have in common, one entity left aside, with what it says; what is taken off because it is one
+    /// observation is the last term.
+    fn evidence(&self, a: u32, b: u32, without: Option<u32>) -> Vec<Term> {
         let (left, right) = (&self.nodes[a as usize], &self.nodes[b as usize]);
         let (x, y) = self.nearest(left, right);
         let apart = match (self.findings[x].time, self.findings[y].time) {
@@ -316,6 +391,7 @@ impl<'a> Graph<'a> {
         let mut terms = Vec::new();
         let mut groups: BTreeMap<Group, f64> = BTreeMap::new();
         let both = left.entities.iter().filter(|e| right.entities.binary_search(e).is_ok());
+        let both = both.filter(|e| Some(**e) != without);
         for entity in both {
             let Some((entity, observable)) = self.names.get(*entity as usize) else { continue };
             let w = entity.kind.weighing();
@@ -324,7 +400,8 @@ impl<'a> Graph<'a> {
             let nats = ((same + (1.0 - same) * chance) / chance).ln().min(w.cap);
             let best = groups.entry(w.group).or_default();
             *best = best.max(nats);
-            let seen = self.frequency.held.get(entity).map(|n| (*n as u64, self.frequency.contexts as u64));
+            let often = self.frequency.things.get(entity);
+            let seen = often.map(|o| (o.held as u64, self.frequency.contexts as u64));
             terms.push(Term {
                 kind: TermKind::Shared,
                 weight: Weight::from_nats(nats),
@@ -350,6 +427,11 @@ impl<'a> Graph<'a> {
 
     /// The findings of two nodes that lie closest in time.
     fn nearest(&self, left: &Node, right: &Node) -> (usize, usize) {
+        // Each of the smaller node's looks into the larger one, which is in order of time.
+        if left.findings.len() > right.findings.len() {
+            let (y, x) = self.nearest(right, left);
+            return (x, y);
+        }
         let mut best = (u64::MAX, left.findings[0], right.findings[0]);
         for x in &left.findings {
             let at = right.findings.partition_point(|y| self.findings[*y].time < self.findings[*x].time);
@@ -364,15 +446,19 @@ impl<'a> Graph<'a> {
 
     /// Every term of a join, for and against; they sum to its score.
     pub(crate) fn terms(&self, a: u32, b: u32) -> Vec<Term> {
-        if let Some(pin) = self.words.pins.iter().find(|(x, y, _)| {
-            let (x, y) = (self.node(*x), self.node(*y));
-            (x, y) == (Some(a), Some(b)) || (x, y) == (Some(b), Some(a))
-        }) {
-            return vec![plain(TermKind::Analyst, Weight::from_nats(1_000.0), &pin.2)];
+        let pair = (a.min(b), a.max(b));
+        let said = |(x, y, who): &(FindingId, FindingId, String)| {
+            (self.pair(*x, *y) == Some(pair)).then(|| who.to_owned())
+        };
+        // Who parts has the last word.
+        if let Some(who) = self.words.cuts.iter().filter_map(said).min() {
+            return vec![plain(TermKind::Analyst, Weight::from_nats(-SURE), &who)];
         }
-        let mut terms = self.evidence(a, b);
-        let nats: f64 = terms.iter().map(|t| t.weight.nats()).sum();
-        let score = Weight::from_nats(nats - against::PRIOR - self.ordinary(a) - self.ordinary(b));
+        if let Some(who) = self.words.pins.iter().filter_map(said).min() {
+            return vec![plain(TermKind::Analyst, Weight::from_nats(SURE), &who)];
+        }
+        let mut terms = self.evidence(a, b, None);
+        let score = Weight::from_nats(nats(&terms) - against::PRIOR - self.ordinary(a) - self.ordinary(b));
         terms.push(plain(
             TermKind::Prior,
             Weight::from_nats(-against::PRIOR),
@@ -395,37 +481,33 @@ impl<'a> Graph<'a> {
         terms
     }
 
-    /// Into how many parts a component's nodes fall without an entity.
-    pub(crate) fn parts_without(&self, nodes: &[u32], entity: &Entity) -> usize {
-        let without = |n: u32| {
-            let kept = self.nodes[n as usize].entities.iter().copied();
-            kept.filter(|e| self.names.get(*e as usize).is_none_or(|(x, _)| x != entity)).collect::<Vec<_>>()
-        };
-        let held: Vec<Vec<u32>> = nodes.iter().map(|n| without(*n)).collect();
-        let number = self.names.iter().position(|(e, _)| e == entity).map(|n| n as u32);
+    /// Into how many parts nodes fall that hang together by these joins, without an entity. What is not joined with it
+    /// is not joined without it, so that no other pair has to be weighed.
+    pub(crate) fn parts_without(&self, nodes: &[u32], edges: &[&Edge], entity: u32) -> usize {
+        let place = |n: u32| nodes.binary_search(&n).unwrap_or(0) as u32;
+        let holds = |n: u32| self.nodes[n as usize].entities.binary_search(&entity).is_ok();
+        let pinned = self.pinned();
         let mut sets = Components::new(nodes.len());
-        for (x, y) in candidates(&held) {
-            let (a, b) = (nodes[x as usize], nodes[y as usize]);
-            let terms = self.evidence(a, b);
-            let shared = number.is_some_and(|n| {
-                let has = |node: u32| self.nodes[node as usize].entities.binary_search(&n).is_ok();
-                has(a) && has(b)
-            });
-            let nats: f64 = if shared {
-                let kept = terms.iter().filter(|t| t.kind == TermKind::Shared);
-                let other = kept.filter(|t| {
-                    t.observable.as_ref() != self.names.get(number.unwrap_or(0) as usize).map(|n| &n.1)
-                });
-                other.map(|t| t.weight.nats()).sum()
-            } else {
-                terms.iter().map(|t| t.weight.nats()).sum()
+        for e in edges {
+            let stays = !holds(e.a) || !holds(e.b) || pinned.contains(&(e.a, e.b)) || {
+                let left = nats(&self.evidence(e.a, e.b, Some(entity)));
+                left - against::PRIOR - self.ordinary(e.a) - self.ordinary(e.b) >= 0.0
             };
-            if nats - against::PRIOR - self.ordinary(a) - self.ordinary(b) >= 0.0 {
-                sets.link(x, y);
+            if stays {
+                sets.link(place(e.a), place(e.b));
             }
         }
         sets.roots().into_iter().collect::<BTreeSet<_>>().len()
     }
+}
+
+fn nats(terms: &[Term]) -> f64 {
+    terms.iter().map(|t| t.weight.nats()).sum()
+}
+
+/// All that two copies of one finding can differ in.
+fn rest(e: &Evidence) -> impl Ord + '_ {
+    (&e.rule, &e.title, e.severity, e.vector, &e.host, &e.attack, &e.observables)
 }
 
 fn plain(kind: TermKind, weight: Weight, note: &str) -> Term {
@@ -440,14 +522,26 @@ fn plain(kind: TermKind, weight: Weight, note: &str) -> Term {
     }
 }
 
-/// Puts findings of one rule about the same things into one node. Nodes come in order of their first finding.
-fn nodes(findings: &[&Evidence], entities: Vec<Vec<u32>>, frequency: &Frequency) -> (Vec<Node>, Vec<u32>) {
+/// What findings of one node have in common: rule, severity, machine, entities. Severity too, because it weighs: a node
+/// must not weigh otherwise when one of its findings goes.
+type Alike<'a> = (&'a str, Severity, Option<&'a str>, Vec<u32>);
+
+/// Puts findings of one rule about the same things into one node, but for those that must be alone. Nodes come in
+/// order of their first finding.
+fn nodes(
+    findings: &[&Evidence],
+    entities: Vec<Vec<u32>>,
+    frequency: &Frequency,
+    alone: &BTreeSet<FindingId>,
+) -> (Vec<Node>, Vec<u32>) {
     let mut nodes: Vec<Node> = Vec::new();
     let mut node_of = Vec::with_capacity(findings.len());
-    let mut open: BTreeMap<(&str, Option<&str>, Vec<u32>), (u32, Option<Time>)> = BTreeMap::new();
+    let mut open: BTreeMap<Alike<'_>, (u32, Option<Time>)> = BTreeMap::new();
     for (n, (f, entities)) in findings.iter().zip(entities).enumerate() {
-        let key = (f.rule.as_str(), f.host.as_deref(), entities);
+        let key = (f.rule.as_str(), f.severity, f.host.as_deref(), entities);
+        let single = alone.contains(&f.id);
         let near = open.get(&key).filter(|(_, last)| match (last, f.time) {
+            _ if single => false,
             (Some(a), Some(b)) => b.0.saturating_sub(a.0) <= SAME,
             (None, None) => true,
             _ => false,
@@ -458,8 +552,8 @@ fn nodes(findings: &[&Evidence], entities: Vec<Vec<u32>>, frequency: &Frequency)
                 let ordinary = against::ORDINARY.get(f.severity as usize).copied().unwrap_or(0.0)
                     + against::FREQUENT * frequency.rule(&f.rule).ln();
                 nodes.push(Node {
-                    findings: Vec::new(),
-                    entities: key.2.clone(),
+                    findings: Vec::with_capacity(1),
+                    entities: key.3.clone(),
                     ordinary,
                     grave: f.severity >= Severity::High,
                 });
@@ -468,7 +562,9 @@ fn nodes(findings: &[&Evidence], entities: Vec<Vec<u32>>, frequency: &Frequency)
         };
         nodes[node as usize].findings.push(n);
         node_of.push(node);
-        open.insert(key, (node, f.time));
+        if !single {
+            open.insert(key, (node, f.time));
+        }
     }
     (nodes, node_of)
 }

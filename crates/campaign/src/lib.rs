@@ -1,6 +1,6 @@
 //! Room: `campaign` — findings that belong together.
 //!
-//! Two levels. A [step](steps) is one burst of one technique or tool: seconds to minutes. A [campaign](join) is
+//! Two levels. A step (`steps.rs`) is one burst of one technique or tool: seconds to minutes. A campaign (`join.rs`) is
 //! what one purpose has done: days to years. Both ask the same question of two things that have something in common:
 //! how much likelier is it if they belong together than if they do not? What is shared by many, or happens often,
 //! answers little; what is rare answers much.

@@ -7,7 +7,7 @@
 //! - **Bursts** (many alerts a second of one kind on one asset) join what begins when they begin and is known to come
 //!   with them, and kinds of their own family that fill them. A lonely alert in the middle of a burst stays out: it
 //!   would have met the burst by chance.
-//! - A burst whose **mix of kinds changes** is [cut](crate::cut): two tools at once.
+//! - A burst whose **mix of kinds changes** is [cut]: two tools at once.
 //! - **Sparse** alerts join the one before in each of their contexts (the same kind here, the same family here,
 //!   this asset, the same kind anywhere, rare things here, rare things anywhere on this site), if the pause is short
 //!   against the mean time between two episodes of that context: the chance that it is so short by accident is
@@ -16,7 +16,7 @@
 //! Constants stand in [`Rules`]; they were chosen on the training networks of the AIT alert data set and of exercises
 //! (docs/benchmarks.md says which), never on those that are scored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::components::Components;
 use crate::cut;
@@ -102,7 +102,7 @@ struct Run {
 impl Run {
     fn is_burst(&self) -> bool {
         // A run within one second counts as one second.
-        let seconds = (self.last - self.first) as f64 / SECOND as f64 + 1.0;
+        let seconds = self.last.saturating_sub(self.first) as f64 / SECOND as f64 + 1.0;
         self.count >= RULES.burst && self.count as f64 / seconds >= RULES.rate
     }
 }
@@ -118,7 +118,7 @@ pub struct Prepared<'a> {
     phase: Vec<u32>,
     /// How often kinds began together, pairs ascending, and how often each began.
     together: BTreeMap<(u32, u32), u32>,
-    began: Vec<u32>,
+    began: BTreeMap<u32, u32>,
 }
 
 /// The step of each row: rows with equal numbers belong together. `rows` are sorted.
@@ -165,7 +165,7 @@ impl<'a> Prepared<'a> {
         let parts: Vec<(u32, u32)> = own.0.iter().zip(&phase).map(|(k, p)| (*k, *p)).collect();
         let (key, keys) = numbered(&parts);
         let mut prepared =
-            Prepared { rows, contexts, key, keys, phase, together: BTreeMap::new(), began: Vec::new() };
+            Prepared { rows, contexts, key, keys, phase, together: BTreeMap::new(), began: BTreeMap::new() };
         prepared.count_together(&times);
         prepared
     }
@@ -173,26 +173,28 @@ impl<'a> Prepared<'a> {
     /// How often kinds begin together, of those that ever make a burst.
     fn count_together(&mut self, times: &[i64]) {
         let runs = self.runs(times, 5 * SECOND);
-        let kinds = self.rows.iter().map(|r| r.kind as usize + 1).max().unwrap_or(0);
-        self.began = vec![0; kinds];
-        let mut bursty = vec![false; kinds];
+        // The caller's numbers may be any, and so no places.
+        let mut bursty: BTreeSet<u32> = BTreeSet::new();
         for run in &runs {
-            let kind = self.row(run).kind as usize;
-            self.began[kind] += 1;
-            bursty[kind] |= run.is_burst();
+            let kind = self.row(run).kind;
+            *self.began.entry(kind).or_default() += 1;
+            if run.is_burst() {
+                bursty.insert(kind);
+            }
         }
         let mut seen = Vec::new();
         for (x, run) in runs.iter().enumerate() {
             let here = self.row(run);
             seen.clear();
             for before in runs.get(x.saturating_sub(NEIGHBOURS)..x).unwrap_or_default().iter().rev() {
-                if run.first - before.first > TOGETHER {
+                if run.first.saturating_sub(before.first) > TOGETHER {
                     break;
                 }
                 let there = self.row(before);
                 let pair = (here.kind.min(there.kind), here.kind.max(there.kind));
-                let matters = bursty[here.kind as usize] || bursty[there.kind as usize];
-                if matters && here.kind != there.kind && here.asset == there.asset && !seen.contains(&pair) {
+                let matters = || bursty.contains(&here.kind) || bursty.contains(&there.kind);
+                if here.kind != there.kind && here.asset == there.asset && matters() && !seen.contains(&pair)
+                {
                     seen.push(pair);
                     *self.together.entry(pair).or_default() += 1;
                 }
@@ -216,7 +218,8 @@ impl<'a> Prepared<'a> {
             return 1.0;
         }
         let pair = (a.kind.min(b.kind), a.kind.max(b.kind));
-        let began = f64::from(self.began[a.kind as usize].min(self.began[b.kind as usize]));
+        let times = |kind: u32| self.began.get(&kind).copied().unwrap_or(0);
+        let began = f64::from(times(a.kind).min(times(b.kind)));
         let seen = f64::from(self.together.get(&pair).copied().unwrap_or(0)).min(began);
         let prior = if a.family == b.family { 0.5 } else { 0.05 };
         (seen + IMAGINED * prior) / (began + IMAGINED)
@@ -266,7 +269,7 @@ impl<'a> Prepared<'a> {
         for (x, run) in runs.iter().enumerate() {
             let here = self.row(run);
             for (y, before) in (0..x).rev().map(|y| (y, runs[y])).take(NEIGHBOURS) {
-                let apart = run.first - before.first;
+                let apart = run.first.saturating_sub(before.first);
                 if apart > 3 * SECOND {
                     break;
                 }
@@ -304,7 +307,7 @@ impl<'a> Prepared<'a> {
                 let inside = |x: &&u32| {
                     let run = runs[**x as usize];
                     !run.is_burst()
-                        && run.last <= burst.last + SECOND
+                        && run.last <= burst.last.saturating_add(SECOND)
                         && run.phase == burst.phase
                         && self.row(&run).family == family
                 };
@@ -337,7 +340,7 @@ impl<'a> Prepared<'a> {
                 let context = of[run.row as usize];
                 let Some(before) = latest.get_mut(context as usize) else { continue };
                 if let Some(earlier) = runs.get(*before as usize) {
-                    let pause = (run.first - earlier.last).max(0);
+                    let pause = run.first.saturating_sub(earlier.last).max(0);
                     let tolerated = (s * share * mean[context as usize] as f64) as i64;
                     if pause <= tolerated && (pause > 0 || tolerated >= NO_PAUSE) {
                         links.link(x as u32, *before);
@@ -373,17 +376,17 @@ impl<'a> Prepared<'a> {
                 let burst = run.is_burst();
                 if burst {
                     if let Some(r) = reach
-                        && run.first - runs[r as usize].last <= pause
+                        && run.first.saturating_sub(runs[r as usize].last) <= pause
                     {
                         links.link(*x, r);
                     }
                     further(&mut reach, *x);
-                    if run.last - run.first <= longest {
+                    if run.last.saturating_sub(run.first) <= longest {
                         further(&mut short, *x);
                     }
                 } else if !taken[*x as usize]
                     && let Some(b) = short
-                    && run.first <= runs[b as usize].last + SECOND
+                    && run.first <= runs[b as usize].last.saturating_add(SECOND)
                 {
                     links.link(*x, b);
                 }
@@ -438,10 +441,10 @@ fn phases(rows: &[Seen]) -> Vec<u32> {
     // 0 is what is not cut.
     let mut next = 1;
     for on in by_asset.values() {
-        for burst in on.chunk_by(|a, b| row(b).time - row(a).time <= 2 * SECOND) {
+        for burst in on.chunk_by(|a, b| row(b).time.saturating_sub(row(a).time) <= 2 * SECOND) {
             let total: u64 = burst.iter().map(|n| u64::from(row(n).count)).sum();
             let (Some(first), Some(last)) = (burst.first().map(row), burst.last().map(row)) else { continue };
-            let length = last.time - first.time;
+            let length = last.time.saturating_sub(first.time);
             if total < cut::MIN_ALERTS || length < 3 * SECOND {
                 continue;
             }
@@ -459,7 +462,8 @@ fn phases(rows: &[Seen]) -> Vec<u32> {
                 place.unwrap_or(cut::MAX_KINDS - 1)
             };
             let width_of = kinds.len().min(cut::MAX_KINDS);
-            let bin = |time: i64| ((time - first.time) / width) as usize;
+            let bin =
+                |time: i64| (time.saturating_sub(first.time).max(0) / width).min(length / width) as usize;
             let mut counts = vec![0.0; bins * width_of];
             for r in burst.iter().map(row) {
                 counts[bin(r.time) * width_of + number(r.kind)] += f64::from(r.count);

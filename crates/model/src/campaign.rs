@@ -116,7 +116,7 @@ pub struct Term {
 pub struct Step {
     /// Its findings, by time, then id; never empty.
     pub findings: Vec<FindingId>,
-    /// Earliest and latest time.
+    /// Earliest time.
     pub first: Option<Time>,
     /// Latest time.
     pub last: Option<Time>,
@@ -154,9 +154,11 @@ pub struct Campaign {
     pub aliases: Vec<CampaignId>,
     /// Its steps, by time, then first finding. Never empty.
     pub steps: Vec<Step>,
-    /// Why they are together: the strongest joins, enough to connect all steps, and the weakest of these.
+    /// Why they are together: the strongest joins that hold the findings together, strongest first, up to a limit. Steps
+    /// that are one thing said again within the hour have no join of their own.
     pub joins: Vec<Join>,
-    /// How sure it is that the steps belong together, 0 to 1: of the cut of least weight.
+    /// How sure it is that the steps belong together, 0 to 1: of the weakest join without which they would not hang
+    /// together as strongly.
     pub cohesion: f64,
 }
 
