@@ -209,7 +209,12 @@ fn terms(out: &mut dyn io::Write, all: &[Term], by_id: &BTreeMap<FindingId, &Sto
                     let _ = write!(text, " ({} and {})", short(a), short(b));
                 }
             }
-            (None, Some(why)) => text.push_str(why),
+            (None, Some(why)) => {
+                text.push_str(why);
+                if let Some(apart) = t.apart {
+                    let _ = write!(text, ", {} apart", distance(apart));
+                }
+            }
             (None, None) => text.push_str(t.kind.name()),
         }
         writeln!(out, "{}", terminal(&text))?;

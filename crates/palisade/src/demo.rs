@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
+use palisade_campaign::Joined;
 use palisade_exercise::{Found, GroupKind, Parameters, Score, Truth, scenarios, score};
 use palisade_model::{Finding, Problem, terminal};
 use palisade_pipeline::{CaseFindings, Keep, Observer, Settings, Sources, Summary, investigate};
-use palisade_campaign::Joined;
 use serde_json::{Value, json};
 
 use crate::args::{CaseShowFormat, Demo, RuleArgs};
@@ -170,7 +170,10 @@ fn table(p: &Played, out: &mut dyn io::Write) -> io::Result<()> {
     for c in &p.joined.campaigns {
         writeln!(out, "    {}", terminal(&heading(c, &clock)))?;
     }
-    writeln!(out, "\n  planted campaign                    steps seen  found as            precision  recall  pair F1  merged with")?;
+    writeln!(
+        out,
+        "\n  planted campaign                    steps seen  found as            precision  recall  pair F1  merged with"
+    )?;
     for c in &p.score.campaigns {
         writeln!(
             out,

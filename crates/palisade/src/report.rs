@@ -43,11 +43,8 @@ pub fn run(args: &Report) -> Result<Exit> {
         material.paragraphs.push(paragraph(file)?);
     }
     let own;
-    let mut options = forms::Options {
-        tlp: args.tlp.into(),
-        locale: locale(&args.locale)?,
-        ..forms::Options::new()
-    };
+    let mut options =
+        forms::Options { tlp: args.tlp.into(), locale: locale(&args.locale)?, ..forms::Options::new() };
     if let Some(name) = &args.timezone {
         options.zone = zone("--timezone", name)?;
     }
@@ -68,9 +65,10 @@ pub fn run(args: &Report) -> Result<Exit> {
             args.case.display()
         );
     }
-    let released = args.release.filter(|_| leaves).map(|tlp| {
-        forms::privacy(&material, &options).release(tlp.into()).by(&material.analyst)
-    });
+    let released = args
+        .release
+        .filter(|_| leaves)
+        .map(|tlp| forms::privacy(&material, &options).release(tlp.into()).by(&material.analyst));
     let edition = match (args.edition, &released) {
         (EditionName::Constituent, Some(shareable)) => forms::Edition::Constituent(shareable),
         (EditionName::DecisionMaker, _) => forms::Edition::DecisionMaker,
@@ -129,9 +127,10 @@ fn paragraph(file: &Path) -> Result<forms::Paragraph> {
         .map_err(|e| anyhow!("cannot read {}: {}", file.display(), reason(&e)))?;
     let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
     Ok(match first.strip_prefix('#') {
-        Some(heading) => {
-            forms::Paragraph { heading: heading.trim_start_matches('#').trim().into(), text: rest.trim().into() }
-        }
+        Some(heading) => forms::Paragraph {
+            heading: heading.trim_start_matches('#').trim().into(),
+            text: rest.trim().into(),
+        },
         None => forms::Paragraph { heading: String::new(), text: text.trim().into() },
     })
 }
@@ -239,7 +238,8 @@ fn unseen(overview: &Overview) -> Vec<String> {
     if partial > 0 {
         out.push(format!("{} could be read only in part.", plural(partial, "evidence file")));
     }
-    let unknown: u64 = overview.coverage.iter().filter(|s| s.shape.starts_with("unrecognised")).map(|s| s.events).sum();
+    let unknown: u64 =
+        overview.coverage.iter().filter(|s| s.shape.starts_with("unrecognised")).map(|s| s.events).sum();
     if unknown > 0 {
         out.push(format!("{} are of kinds that no rule knows.", plural(unknown, "event")));
     }
@@ -291,4 +291,3 @@ fn preview(preview: &forms::Preview) -> Result<Exit> {
     writeln!(out, "\nNames that nobody told of cannot be found: see what you wrote yourself.")?;
     Ok(Exit::Clean)
 }
-

@@ -43,8 +43,9 @@ impl Case {
     pub fn campaigns(&mut self) -> Result<Vec<StoredCampaign>> {
         let Parts { conn, runtime, dir } = self.parts()?;
         let work = async {
-            let rows =
-                sqlx::query("SELECT id, aliases, findings FROM campaign ORDER BY seq").fetch_all(conn).await?;
+            let rows = sqlx::query("SELECT id, aliases, findings FROM campaign ORDER BY seq")
+                .fetch_all(conn)
+                .await?;
             let read = |row: &db::Row| -> Result<StoredCampaign, Inner> {
                 Ok(StoredCampaign {
                     id: row.try_get(0)?,

@@ -39,8 +39,8 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
-pub use campaigns::{CampaignChange, StoredCampaign};
 pub use backup::{BACKUP_LIST, Backup};
+pub use campaigns::{CampaignChange, StoredCampaign};
 pub use case::{Case, SourceState};
 pub use changed::FindingOfRun;
 pub use fail::POINTS;

@@ -148,7 +148,8 @@ impl Case {
     /// The last hash of the custody chain; none before the first run.
     pub fn custody_head(&mut self) -> Result<Option<String>> {
         let Parts { conn, runtime, dir } = self.parts()?;
-        let work = sqlx::query_scalar("SELECT hash FROM custody ORDER BY seq DESC LIMIT 1").fetch_optional(conn);
+        let work =
+            sqlx::query_scalar("SELECT hash FROM custody ORDER BY seq DESC LIMIT 1").fetch_optional(conn);
         runtime.block_on(work).map_err(|e| Inner::from(e).of(dir))
     }
 

@@ -94,15 +94,11 @@ fn table(out: &mut dyn io::Write, read: &Alerts, of: &[u32]) -> io::Result<()> {
     let mut all: Vec<(u32, (u64, i64, i64))> = sizes.into_iter().collect();
     all.sort_by(|a, b| b.1.0.cmp(&a.1.0).then(a.0.cmp(&b.0)));
     let clock = Clock::default();
-    writeln!(
-        out,
-        "{} in {}",
-        plural(of.len() as u64, "alert"),
-        plural(all.len() as u64, "group")
-    )?;
+    writeln!(out, "{} in {}", plural(of.len() as u64, "alert"), plural(all.len() as u64, "group"))?;
     for (first, (n, from, to)) in all.iter().take(LARGEST) {
         let alert = read.alerts.get(*first as usize);
-        let name = |of: &[String], n: Option<u32>| n.and_then(|n| of.get(n as usize)).cloned().unwrap_or_default();
+        let name =
+            |of: &[String], n: Option<u32>| n.and_then(|n| of.get(n as usize)).cloned().unwrap_or_default();
         writeln!(
             out,
             "{n:>9}  {} to {}  begins with {} on {}",
@@ -157,7 +153,8 @@ fn read(path: &Path) -> Result<Alerts> {
     let cannot = |e: csv::Error| anyhow!("cannot read {} as CSV: {e}", path.display());
     let heading = reader.byte_headers().map_err(cannot)?.clone();
     let column = |name: &str| {
-        let plain = |h: &[u8]| h.trim_ascii().strip_prefix(b"\xef\xbb\xbf").unwrap_or(h.trim_ascii()).to_vec();
+        let plain =
+            |h: &[u8]| h.trim_ascii().strip_prefix(b"\xef\xbb\xbf").unwrap_or(h.trim_ascii()).to_vec();
         heading.iter().position(|h| plain(h).eq_ignore_ascii_case(name.as_bytes()))
     };
     let need = |name: &str| {
@@ -165,7 +162,8 @@ fn read(path: &Path) -> Result<Alerts> {
             anyhow!("{} has no column \"{name}\"; it needs id, time, host, short, ip, name", path.display())
         })
     };
-    let (id, time, host, short, ip) = (need("id")?, need("time")?, need("host")?, need("short")?, need("ip")?);
+    let (id, time, host, short, ip) =
+        (need("id")?, need("time")?, need("host")?, need("short")?, need("ip")?);
     let org = column("org");
     let mut out = Alerts::default();
     let fresh = || Interner { known: HashMap::new() };

@@ -176,7 +176,8 @@ fn campaigns_of_a_case() {
     let largest = all.iter().max_by_key(|c| c["steps"].as_array().unwrap().len()).unwrap();
     let id = largest["id"].as_str().unwrap();
     for join in largest["joins"].as_array().unwrap() {
-        let sum: i64 = join["terms"].as_array().unwrap().iter().map(|t| t["micronats"].as_i64().unwrap()).sum();
+        let sum: i64 =
+            join["terms"].as_array().unwrap().iter().map(|t| t["micronats"].as_i64().unwrap()).sum();
         assert_eq!(join["score_micronats"].as_i64().unwrap(), sum, "{join}");
     }
     let show = expect(0, &["campaign", "show", "--case", &case, &id[..8]]).out;
@@ -240,7 +241,8 @@ fn alerts_are_grouped() {
     }
     text.push_str("\"odd, name\",10.0.0.9,db,A-Mon-Rng,1600400000.5,lonely,x\nbad,,,,yesterday or so,b,x\n");
     std::fs::write(&file, &text).unwrap();
-    let run = expect(0, &["campaign", "group", "--alerts", &arg(&file), "--sensitivity", "0.4", "--format", "csv"]);
+    let run =
+        expect(0, &["campaign", "group", "--alerts", &arg(&file), "--sensitivity", "0.4", "--format", "csv"]);
     let lines: Vec<&str> = run.out.lines().collect();
     assert_eq!((lines[0], lines.len()), ("id,group", 402));
     assert!(lines[1..401].iter().all(|l| l.ends_with(",s0")), "{}", lines[1]);
@@ -255,7 +257,9 @@ fn alerts_are_grouped() {
     let mut out = expect(0, &["campaign", "group", "--alerts", &arg(&other), "--sensitivity", "0.4"]).out;
     let sizes = |out: &str| {
         let mut sizes = std::collections::BTreeMap::new();
-        out.lines().skip(1).for_each(|l| *sizes.entry(l.rsplit(',').next().unwrap().to_owned()).or_insert(0) += 1);
+        out.lines()
+            .skip(1)
+            .for_each(|l| *sizes.entry(l.rsplit(',').next().unwrap().to_owned()).or_insert(0) += 1);
         sizes.into_values().collect::<Vec<i32>>()
     };
     assert_eq!(sizes(&out), sizes(&run.out));
