@@ -97,8 +97,12 @@ fn names(
         }
         // Most of its findings; of equal ones the earlier campaign.
         let best = kept.into_iter().rev().max_by_key(|(_, n)| *n).map(|(group, _)| group);
-        if let Some(ids) = best.and_then(|n| given.get_mut(n)) {
-            ids.extend(std::iter::once(&old.id).chain(&old.aliases).filter(|id| known.insert(**id)));
+        for id in std::iter::once(&old.id).chain(&old.aliases).filter(|id| known.insert(**id)) {
+            // What had become part of it and is on its own again takes its name along: that is one of its findings'.
+            let home = if *id == old.id { best } else { of.get(&id.0).copied().or(best) };
+            if let Some(ids) = home.and_then(|n| given.get_mut(n)) {
+                ids.push(*id);
+            }
         }
     }
     let taken: BTreeSet<CampaignId> = given.iter().flatten().copied().collect();

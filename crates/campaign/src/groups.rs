@@ -44,6 +44,14 @@ const STEPS_END: f64 = 0.7;
 const STEPS: f64 = 0.25;
 /// From this mean interval on a kind of alert is unusual on its asset.
 const UNUSUAL: i64 = 50_000 * SECOND;
+/// Up to this mean interval it is usual there, and says nothing of what else happens.
+const USUAL: i64 = 1_000 * SECOND;
+/// Alerts of a series, at least.
+const SERIES: usize = 100;
+/// A series goes on after a pause of so many of its mean intervals.
+const RHYTHM: i64 = 10;
+/// Sensors of one kind compared with each one.
+const SENSORS: usize = 64;
 /// Pauses up to this long do not make two unusual episodes.
 const EPISODE: i64 = 60 * SECOND;
 
@@ -107,6 +115,7 @@ impl Sorted {
                 asset: assets[n],
                 family: at(&families, a.detector),
                 site: sites[n],
+                org: at(&orgs, a.org),
                 count: 1,
             }
         };
@@ -191,13 +200,14 @@ fn campaigns(rows: &[Seen], prepared: &Prepared<'_>, steps: &[u32], share: f64) 
     };
     let (steps, count) = numbered(steps);
     let bursts = bursts(rows, &steps, count);
+    let usual: Vec<bool> =
+        (0..rows.len()).map(|n| prepared.mean_interval(n) < USUAL && !bursts[steps[n] as usize]).collect();
+    let unusual = |n: usize| prepared.mean_interval(n) >= UNUSUAL || bursts[steps[n] as usize];
     // Per asset, the stretch of each unusual step on it.
     let mut on: BTreeMap<u32, BTreeMap<u32, (i64, i64)>> = BTreeMap::new();
-    for (n, (row, step)) in rows.iter().zip(&steps).enumerate() {
-        if prepared.mean_interval(n) >= UNUSUAL || bursts[*step as usize] {
-            let here = on.entry(row.asset).or_default().entry(*step).or_insert((row.time, row.time));
-            here.1 = row.time;
-        }
+    for (_, (row, step)) in rows.iter().zip(&steps).enumerate().filter(|(n, _)| unusual(*n)) {
+        let here = on.entry(row.asset).or_default().entry(*step).or_insert((row.time, row.time));
+        here.1 = row.time;
     }
     let mut links = Components::new(count);
     for steps in on.values() {
@@ -224,7 +234,69 @@ fn campaigns(rows: &[Seen], prepared: &Prepared<'_>, steps: &[u32], share: f64) 
         }
     }
     let roots = links.roots();
-    steps.iter().map(|s| roots[*s as usize]).collect()
+    let series = series(rows, prepared, &usual);
+    // Numbers of series follow those of steps.
+    let group = |n: usize| match series[n] {
+        u32::MAX => roots[steps[n] as usize],
+        s => count as u32 + s,
+    };
+    (0..rows.len()).map(group).collect()
+}
+
+/// The series of each row of a usual kind; [`u32::MAX`] of the others.
+///
+/// What one kind of alert says of one asset again and again is one thing: a tunnel that asks every few seconds for days.
+/// What else happened in the same second has nothing to do with it. Two assets of one organisation that say the same at
+/// the same seconds are two sensors that see one thing.
+fn series(rows: &[Seen], prepared: &Prepared<'_>, usual: &[bool]) -> Vec<u32> {
+    let mut by_key: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
+    for (n, row) in rows.iter().enumerate().filter(|(n, _)| usual[*n]) {
+        by_key.entry((row.kind, row.asset)).or_default().push(n as u32);
+    }
+    let mut links = Components::new(rows.len());
+    for all in by_key.values() {
+        for two in all.windows(2) {
+            let pause = rows[two[1] as usize].time.saturating_sub(rows[two[0] as usize].time);
+            let rhythm = prepared.mean_interval(two[1] as usize).saturating_mul(RHYTHM);
+            if pause <= rhythm {
+                links.link(two[0], two[1]);
+            }
+        }
+    }
+    // By kind, because keys are in that order.
+    let long: Vec<(&(u32, u32), &Vec<u32>)> = by_key.iter().filter(|(_, all)| all.len() >= SERIES).collect();
+    for of_kind in long.chunk_by(|a, b| a.0.0 == b.0.0) {
+        for (at, (_, here)) in of_kind.iter().enumerate() {
+            for (_, there) in of_kind.iter().skip(at + 1).take(SENSORS) {
+                let org = |of: &[u32]| of.first().map(|n| rows[*n as usize].org);
+                if org(here) == org(there) {
+                    mirrored(rows, here, there, &mut links);
+                }
+            }
+        }
+    }
+    let roots = links.roots();
+    roots.into_iter().zip(usual).map(|(root, usual)| if *usual { root } else { u32::MAX }).collect()
+}
+
+/// Links two series if most of the shorter one's alerts have one of the other's in the same second.
+fn mirrored(rows: &[Seen], here: &[u32], there: &[u32], links: &mut Components) {
+    let time = |n: &u32| rows[*n as usize].time.div_euclid(SECOND);
+    let (mut i, mut j) = (0, 0);
+    let mut pairs = Vec::new();
+    while let (Some(a), Some(b)) = (here.get(i), there.get(j)) {
+        let (s, t) = (time(a), time(b));
+        if s == t {
+            pairs.push((*a, *b));
+        }
+        i += usize::from(s <= t);
+        j += usize::from(t <= s);
+    }
+    if pairs.len() * 2 >= here.len().min(there.len()) {
+        for (a, b) in pairs {
+            links.link(a, b);
+        }
+    }
 }
 
 /// Which steps are bursts: 30 alerts and two a second, at least.

@@ -530,7 +530,12 @@ impl<'a> Graph<'a> {
             if ordinary.0 != 0 {
                 let f = self.findings[self.nodes[node as usize].findings[0]];
                 let often = self.frequency.rule(&f.rule);
-                let note = format!("{} is {} and fired in {often} contexts", f.title, f.severity);
+                let on = if often == 1.0 {
+                    "1 day of a machine".to_owned()
+                } else {
+                    format!("{often} days of machines")
+                };
+                let note = format!("{} is {} and fired on {on}", f.title, f.severity);
                 terms.push(plain(TermKind::Prior, ordinary, &note));
             }
         }

@@ -35,6 +35,8 @@ pub struct Seen {
     pub family: u32,
     /// The organisation or site that the asset belongs to. Nothing joins across sites here.
     pub site: u32,
+    /// The organisation, of which a site is a part.
+    pub org: u32,
     /// How many of them, at that time.
     pub count: u32,
 }

@@ -22,7 +22,7 @@ use palisade_model::Severity;
     arg_required_else_help = true,
     after_help = "\
 Start here:
-  palisade demo                                  make a small sample, investigate it, compare with the truth
+  palisade demo                                  write an exercise, investigate it, compare with the truth
   palisade investigate /evidence                 what happened? (logs, folders of logs, archives of logs)
   palisade investigate /evidence --format html --output report.html
 

@@ -167,7 +167,7 @@ pub fn show(args: &CampaignShow) -> Result<Exit> {
         let p = join.score.probability();
         writeln!(out, "  {} and {}: {} ({p:.2})", join.steps.0 + 1, join.steps.1 + 1, join.score)?;
     }
-    writeln!(out, "\nWithout it, there are several campaigns")?;
+    writeln!(out, "\nWithout it, this falls into parts")?;
     for (o, parts) in &parting {
         writeln!(out, "  {}: {parts}", terminal(&o.to_string()))?;
     }
@@ -196,7 +196,7 @@ fn terms(out: &mut dyn io::Write, all: &[Term], by_id: &BTreeMap<FindingId, &Sto
             (Some(o), _) => {
                 let _ = write!(text, "both have {o}");
                 if let Some((held, of)) = t.seen {
-                    let _ = write!(text, ", in {held} of {of} contexts");
+                    let _ = write!(text, ", on {held} of {of} days of machines");
                 }
                 if let Some(apart) = t.apart {
                     let _ = write!(text, ", {} apart", distance(apart));
@@ -266,6 +266,10 @@ pub fn explain(args: &CampaignPair) -> Result<Exit> {
         let id = id.get(..8).unwrap_or(&id).to_owned();
         by_id.get(&f).map_or(id.clone(), |f| format!("{id} ({})", f.title))
     };
+    if a == b {
+        writeln!(out, "{} is one finding; name another beside it.", terminal(&name(a)))?;
+        return Ok(Exit::Clean);
+    }
     if explained.path.is_empty() {
         writeln!(out, "{} and {} are not in one campaign.", terminal(&name(a)), terminal(&name(b)))?;
     } else {
@@ -283,8 +287,11 @@ pub fn explain(args: &CampaignPair) -> Result<Exit> {
             terms(&mut out, &l.terms, &by_id)?;
         }
     }
-    writeln!(out, "\nDirectly: {sum} (joined from 0 on)")?;
-    terms(&mut out, &explained.direct, &by_id)?;
+    // One join is the direct one, and was shown.
+    if explained.path.len() != 1 {
+        writeln!(out, "\nDirectly: {sum} (joined from 0 on)")?;
+        terms(&mut out, &explained.direct, &by_id)?;
+    }
     Ok(Exit::Clean)
 }
 
@@ -333,6 +340,10 @@ pub fn exclude(args: &CampaignExclude) -> Result<Exit> {
     let o = observable(&args.observable).ok_or_else(|| {
         anyhow!("{} is no observable; write it as kind:value, ip:203.0.113.7", args.observable)
     })?;
+    let (read, _) = joined(&args.case)?;
+    if !read.evidence.iter().any(|f| f.observables.contains(&o)) {
+        note(&format!("no finding of the case has {o}; check the spelling"));
+    }
     say(&args.case, VerdictKind::Exclude, vec![o.to_string()], &args.reason, args.analyst.as_deref())
 }
 

@@ -102,7 +102,8 @@ fn play(parameters: &Parameters, folder: &Path) -> Result<Played> {
     let knowledge = inputs::knowledge(&mut loaded, Vec::new(), &rules, true)?;
     let dir = folder.join("case");
     let mut opened = case::open_for_run(&dir, true)?;
-    let info = case::run_info(&custody, "demo");
+    // The settings of `investigate` without options, so that it knows what was read.
+    let info = case::run_info(&custody, "None None None None");
     let looking = palisade_pipeline::looked_items(&knowledge);
     let keep = Keep { case: &mut opened, info, inputs: custody, reread: false, jobs, looking };
     let settings = Settings { paths: vec![evidence.clone()], jobs, ..Settings::default() };

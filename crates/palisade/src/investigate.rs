@@ -95,6 +95,12 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     if let (Some(case), Some(made), false) = (opened.as_mut(), &made, args.quiet) {
         note(&reread::changes(case, &knowledge, made, rows_before, whole)?);
     }
+    if let (Some(dir), false) = (args.case.as_deref().filter(|_| summary.findings > 0), args.quiet) {
+        let dir = dir.display();
+        note(&format!(
+            "`palisade campaign list --case {dir}` joins the findings, `palisade report --case {dir} -o report.html` tells them"
+        ));
+    }
     if summary.sources == 0 && summary.files_known == 0 {
         bail!("{}", nothing_read(&args.paths, &summary));
     }

@@ -7,7 +7,7 @@ use crate::{Random, SECOND};
 const SENSITIVITIES: [f64; 9] = [0.0, 0.001, 0.01, 0.25, 1.0, 2.0, 2.5, 8.0, 100.0];
 
 fn seen(time: f64, kind: u32, family: u32) -> Seen {
-    Seen { time: (time * SECOND as f64) as i64, kind, asset: 0, family, site: 0, count: 1 }
+    Seen { time: (time * SECOND as f64) as i64, kind, asset: 0, family, site: 0, org: 0, count: 1 }
 }
 
 /// Ten alerts a second of one kind.
@@ -128,7 +128,7 @@ fn some_rows(random: &mut Random, count: usize) -> Vec<Seen> {
         for k in 0..many {
             let count = 1 + random.below(3) as u32;
             let time = time + k * SECOND / 20;
-            rows.push(Seen { time, kind, asset, family: kind / 2, site: asset / 2, count });
+            rows.push(Seen { time, kind, asset, family: kind / 2, site: asset / 2, org: 0, count });
         }
     }
     rows.sort();
@@ -142,8 +142,8 @@ fn any_numbers_and_times_are_fine() {
     for (n, time) in extreme.into_iter().enumerate() {
         for kind in [0, 7, u32::MAX] {
             let count = if n % 2 == 0 { u32::MAX } else { 1 };
-            rows.push(Seen { time, kind, asset: kind, family: kind, site: kind, count });
-            rows.push(Seen { time, kind, asset: 1, family: 1, site: 1, count });
+            rows.push(Seen { time, kind, asset: kind, family: kind, site: kind, org: 0, count });
+            rows.push(Seen { time, kind, asset: 1, family: 1, site: 1, org: 0, count });
         }
     }
     rows.sort();

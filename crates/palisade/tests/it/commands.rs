@@ -208,9 +208,13 @@ fn a_report_in_every_form() {
     let out = dir.path().join("x");
     expect(0, &["demo", "--out", &arg(&out), "--scale", "0.1"]);
     let case = arg(&out.join("case"));
-    for (format, begins) in
-        [("html", "<!DOCTYPE html>"), ("md", "#"), ("json", "{"), ("navigator", "{"), ("pdf", "%PDF-")]
-    {
+    for (format, begins) in [
+        ("html", "<!DOCTYPE html>"),
+        ("md", "**TLP:RED**"),
+        ("json", "{"),
+        ("navigator", "{"),
+        ("pdf", "%PDF-"),
+    ] {
         let file = dir.path().join(format);
         expect(0, &["report", "--case", &case, "--format", format, "-o", &arg(&file)]);
         let bytes = std::fs::read(&file).unwrap();
