@@ -192,7 +192,7 @@ fn table(p: &Played, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(
         out,
         "  Of {} on planted records, {} on decoys, {} on everyday life.\n",
-        plural(p.score.findings_planted as u64, "finding"),
+        plural(p.score.findings_planted, "finding"),
         p.score.findings_decoy,
         p.score.findings_noise
     )
