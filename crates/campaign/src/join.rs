@@ -10,8 +10,8 @@
 //!
 //! Things that are one observation (a program's path and hash, a server's name and address) count once, as the
 //! strongest. Against it speak the odds that two findings belong together at all, and how ordinary each finding is: of low
-//! severity, of a rule that fires everywhere. A finding beside a grave one is somewhat less ordinary; two grave ones in
-//! quick succession speak for each other.
+//! severity, of a rule that fires everywhere. A finding beside a grave one is somewhat less ordinary; two that
+//! destroy in quick succession speak for each other.
 //!
 //! Campaigns are the findings that hang together by such joins. Because a join depends on its two findings, on whether
 //! something grave is beside them and on fixed counts alone, taking a finding away can part campaigns but never merge
@@ -82,7 +82,7 @@ mod against {
 /// Of who and where, the weaker counts so much: a person and their machine are nearly one observation.
 const SECOND: f64 = 0.5;
 /// Events that one finding of a campaign has around it, for how common an attacker's thing is.
-const AROUND: f64 = 3.0;
+const AROUND: f64 = 8.0;
 /// Microseconds added to a distance, because clocks differ.
 const CLOCKS: i64 = 60_000_000;
 /// Findings of one rule about the same things, this close, are one node.
@@ -93,17 +93,22 @@ const SURE: f64 = 1_000.0;
 const HOPS: usize = 32;
 const DAY: f64 = 86_400e6;
 
-/// Two grave findings in quick succession, wherever they are: many machines wiped in one night share nothing else.
+/// Destruction in quick succession, wherever it is: many machines wiped in one night share nothing else.
 mod quick {
-    /// How probably two grave findings of one campaign follow each other at once.
+    /// Techniques (MITRE ATT&CK, with their parts) that destroy, block, or take away what would tell of it.
+    pub const TECHNIQUES: [&str; 16] = [
+        "T1070", "T1485", "T1486", "T1489", "T1490", "T1491", "T1495", "T1529", "T1531", "T1561", "T1565",
+        "T1685", "T0809", "T0816", "T0826", "T0881",
+    ];
+    /// How probably two such findings of one campaign follow each other at once.
     pub const SHARED: f64 = 0.3;
     /// Microseconds after which that is half.
     pub const HALF_LIFE: f64 = 1_800e6;
     /// Most that it can say, in nats.
     pub const CAP: f64 = 3.0;
-    /// Grave findings further apart than this, in microseconds, are not compared for it.
+    /// Further apart than this, in microseconds, they are not compared for it.
     pub const WITHIN: i64 = 6 * 3_600_000_000;
-    /// Of each grave finding so many that follow are looked at.
+    /// Of each such finding so many that follow are looked at.
     pub const NEXT: usize = 64;
 }
 
@@ -112,8 +117,8 @@ mod quick {
 pub struct Frequency {
     span: f64,
     contexts: f64,
-    /// Contexts with a grave finding.
-    grave: f64,
+    /// Contexts with a finding that destroys.
+    ruin: f64,
     rules: BTreeMap<String, f64>,
     things: BTreeMap<Entity, Often>,
     events: f64,
@@ -156,10 +161,10 @@ impl Frequency {
                 }
             }
         }
-        let mut grave: Vec<u32> = Vec::new();
-        grave.extend(findings.iter().zip(&of).filter(|(f, _)| f.severity >= Severity::High).map(|(_, c)| *c));
-        grave.sort_unstable();
-        grave.dedup();
+        let mut ruin: Vec<u32> = Vec::new();
+        ruin.extend(findings.iter().zip(&of).filter(|(f, _)| destroys(f)).map(|(_, c)| *c));
+        ruin.sort_unstable();
+        ruin.dedup();
         let mut often = vec![Often::default(); numbers.len()];
         held.sort_unstable();
         held.dedup();
@@ -176,7 +181,7 @@ impl Frequency {
         Frequency {
             span: span as f64 + DAY,
             contexts: contexts as f64,
-            grave: grave.len() as f64,
+            ruin: ruin.len() as f64,
             rules: rules
                 .chunk_by(|a, b| a.0 == b.0)
                 .map(|all| (all[0].0.to_owned(), all.len() as f64))
@@ -213,6 +218,8 @@ struct Node {
     /// How ordinary, in nats.
     ordinary: f64,
     grave: bool,
+    /// Whether it destroys.
+    ruin: bool,
 }
 
 /// An accepted join of two nodes.
@@ -443,19 +450,19 @@ impl<'a> Graph<'a> {
         let someone = who.max(place) + SECOND * who.min(place);
         let total = of(Group::File) + of(Group::Net) + of(Group::Process).max(someone);
         let mut quick = None;
-        if left.grave && right.grave && apart <= quick::WITHIN {
-            let expected = self.frequency.grave / self.frequency.span * apart.saturating_add(CLOCKS) as f64;
+        if left.ruin && right.ruin && apart <= quick::WITHIN {
+            let expected = self.frequency.ruin / self.frequency.span * apart.saturating_add(CLOCKS) as f64;
             let chance = (-(-expected).exp_m1()).clamp(1e-7, 1.0);
             let same = quick::SHARED * 2f64.powf(-(apart as f64) / quick::HALF_LIFE);
             let nats = ((same + (1.0 - same) * chance) / chance).ln().min(quick::CAP);
             quick = Some(Term {
-                kind: TermKind::Time,
+                kind: TermKind::Stage,
                 weight: Weight::from_nats(nats),
                 observable: None,
-                seen: Some((self.frequency.grave as u64, self.frequency.contexts as u64)),
+                seen: Some((self.frequency.ruin as u64, self.frequency.contexts as u64)),
                 apart: Some(apart),
                 findings: Some((self.findings[x].id, self.findings[y].id)),
-                note: Some("two grave findings in quick succession".to_owned()),
+                note: Some("both destroy, in quick succession".to_owned()),
             });
         }
         let sum: Weight = terms.iter().map(|t| t.weight).sum();
@@ -468,17 +475,16 @@ impl<'a> Graph<'a> {
         terms
     }
 
-    /// Pairs of grave nodes that follow each other soon.
+    /// Pairs of nodes that destroy and follow each other soon.
     fn quick(&self) -> Vec<(u32, u32)> {
         // Nodes come in order of their first finding; a node's other findings are within the hour of it, or chained.
-        let grave: Vec<u32> =
-            (0..self.nodes.len() as u32).filter(|n| self.nodes[*n as usize].grave).collect();
+        let ruin: Vec<u32> = (0..self.nodes.len() as u32).filter(|n| self.nodes[*n as usize].ruin).collect();
         let begins = |n: u32| self.findings[self.nodes[n as usize].findings[0]].time;
         let mut pairs = Vec::new();
-        for (at, a) in grave.iter().enumerate() {
+        for (at, a) in ruin.iter().enumerate() {
             let Some(first) = begins(*a) else { continue };
             let near =
-                grave.iter().skip(at + 1).take(quick::NEXT).take_while(|b| {
+                ruin.iter().skip(at + 1).take(quick::NEXT).take_while(|b| {
                     begins(**b).is_some_and(|t| t.0.saturating_sub(first.0) <= quick::WITHIN)
                 });
             pairs.extend(near.map(|b| (*a, *b)));
@@ -567,6 +573,12 @@ impl<'a> Graph<'a> {
     }
 }
 
+/// Whether a grave finding is of a technique that destroys.
+fn destroys(f: &Evidence) -> bool {
+    let known = |id: &String| quick::TECHNIQUES.iter().any(|t| id.split('.').next() == Some(*t));
+    f.severity >= Severity::High && f.attack.iter().any(known)
+}
+
 fn nats(terms: &[Term]) -> f64 {
     terms.iter().map(|t| t.weight.nats()).sum()
 }
@@ -622,6 +634,7 @@ fn nodes(
                     entities: key.3.clone(),
                     ordinary,
                     grave: f.severity >= Severity::High,
+                    ruin: destroys(f),
                 });
                 (nodes.len() - 1) as u32
             }
