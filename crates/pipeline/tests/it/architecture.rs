@@ -431,7 +431,10 @@ fn no_machine_paths() {
         // Not there yet, or not a text.
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         for (n, line) in text.lines().enumerate() {
-            for word in words.iter().filter(|w| line.contains(w.as_str())) {
+            // People of made-up evidence have homes.
+            let invented = path.starts_with(root().join("crates/exercise"));
+            let meant = |w: &&String| line.contains(w.as_str()) && !(invented && *w == &words[2]);
+            for word in words.iter().filter(meant) {
                 let path = path.strip_prefix(root()).unwrap_or(&path);
                 wrong.push(format!("{}:{}: {word}", path.display(), n + 1));
             }

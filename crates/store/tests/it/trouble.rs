@@ -268,7 +268,7 @@ fn child_of_a_limit() {
 fn a_limit_on_file_sizes() {
     let b = Bench::sqlite();
     let me = std::env::current_exe().unwrap();
-    let script = "ulimit -f 400; trap '' XFSZ; exec \"$0\" --exact trouble::child_of_a_limit --nocapture";
+    let script = "ulimit -f 600; trap '' XFSZ; exec \"$0\" --exact trouble::child_of_a_limit --nocapture";
     let child = Command::new("sh")
         .args(["-c", script])
         .arg(me)

@@ -24,7 +24,7 @@ const WEB: [Start; 9] = [
 const BUILD: [Start; 9] = [
     ("/usr/bin/node", "/bin/sh", "sh -c tsc -p .", "runner"),
     ("/usr/sbin/sshd", "/usr/bin/bash", "-bash", "root"),
-    ("/usr/bin/runner", "/bin/bash", "bash -e /home/runner/work/_temp/step.sh", "runner"),
+    ("/usr/bin/runner", "/bin/bash", "bash -e /home/runner/_temp/step.sh", "runner"),
     ("/bin/bash", "/usr/bin/git", "git fetch --depth=1 origin main", "runner"),
     ("/bin/bash", "/usr/bin/node", "node node_modules/.bin/jest --ci", "runner"),
     ("/usr/bin/node", "/bin/sh", "sh -c node-gyp rebuild", "runner"),
