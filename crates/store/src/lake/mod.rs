@@ -15,6 +15,7 @@
 //! | `segments` | segments as the case lists them |
 //! | `fill` | rows of a segment back to batches |
 //! | `table`, `tables`, `session` | SQL |
+//! | `distinct` | counting different texts |
 //! | `bounds`, `hints` | what a query may cost; what is said of one that cannot run |
 //! | `maintain` | compaction, retention, erasure, legal holds |
 //!
@@ -24,6 +25,7 @@ pub mod answer;
 mod bounds;
 mod cite;
 mod commit;
+mod distinct;
 mod fill;
 mod hints;
 pub mod index;
