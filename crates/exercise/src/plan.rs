@@ -14,6 +14,7 @@ use crate::cloud::{Cloud, Line};
 use crate::dice::Dice;
 use crate::record::Event;
 use crate::truth::{ExpectedJoin, Group, GroupKind, Named, PlantedStep, RecordRef};
+use crate::vectors::{Coin, Market};
 use crate::world::{Person, Role, World};
 
 /// A log that records stand in.
@@ -47,6 +48,32 @@ pub(crate) enum Body {
     Line(String),
 }
 
+/// An amount on its way from one address to another.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Leg {
+    /// From where.
+    pub from: String,
+    /// To where.
+    pub to: String,
+    /// Of what.
+    pub coin: Coin,
+    /// In the smallest unit.
+    pub amount: u128,
+}
+
+/// A transaction before its place in the chain is known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Transfer {
+    /// When.
+    pub time: Time,
+    /// What it moves: one leg, or those of a swap.
+    pub legs: Vec<Leg>,
+    /// Whether it was refused: its price is paid all the same.
+    pub failed: bool,
+    /// The group and step it belongs to; `None` for everyday life.
+    pub of: Option<(usize, usize)>,
+}
+
 /// Everything planted.
 pub(crate) struct Plan<'w> {
     /// Where it happens.
@@ -57,6 +84,9 @@ pub(crate) struct Plan<'w> {
     pub groups: Vec<Group>,
     /// Records of hosts and clouds.
     pub planted: Vec<Planted>,
+    /// Transactions, in the order they were planned.
+    pub transfers: Vec<Transfer>,
+    market: Market,
     /// Files that somebody brought along: their hashes tell something.
     tools: BTreeSet<String>,
     taken: Vec<usize>,
@@ -84,6 +114,8 @@ impl<'w> Plan<'w> {
             dice: world.dice(&format!("plan {label}")),
             groups: Vec::new(),
             planted: Vec::new(),
+            transfers: Vec::new(),
+            market: Market::new(world.dice("market").next()),
             tools: BTreeSet::new(),
             taken: Vec::new(),
             // Which administrator comes first is the seed's choice.
@@ -155,6 +187,37 @@ impl<'w> Plan<'w> {
     /// A step that happens this many seconds into the phase, after every earlier step of its group.
     pub fn step(&mut self, after: i64, name: &str, techniques: &[&str], rules: &[&str]) -> &mut Plan<'w> {
         self.add(Vector::Host, after, name, techniques, rules)
+    }
+
+    /// Who is who on the chain.
+    pub fn market(&self) -> &Market {
+        &self.market
+    }
+
+    /// A step on the chain.
+    pub fn money(&mut self, after: i64, name: &str, techniques: &[&str]) -> &mut Plan<'w> {
+        self.add(Vector::Money, after, name, techniques, &[])
+    }
+
+    /// A payment of the step begun last, about half a minute after the one before it.
+    pub fn pays(&mut self, from: &str, to: &str, coin: Coin, amount: u128) -> &mut Plan<'w> {
+        self.swaps(vec![Leg { from: from.to_owned(), to: to.to_owned(), coin, amount }])
+    }
+
+    /// Several legs in one transaction.
+    pub fn swaps(&mut self, legs: Vec<Leg>) -> &mut Plan<'w> {
+        for leg in &legs {
+            self.name(ObservableKind::CryptoAddress, &leg.from);
+            self.name(ObservableKind::CryptoAddress, &leg.to);
+        }
+        let group = self.groups.len().saturating_sub(1);
+        let step = self.groups.last().map_or(0, |g| g.steps.len().saturating_sub(1));
+        self.transfers.push(Transfer { time: self.now, legs, failed: false, of: Some((group, step)) });
+        let apart = 15 + self.dice.below(30) as i64;
+        let wait = self.scaled(apart).max(1);
+        self.last += wait;
+        self.now = Time(self.now.0 + wait * 1_000_000);
+        self
     }
 
     /// A step of a channel that no writer writes yet, with what it will name.

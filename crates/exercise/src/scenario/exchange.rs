@@ -5,12 +5,13 @@ use palisade_model::{ObservableKind, Vector};
 use crate::acts::Proc;
 use crate::acts::{audited, clipboard, spawn, wrote};
 use crate::cloud::{Caller, Cloud};
-use crate::plan::Plan;
+use crate::plan::{Leg, Plan};
 use crate::scenario::decoys::{self, Grounds};
 use crate::scenario::moves::{aws, github, okta, pod_shell, reaches, server};
 use crate::scenario::programs::{CMD, POWERSHELL};
 use crate::scenario::{ScenarioInfo, Scene, rules};
 use crate::truth::ActorProfile;
+use crate::vectors::{Coin, ether, tokens};
 use crate::world::{Role, World};
 
 /// The scenario.
@@ -41,6 +42,7 @@ pub(crate) const SCENE: Scene = Scene {
         (Role::LinuxWeb, 1),
     ],
     clouds: &[Cloud::M365, Cloud::Okta, Cloud::GitHub, Cloud::Aws, Cloud::Kubernetes],
+    ledger: true,
     plant,
     actors,
     notes: &[
@@ -241,31 +243,7 @@ fn plant(p: &mut Plan<'_>) {
     p.step(1_300, "audit is switched off", &["T1685.004"], &[rules::AUDIT_OFF]);
     p.on(signer, audited("/usr/sbin/auditctl", &["auditctl", "-e", "0"]));
 
-    p.phase(900, 3);
-    let thief = format!("0x{}", p.dice.hex(40));
-    let hop = format!("0x{}", p.dice.hex(40));
-    p.later(
-        Vector::Money,
-        0,
-        "withdrawals to one address in six transactions",
-        &["T1657"],
-        &[(ObservableKind::CryptoAddress, &thief)],
-    );
-    p.later(
-        Vector::Money,
-        3_600,
-        "split over forty addresses and swapped",
-        &["T1657"],
-        &[(ObservableKind::CryptoAddress, &thief), (ObservableKind::CryptoAddress, &hop)],
-    );
-    p.phase(960, 4);
-    p.later(
-        Vector::Money,
-        0,
-        "bridged, mixed, and paid in at three services",
-        &["T1657"],
-        &[(ObservableKind::CryptoAddress, &hop)],
-    );
+    launder(p);
 
     let grounds = Grounds {
         tested_desk: p.take(Role::Office),
@@ -275,4 +253,88 @@ fn plant(p: &mut Plan<'_>) {
         when: [250, 470, 650],
     };
     decoys::plant(p, &grounds);
+    treasury(p);
+}
+
+/// Addresses the loot is split over.
+const HOPS: u64 = 40;
+
+/// The money's way: out of the hot wallet, over forty addresses, through a bridge, a mixer and three services.
+fn launder(p: &mut Plan<'_>) {
+    let m = p.market().clone();
+    p.phase(900, 3);
+    let thief = m.fresh("thief", 0);
+    p.money(0, "withdrawals to one address in six transactions", &["T1657"]);
+    let mut coins = 0;
+    for part in 0..6 {
+        if part % 3 == 2 {
+            p.pays(&m.hot, &thief, Coin::Dollar, tokens(380_000 + p.dice.clone().below(40_000)));
+        } else {
+            let share = 290_000 + 1_000 * p.dice.below(30);
+            coins += share;
+            p.pays(&m.hot, &thief, Coin::Ether, ether(share));
+        }
+    }
+    p.money(3_600, "tokens swapped, coins split over forty addresses", &["T1657"]);
+    for _ in 0..2 {
+        let leg = |from: &str, to: &str, coin, amount| Leg { from: from.into(), to: to.into(), coin, amount };
+        p.swaps(vec![
+            leg(&thief, &m.router, Coin::Dollar, tokens(375_000)),
+            leg(&m.router, &thief, Coin::Wrapped, ether(98_000)),
+        ]);
+    }
+    let hop = |n: u64| m.fresh("hop", n);
+    // A little stays for the price of transactions.
+    let share = coins * 98 / 100 / HOPS;
+    for n in 0..HOPS {
+        p.pays(&thief, &hop(n), Coin::Ether, ether(share));
+    }
+
+    p.phase(960, 4);
+    p.money(0, "a quarter crosses a bridge, another goes through a mixer", &["T1657"]);
+    for n in 0..10 {
+        p.pays(&hop(n), &m.bridge, Coin::Ether, ether(share - 20));
+    }
+    for n in 10..20 {
+        for _ in 0..share / 10_000 {
+            p.pays(&hop(n), &m.mixer, Coin::Ether, ether(10_000));
+        }
+    }
+    p.money(600, "the rest is collected at three addresses", &["T1657"]);
+    let gathered = |n: u64| m.fresh("gathered", n % 3);
+    for n in 20..HOPS {
+        p.pays(&hop(n), &gathered(n), Coin::Ether, ether(share - 20));
+    }
+    p.money(1_200, "and paid in at three services, which sweep it", &["T1657"]);
+    for n in 0..3 {
+        let (service, deposit) = (n as usize, m.deposit(n as usize, 9_000_000 + n));
+        let held = (20..HOPS).filter(|h| h % 3 == n).count() as u64 * (share - 20);
+        p.pays(&gathered(n), &deposit, Coin::Ether, ether(held - 30));
+        p.pays(&deposit, &m.services[service], Coin::Ether, ether(held - 60));
+    }
+}
+
+/// What looks like it: the exchange moves its own coins, and somebody who makes markets splits and collects.
+fn treasury(p: &mut Plan<'_>) {
+    let m = p.market().clone();
+    p.decoy("coins for the cold wallet");
+    p.phase(500, 10);
+    p.money(0, "five large payments to the own cold wallet", &[]);
+    for _ in 0..5 {
+        let amount = ether(250_000 + 1_000 * p.dice.below(20));
+        p.pays(&m.hot, &m.cold, Coin::Ether, amount);
+    }
+    p.decoy("a maker of markets");
+    p.phase(640, 13);
+    let maker = m.fresh("maker", 0);
+    p.money(0, "a customer takes out much at once", &[]);
+    p.pays(&m.hot, &maker, Coin::Ether, ether(160_000));
+    p.money(1_800, "and spreads it over addresses of its own", &[]);
+    for n in 0..12 {
+        p.pays(&maker, &m.fresh("maker", n + 1), Coin::Ether, ether(12_000));
+    }
+    p.money(90_000, "which pay it back into its account", &[]);
+    for n in 0..12 {
+        p.pays(&m.fresh("maker", n + 1), &m.hot, Coin::Ether, ether(11_900));
+    }
 }

@@ -36,6 +36,7 @@ pub(crate) const SCENE: Scene = Scene {
         (Role::LinuxWeb, 2),
     ],
     clouds: &[Cloud::SignIns, Cloud::Directory, Cloud::M365],
+    ledger: false,
     plant,
     actors,
     notes: &[

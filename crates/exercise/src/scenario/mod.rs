@@ -46,6 +46,8 @@ pub(crate) struct Scene {
     pub cast: &'static [(Role, usize)],
     /// Its clouds.
     pub clouds: &'static [Cloud],
+    /// Whether the organisation keeps a ledger.
+    pub ledger: bool,
     /// What happens.
     pub plant: fn(&mut Plan<'_>),
     /// The actors that exist in it.

@@ -40,6 +40,7 @@ pub(crate) const SCENE: Scene = Scene {
         (Role::LinuxWeb, 1),
     ],
     clouds: &[Cloud::M365, Cloud::SignIns, Cloud::Aws],
+    ledger: false,
     plant,
     actors,
     notes: &[

@@ -4,8 +4,11 @@
 //! its steps are planned already. A writer never knows what the planted steps mean, and never reads evidence.
 
 mod host;
+mod money;
 
 use palisade_model::Vector;
+
+pub(crate) use money::{Coin, Market, ether, tokens};
 
 use crate::ExerciseError;
 use crate::plan::Plan;
@@ -42,6 +45,6 @@ pub(crate) trait VectorWriter {
 }
 
 /// All writers there are, in the order they write.
-pub(crate) fn writers() -> [&'static dyn VectorWriter; 1] {
-    [&host::HostWriter]
+pub(crate) fn writers() -> [&'static dyn VectorWriter; 2] {
+    [&host::HostWriter, &money::LedgerWriter]
 }
