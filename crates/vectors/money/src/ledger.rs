@@ -7,6 +7,19 @@
 //! Everything is an index into a column: parties, assets and transactions are interned once, so
 //! that a rule over twenty million moves touches numbers only.
 
+mod accounts;
+mod build;
+mod names;
+mod outputs;
+mod place;
+mod trouble;
+
+pub use build::{
+    AccountTx, Amount, AssetKey, ChainKey, Input, LedgerBuilder, LimitMet, Limits, MAX_CHAINS, MAX_DECIMALS,
+    MAX_STEP, Output, OutputTx, PartyKey, Place, Step, Transfer, TxKey,
+};
+pub(crate) use trouble::Trouble;
+
 use palisade_model::{Citation, Time};
 
 /// Index of a party (an address of one chain) in [`Ledger::parties`].
@@ -57,9 +70,10 @@ pub enum MoveKind {
 pub struct Txs {
     /// Their ids as the chain writes them, canonical (lower-case hexadecimal; base58 for Solana).
     pub id: Vec<Box<str>>,
-    /// Block height or slot.
+    /// Block height or slot. Where the source names none, the last one known to be no later, else 0; 0 also where a
+    /// transaction is known only from what spends it.
     pub block: Vec<u64>,
-    /// Position in the block.
+    /// Position in the block; `u32::MAX` where the source does not say.
     pub index: Vec<u32>,
     /// Time of the block.
     pub time: Vec<Option<Time>>,
@@ -89,7 +103,8 @@ pub struct Moves {
 /// Output model. Outputs of one transaction stand together, in its order; so do a transaction's inputs.
 #[derive(Default, Debug)]
 pub struct Outputs {
-    /// The transaction that made it.
+    /// The transaction that made it. One that the ledger does not have stands before all others of its chain and has no
+    /// [`Spend`].
     pub tx: Vec<TxId>,
     /// Its number in that transaction.
     pub vout: Vec<u32>,

@@ -15,4 +15,4 @@ pub mod read;
 pub mod screen;
 pub mod taint;
 
-pub use ledger::Ledger;
+pub use ledger::{Ledger, LedgerBuilder};
