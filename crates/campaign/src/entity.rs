@@ -19,6 +19,7 @@ pub(crate) enum Kind {
     Ip,
     Email,
     Wallet,
+    Transaction,
     Account,
     Host,
     InternalIp,
@@ -77,7 +78,9 @@ impl Kind {
             Kind::Url => w(0.5, 180.0, 6.0, false, Group::Net),
             Kind::Ip => w(0.5, 180.0, 6.0, false, Group::Net),
             Kind::Email => w(0.5, 180.0, 5.0, false, Group::Net),
-            Kind::Wallet => w(0.6, 700.0, 6.0, false, Group::Net),
+            // Two years: stolen funds rest for long before they move.
+            Kind::Wallet => w(0.6, 730.0, 6.0, false, Group::Net),
+            Kind::Transaction => w(0.6, 730.0, 6.0, false, Group::Net),
             Kind::Account => w(0.6, 200.0, 9.0, true, Group::Who),
             Kind::Host => w(0.2, 7.0, 5.0, true, Group::Where),
             Kind::InternalIp => w(0.4, 20.0, 3.0, true, Group::Where),
@@ -144,6 +147,7 @@ pub(crate) fn entities(host: Option<&str>, observables: &[Observable]) -> Vec<(E
             ObservableKind::Sid => (o.value().len() > 12).then(|| (Kind::Sid, o.value().to_owned())),
             ObservableKind::Arn => Some((Kind::Arn, o.value().to_owned())),
             ObservableKind::CryptoAddress => Some((Kind::Wallet, o.value().to_owned())),
+            ObservableKind::CryptoTransaction => Some((Kind::Transaction, o.value().to_owned())),
             // A name alone is too cheap; its path and hash stand beside it.
             ObservableKind::FileName => None,
         };
@@ -173,7 +177,7 @@ pub(crate) fn named(texts: &BTreeSet<String>) -> BTreeSet<Entity> {
 }
 
 /// Kinds of observables that can be entities.
-const KINDS: [ObservableKind; 16] = [
+const KINDS: [ObservableKind; 17] = [
     ObservableKind::Ip,
     ObservableKind::Domain,
     ObservableKind::Url,
@@ -190,6 +194,7 @@ const KINDS: [ObservableKind; 16] = [
     ObservableKind::Arn,
     ObservableKind::ProcessGuid,
     ObservableKind::CryptoAddress,
+    ObservableKind::CryptoTransaction,
 ];
 
 fn account(value: &str) -> Option<String> {

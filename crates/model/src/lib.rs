@@ -7,6 +7,7 @@
 //! What this room never does: no I/O, no async, no clock, no randomness, no
 //! `unsafe`. The same input gives the same output on every machine.
 
+mod address;
 mod batch;
 mod budget;
 mod campaign;
@@ -25,6 +26,7 @@ mod tlp;
 mod value;
 mod verdict;
 
+pub use address::{Address, AddressError, Chain, transaction_id};
 pub use batch::{
     Batch, Buffers, Event, HashNames, MAX_ARENA_BYTES, MAX_ROWS, RowBatch, RowBuilder, RowHeader, RowText,
 };

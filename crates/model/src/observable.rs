@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::{Address, transaction_id};
+
 /// Longest observable kept, in bytes. A longer value in evidence is no observable.
 const MAX_BYTES: usize = 2_048;
 
@@ -46,8 +48,10 @@ pub enum ObservableKind {
     Arn,
     /// Sysmon process GUID, upper case, without braces.
     ProcessGuid,
-    /// Address on an EVM chain, `0x` and 40 lower-case digits. Other chains come with the money room.
+    /// Address on a block chain, canonical as [`Address`] has it.
     CryptoAddress,
+    /// Transaction of a block chain, canonical as [`transaction_id`] has it.
+    CryptoTransaction,
 }
 
 impl ObservableKind {
@@ -71,6 +75,7 @@ impl ObservableKind {
             ObservableKind::Arn => "arn",
             ObservableKind::ProcessGuid => "process_guid",
             ObservableKind::CryptoAddress => "crypto_address",
+            ObservableKind::CryptoTransaction => "crypto_transaction",
         }
     }
 }
@@ -185,9 +190,11 @@ fn canonical(kind: ObservableKind, t: &str) -> Option<String> {
             (shape && t.bytes().any(|b| b != b'0' && b != b'-')).then(|| t.to_ascii_uppercase())
         }
         ObservableKind::CryptoAddress => {
-            let digits = t.strip_prefix("0x").or_else(|| t.strip_prefix("0X"))?;
-            hex(digits, 40).map(|d| format!("0x{d}"))
+            // Logs capitalise as they like: case says nothing there, and the 20 bytes are the same.
+            let address = Address::parse(t).or_else(|_| Address::evm_any_case(t)).ok()?;
+            (!address.is_zero()).then(|| address.text().to_owned())
         }
+        ObservableKind::CryptoTransaction => transaction_id(t),
     }
 }
 

@@ -225,6 +225,8 @@ pub enum Extract {
     ProcessGuid,
     /// An address on a chain.
     CryptoAddress,
+    /// A transaction of a chain.
+    CryptoTransaction,
 }
 
 impl Extract {
@@ -260,6 +262,7 @@ impl Extract {
             Extract::Arn => ObservableKind::Arn,
             Extract::ProcessGuid => ObservableKind::ProcessGuid,
             Extract::CryptoAddress => ObservableKind::CryptoAddress,
+            Extract::CryptoTransaction => ObservableKind::CryptoTransaction,
         };
         out.extend(Observable::parse(kind, text).ok());
     }

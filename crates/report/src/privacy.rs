@@ -206,7 +206,8 @@ impl Victims {
             | ObservableKind::Sha512
             | ObservableKind::Imphash
             | ObservableKind::FileName
-            | ObservableKind::CryptoAddress => None,
+            | ObservableKind::CryptoAddress
+            | ObservableKind::CryptoTransaction => None,
         }
     }
 }

@@ -126,6 +126,9 @@ fn pattern(o: &Observable) -> Option<String> {
         kind => match (hash_name(kind), sco(o)) {
             (Some(name), _) => format!("file:hashes.'{name}'"),
             (None, None) if kind == Kind::Url => "url:value".to_owned(),
+            // STIX 2.1 has no objects for these; the types are those of the extensions in common use.
+            (None, None) if kind == Kind::CryptoAddress => "cryptocurrency-wallet:value".to_owned(),
+            (None, None) if kind == Kind::CryptoTransaction => "cryptocurrency-transaction:value".to_owned(),
             (None, Some((kind, _))) => format!("{kind}:value"),
             (None, None) => return None,
         },

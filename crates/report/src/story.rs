@@ -50,7 +50,19 @@ pub(crate) struct Story<'m> {
 /// Kinds of observables that somebody else can look for.
 fn is_indicator(kind: ObservableKind) -> bool {
     use ObservableKind::*;
-    matches!(kind, Ip | Domain | Url | Email | Md5 | Sha1 | Sha256 | Sha512 | Imphash | CryptoAddress)
+    matches!(
+        kind,
+        Ip | Domain
+            | Url
+            | Email
+            | Md5
+            | Sha1
+            | Sha256
+            | Sha512
+            | Imphash
+            | CryptoAddress
+            | CryptoTransaction
+    )
 }
 
 /// Hashes of nothing: every system holds an empty file.

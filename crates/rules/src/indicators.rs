@@ -9,7 +9,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use palisade_model::{Batch, Catalogue, FieldId, Observable, ObservableKind};
+use palisade_model::{Address, Batch, Catalogue, Chain, FieldId, Observable, ObservableKind};
 
 /// Most indicators of one run; the scalable matcher lifts it.
 pub const MAX_INDICATORS: usize = 5_000_000;
@@ -166,6 +166,16 @@ fn pattern(text: &str, kind: Option<&str>) -> Option<Pattern> {
             "path" | "filepath" | "file_path" => Some(ObservableKind::Path),
             "filename" | "file_name" => Some(ObservableKind::FileName),
             "imphash" => Some(ObservableKind::Imphash),
+            "crypto_address"
+            | "crypto-address"
+            | "wallet"
+            | "btc"
+            | "xmr"
+            | "dash"
+            | "cryptocurrency-wallet" => Some(ObservableKind::CryptoAddress),
+            "crypto_transaction" | "txid" | "transaction" | "tx" | "cryptocurrency-transaction" => {
+                Some(ObservableKind::CryptoTransaction)
+            }
             _ => None,
         };
         if let Some(wanted) = wanted {
@@ -187,6 +197,10 @@ fn pattern(text: &str, kind: Option<&str>) -> Option<Pattern> {
     }
     if text.contains("://") {
         return exact(ObservableKind::Url);
+    }
+    // Only where a checksum or the prefix speaks for it: 32 bytes in base58 can be anything.
+    if Address::parse(&text).is_ok_and(|a| a.checked() || a.chain() == Chain::Evm) {
+        return exact(ObservableKind::CryptoAddress);
     }
     exact(ObservableKind::Ip)
         .or_else(|| if text.contains('@') { exact(ObservableKind::Email) } else { None })

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of one test binary")]
 
+mod addresses;
 mod batches;
 mod examples;
 mod observables;

@@ -4,7 +4,7 @@ use palisade_model::{Observable, ObservableKind};
 
 use crate::Random;
 
-const KINDS: [ObservableKind; 17] = [
+const KINDS: [ObservableKind; 18] = [
     ObservableKind::Ip,
     ObservableKind::Domain,
     ObservableKind::Url,
@@ -22,6 +22,7 @@ const KINDS: [ObservableKind; 17] = [
     ObservableKind::Arn,
     ObservableKind::ProcessGuid,
     ObservableKind::CryptoAddress,
+    ObservableKind::CryptoTransaction,
 ];
 
 /// A value that canonicalises to something that does not canonicalise to itself would be two

@@ -103,7 +103,7 @@ const PREFIXES_V4: [u8; 4] = [0, 8, 16, 24];
 const PREFIXES_V6: [u8; 4] = [0, 32, 48, 64];
 
 /// Every kind. Its code in files stands in [`code`].
-const KINDS: [ObservableKind; 17] = [
+const KINDS: [ObservableKind; 18] = [
     ObservableKind::Ip,
     ObservableKind::Domain,
     ObservableKind::Url,
@@ -121,6 +121,7 @@ const KINDS: [ObservableKind; 17] = [
     ObservableKind::Arn,
     ObservableKind::ProcessGuid,
     ObservableKind::CryptoAddress,
+    ObservableKind::CryptoTransaction,
 ];
 
 /// The number that stands for a kind in files. Numbers are given once and never again; a new kind takes the next.
@@ -143,6 +144,7 @@ const fn code(kind: ObservableKind) -> u8 {
         ObservableKind::Arn => 15,
         ObservableKind::ProcessGuid => 16,
         ObservableKind::CryptoAddress => 17,
+        ObservableKind::CryptoTransaction => 18,
     }
 }
 

@@ -1,0 +1,1 @@
+//! Formats of ledgers → [`crate::Ledger`]. Never judges.
