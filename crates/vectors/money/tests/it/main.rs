@@ -30,3 +30,4 @@ impl Random {
         }
     }
 }
+mod taint;
