@@ -328,6 +328,11 @@ pub fn sound_key(latin: &str) -> String {
             [b'a', b'y', ..] => (b"ai", 2),
             [b'y', b'a', ..] | [b'j', b'a', ..] if at > 0 => (b"ia", 2),
             [b'y', b'u', ..] | [b'j', b'u', ..] if at > 0 => (b"iu", 2),
+            // Latvian endings; -ej and -ij of Czechs, Slovaks and Poles.
+            [b'e', b'j', b's'] | [b'e', b'j'] => (b"ei", rest.len()),
+            [b'i', b'j', b's'] | [b'i', b'j'] => (b"i", rest.len()),
+            [b'o', b'v', b's'] => (b"ov", 3),
+            [b'e', b'v', b's'] => (b"ev", 3),
             [b'o', b'f', b'f'] => (b"ov", 3),
             [b'e', b'f', b'f'] => (b"ev", 3),
             [b'c', b'e' | b'i' | b'y', ..] => (b"s", 1),

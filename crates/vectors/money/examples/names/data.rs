@@ -253,6 +253,23 @@ pub fn list_pairs(lists: &Lists, seed: u64) -> Vec<Pair> {
                 turned.rotate_left(1);
                 add(turned.join(" "), name.clone(), true);
             }
+            // A woman's name against a man's, father against son.
+            if let Some(last) = words.last().filter(|w| w.len() > 4 && dice.chance(40)) {
+                let lower = last.to_lowercase();
+                if schema == Schema::Person && ["ov", "ev", "in"].iter().any(|e| lower.ends_with(e)) {
+                    let mut hers = words.clone();
+                    hers.last_mut().unwrap().push('A');
+                    add(hers.join(" "), name.clone(), false);
+                }
+            }
+            let lower: Vec<String> = words.iter().map(|w| w.to_lowercase()).collect();
+            if let Some(bin) = lower.iter().position(|w| matches!(w.as_str(), "bin" | "ben" | "ibn")) {
+                if schema == Schema::Person && bin > 0 && bin + 1 < words.len() && dice.chance(50) {
+                    let mut turned = words.clone();
+                    turned.swap(bin - 1, bin + 1);
+                    add(turned.join(" "), name.clone(), false);
+                }
+            }
             // Another party's word in its place, or another party that shares a word.
             if words.len() >= 2 && dice.chance(70) {
                 let other = dice.pick(&all);

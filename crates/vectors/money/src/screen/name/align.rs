@@ -68,6 +68,10 @@ pub fn align(a: &[Token], b: &[Token], rules: Rules, scratch: &mut Scratch) {
         if sure {
             joins(&a[..n], &b[..m], &mut of_a, &mut of_b, false, scratch);
             joins(&b[..m], &a[..n], &mut of_b, &mut of_a, true, scratch);
+            if rules == Rules::Body {
+                acronyms(&a[..n], &b[..m], &mut of_a, &mut of_b, false, scratch);
+                acronyms(&b[..m], &a[..n], &mut of_b, &mut of_a, true, scratch);
+            }
         }
     }
     rest(&a[..n], &b[..m], &mut of_a, &mut of_b, scratch);
@@ -112,6 +116,42 @@ fn joins(
     }
 }
 
+/// Three words or more of `many` whose first letters are one word of `one` (`PLA`). Particles count or do not.
+fn acronyms(
+    many: &[Token],
+    one: &[Token],
+    of_many: &mut [bool; MAX_TOKENS],
+    of_one: &mut [bool; MAX_TOKENS],
+    swapped: bool,
+    scratch: &mut Scratch,
+) {
+    for (j, token) in one.iter().enumerate() {
+        let letters = token.latin.as_bytes();
+        if of_one[j] || !(3..=8).contains(&letters.len()) || many.len() < 3 {
+            continue;
+        }
+        for i in 0..many.len() {
+            let (mut used, mut at) = (0usize, i);
+            while at < many.len() && used < letters.len() && !of_many[at] {
+                if many[at].latin.as_bytes().first() == letters.get(used) {
+                    used += 1;
+                } else if many[at].kind != Kind::Particle || at == i {
+                    break;
+                }
+                at += 1;
+            }
+            if used == letters.len() {
+                of_many[i..at].fill(true);
+                of_one[j] = true;
+                let (x, y) = ((i as u8, (at - i) as u8), (j as u8, 1));
+                let (a, b) = if swapped { (y, x) } else { (x, y) };
+                scratch.pairs.push(Pair { a, b, class: Class::Acronym, alike: 0.9 });
+                break;
+            }
+        }
+    }
+}
+
 /// Stands what is left against each other, last with last (family names), like kinds first.
 fn rest(
     a: &[Token],
@@ -143,10 +183,18 @@ fn rest(
             scratch.pairs.push(Pair { a: (i as u8, 1), b: (j as u8, 1), class, alike });
         }
     }
-    for (i, token) in a.iter().enumerate().filter(|(i, _)| !of_a[*i]) {
-        scratch.pairs.push(Pair { a: (i as u8, 1), b: (0, 0), class: Class::extra(token.kind), alike: 0.0 });
+    for (i, _) in a.iter().enumerate().filter(|(i, _)| !of_a[*i]) {
+        scratch.pairs.push(Pair { a: (i as u8, 1), b: (0, 0), class: extra(a, i), alike: 0.0 });
     }
-    for (j, token) in b.iter().enumerate().filter(|(j, _)| !of_b[*j]) {
-        scratch.pairs.push(Pair { a: (0, 0), b: (j as u8, 1), class: Class::extra(token.kind), alike: 0.0 });
+    for (j, _) in b.iter().enumerate().filter(|(j, _)| !of_b[*j]) {
+        scratch.pairs.push(Pair { a: (0, 0), b: (j as u8, 1), class: extra(b, j), alike: 0.0 });
     }
+}
+
+/// A word that its name has twice says nothing the second time.
+fn extra(tokens: &[Token], at: usize) -> Class {
+    let own = &tokens[at];
+    let twice =
+        own.latin.len() > 2 && tokens.iter().enumerate().any(|(i, t)| i != at && t.latin == own.latin);
+    if twice { Class::ExtraParticle } else { Class::extra(own.kind) }
 }

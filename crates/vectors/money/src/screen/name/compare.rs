@@ -35,6 +35,8 @@ pub enum Class {
     Prefix,
     /// One word written as two, or two as one.
     Joined,
+    /// A word of the first letters of the other name's words.
+    Acronym,
     /// Two spellings that can stand for one Korean syllable.
     Syllable,
     /// Two Korean syllables that differ in one part.
@@ -92,6 +94,7 @@ impl Class {
             Class::Nickname => "form of the name",
             Class::Prefix => "beginning of the word",
             Class::Joined => "written together",
+            Class::Acronym => "acronym",
             Class::Syllable => "same syllable",
             Class::OtherSyllable => "another syllable",
             Class::Conflict => "different",
@@ -161,7 +164,7 @@ pub fn compare(a: &Token, b: &Token, rules: Rules) -> Option<(Class, f32)> {
         }
         if a.script.syllabic() {
             // Another character that sounds the same: a slip of the keyboard, or a namesake.
-            return (a.latin == b.latin).then_some((Class::Short, 0.6));
+            return (a.latin == b.latin).then_some((Class::OtherSyllable, 0.5));
         }
         return letters(&a.raw, &b.raw).or_else(|| spoken(a, b));
     }
@@ -189,11 +192,19 @@ pub fn compare(a: &Token, b: &Token, rules: Rules) -> Option<(Class, f32)> {
     if best.is_some() {
         return best;
     }
+    if servant(&a.latin, &b.latin) || servant(&b.latin, &a.latin) {
+        return Some((Class::Prefix, 0.86));
+    }
     let (short, long) = if a.latin.len() <= b.latin.len() { (a, b) } else { (b, a) };
     if short.latin.len() >= 3 && long.latin.starts_with(&*short.latin) {
         return Some((Class::Prefix, short.latin.len() as f32 / long.latin.len() as f32));
     }
     None
+}
+
+/// `Abdulrahman` and `Rahman`.
+fn servant(long: &str, short: &str) -> bool {
+    short.len() > 2 && long.strip_prefix("abdul").is_some_and(|rest| rest == short)
 }
 
 /// By letters: edits within the budget of the length.

@@ -92,6 +92,8 @@ pub struct Name {
     pub legal: u8,
     /// Generation of a person (`Jr`, `III`).
     pub generation: Option<u8>,
+    /// Says who the father is (`bin`, `ibn`): order is descent.
+    pub lineage: bool,
     /// Some of it was longer than the limits.
     pub cut: bool,
 }
@@ -128,6 +130,7 @@ impl Name {
             readings: Vec::with_capacity(2),
             legal: 0,
             generation: None,
+            lineage: false,
             cut,
         };
         let mut parts = parts(found, rules);
@@ -169,6 +172,7 @@ impl Name {
             _ => true,
         });
         self.generation = generation;
+        self.lineage = parts.iter().any(|p| words::is_lineage(&p.latin));
         for part in parts.iter_mut() {
             part.kind = words::person_kind(&part.latin);
             if part.script.syllabic() {
@@ -184,6 +188,7 @@ impl Name {
     }
 
     fn body(&mut self, parts: &mut Vec<Part>) {
+        states(parts);
         let latin: Vec<&str> = parts.iter().map(|p| &*p.latin).collect();
         let mut keep = vec![true; parts.len()];
         let mut key = String::new();
@@ -331,6 +336,24 @@ fn without_form<'a>(text: &'a str, out: &mut Vec<Part>) -> &'a str {
         }
     }
     text
+}
+
+/// `United States of America` is `us`, `United Kingdom` is `uk`.
+fn states(parts: &mut Vec<Part>) {
+    let Some(at) = parts
+        .windows(2)
+        .position(|w| &*w[0].latin == "united" && matches!(&*w[1].latin, "states" | "kingdom"))
+    else {
+        for part in parts.iter_mut().filter(|p| &*p.latin == "usa") {
+            "us".clone_into(&mut part.latin);
+        }
+        return;
+    };
+    let short = if &*parts[at + 1].latin == "states" { "us" } else { "uk" };
+    let of_america = parts.get(at + 2).is_some_and(|p| &*p.latin == "of")
+        && parts.get(at + 3).is_some_and(|p| &*p.latin == "america");
+    parts.drain(at + 1..at + if of_america { 4 } else { 2 });
+    short.clone_into(&mut parts[at].latin);
 }
 
 /// Number words and Roman numerals of things become digits: `Forty-Four` is 44, `VII` is 7.

@@ -12,7 +12,7 @@ use palisade_text::alike;
 use palisade_text::fold::Script;
 
 use super::align::{self, Scratch};
-use super::words::legal_conflict;
+use super::words::{self, legal_conflict};
 use super::{Class, Kindred, Name, NoLists, Reading, Rules, Token, weights};
 
 /// Features of two names as wholes, behind those of token classes.
@@ -57,6 +57,12 @@ pub enum Whole {
     ConflictMany,
     /// A pair differs in its first letter.
     FirstLetter,
+    /// Every word that is no particle or title is the same, or sounds the same.
+    Same,
+    /// Father and son have changed places.
+    Lineage,
+    /// A man's family name against a woman's.
+    Gender,
     /// Read as Korean syllables.
     Korean,
 }
@@ -92,6 +98,9 @@ impl Whole {
             Whole::ExtraMany => "many words more",
             Whole::ConflictMany => "many words differ",
             Whole::FirstLetter => "first letter differs",
+            Whole::Same => "all words agree",
+            Whole::Lineage => "father and son change places",
+            Whole::Gender => "a man's and a woman's name",
             Whole::Korean => "Korean syllables",
         }
     }
@@ -116,6 +125,9 @@ impl Whole {
         Whole::ExtraMany,
         Whole::ConflictMany,
         Whole::FirstLetter,
+        Whole::Same,
+        Whole::Lineage,
+        Whole::Gender,
         Whole::Korean,
     ];
 }
@@ -294,15 +306,28 @@ fn measure(a: &Name, b: &Name, x: &Reading, y: &Reading, scratch: &mut Scratch) 
     let (mut agreeing, mut conflicts, mut extras) = (0u32, 0u32, 0u32);
     let (mut fuzz, mut alike_conflict, mut first_letter) = (0f32, 0f32, 0f32);
     let (mut head, mut tail) = (false, false);
+    let (mut same, mut gender) = (true, false);
     for pair in &scratch.pairs {
         let (share, own) = shares(x, y, pair, total);
         let class = pair.class as usize;
         f[class] += share;
         f[Class::COUNT + class] += own;
+        same &= matches!(
+            pair.class,
+            Class::Exact
+                | Class::Variant
+                | Class::Joined
+                | Class::Syllable
+                | Class::ExtraParticle
+                | Class::ConflictParticle
+        );
         if pair.class.agrees() {
             agreeing += 1;
             fuzz += share * (1.0 - pair.alike);
             let (p, q) = (&x.tokens[usize::from(pair.a.0)], &y.tokens[usize::from(pair.b.0)]);
+            if a.rules == Rules::Person && pair.class != Class::Exact {
+                gender |= words::slavic_gender(&p.latin) + words::slavic_gender(&q.latin) == 3;
+            }
             if pair.class != Class::Exact
                 && pair.class != Class::Joined
                 && p.sound.as_bytes().first() != q.sound.as_bytes().first()
@@ -320,7 +345,11 @@ fn measure(a: &Name, b: &Name, x: &Reading, y: &Reading, scratch: &mut Scratch) 
         }
     }
     let mut whole = |w: Whole, value: f32| f[w.at()] = value;
-    whole(Whole::Order, f32::from(u8::from(reordered(scratch))));
+    let order = reordered(scratch);
+    whole(Whole::Order, f32::from(u8::from(order)));
+    whole(Whole::Lineage, f32::from(u8::from(order && a.lineage && b.lineage)));
+    whole(Whole::Same, f32::from(u8::from(same && agreeing > 0)));
+    whole(Whole::Gender, f32::from(u8::from(gender)));
     let longest = x.glue.len().max(y.glue.len()).clamp(1, alike::MAX);
     // Beyond a third of the letters nothing is in common that tokens do not tell better.
     let bound = longest / 2;

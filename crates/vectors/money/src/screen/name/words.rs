@@ -321,7 +321,7 @@ const PARTICLES: &str = "al el ul ud ad as ash an ar at az il bin ibn ben bint b
 const TITLES: &str = "mr mrs ms miss mister sir madam mme mlle monsieur madame herr frau senor senora don dona dr doctor prof professor president prasident \
     minister premier senator governor general gen col colonel lt lieutenant maj major capt captain kapitan sgt sergeant cmdr commander adm admiral brig brigadier \
     marshal hon honorable his excellency he hrh prince princess king queen emir amir sheikh shaykh sheik shaikh cheikh haji hajji hadji hajj haj mullah mulla molla maulavi \
-    mawlawi maulvi mawlavi maulana mawlana moulavi qari hafiz hafez sayyid ayatollah hojatoleslam imam alhaj alhaji ustad ustaz engineer eng ing rev reverend father bishop \
+    mawlawi maulvi mawlavi maulana mawlana moulavi qari sayyid ayatollah hojatoleslam alhaj alhaji ustad ustaz engineer eng ing rev reverend father bishop \
     pastor comrade jr sr junior senior esq phd md lord lady dame chief judge justice ambassador chairman director secretary mv ss mt m/v";
 const PLACES: &str = "afghanistan albania algeria america american angola argentina armenia asia asian australia australian austria azerbaijan bahrain bangladesh belarus \
     belgium bolivia brazil brasil britain british bulgaria cambodia cameroon canada canadian chad chile china chinese colombia congo croatia cuba cyprus czech denmark deutschland dubai \
@@ -501,9 +501,9 @@ pub fn legal_at(words: &[impl AsRef<str>], at: usize, key: &mut String) -> Optio
 /// What kind of word this is in a person's name.
 pub fn person_kind(word: &str) -> Kind {
     match TABLES.kinds.get(word) {
+        _ if word.len() == 1 && !is_number(word) => Kind::Initial,
         Some(kind @ (Kind::Particle | Kind::Title)) => *kind,
         _ if is_number(word) => Kind::Number,
-        _ if word.len() == 1 => Kind::Initial,
         _ if is_patronymic(word) => Kind::Patronymic,
         _ => Kind::Plain,
     }
@@ -516,6 +516,23 @@ pub fn thing_kind(word: &str) -> Kind {
         Some(kind) => *kind,
         _ if is_number(word) => Kind::Number,
         _ => Kind::Plain,
+    }
+}
+
+/// `bin`, `ibn`, `bint`: what stands behind is the father.
+pub fn is_lineage(word: &str) -> bool {
+    matches!(word, "bin" | "ibn" | "ben" | "bint" | "bent" | "ould" | "wuld" | "oglu" | "ogly" | "qizi")
+}
+
+/// Family names of Slavic women and men that differ in their ends only: 1 for a man's, 2 for a woman's, 0 for neither.
+pub fn slavic_gender(word: &str) -> u8 {
+    let ends = |ends: &[&str]| word.len() >= 5 && ends.iter().any(|e| word.ends_with(e));
+    if ends(&["ova", "eva", "ina", "yna", "skaya", "skaia", "aya", "cka", "ska"]) {
+        2
+    } else if ends(&["ov", "ev", "in", "yn", "sky", "skiy", "skij", "skii", "ski", "iy", "off"]) {
+        1
+    } else {
+        0
     }
 }
 
