@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use palisade_model::{
-    Batch, Catalogue, Citation, Confidence, Fields, Finding, FindingId, Message, Observable, RuleInfo,
+    Address, Batch, Catalogue, Citation, Confidence, Fields, Finding, FindingId, Message, Observable, ObservableKind, RuleInfo,
     Severity, ShapeId, Time, Vector,
 };
 use palisade_rules::engine;
@@ -147,6 +147,10 @@ fn finding(
         if let Some(value) = batch.show(row, *field) {
             extract.apply(&value, &mut observables);
         }
+    }
+    // No field of a log is for wallets; what names one is a command line, a script, a request.
+    for wallet in args.iter().flat_map(|(_, value)| Address::find(value)) {
+        observables.extend(Observable::parse(ObservableKind::CryptoAddress, wallet.text()));
     }
     observables.sort();
     observables.dedup();

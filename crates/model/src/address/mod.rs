@@ -11,6 +11,7 @@
 mod base58;
 mod cashaddr;
 mod evm;
+mod find;
 mod monero;
 mod segwit;
 
