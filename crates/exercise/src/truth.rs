@@ -1,8 +1,8 @@
 //! What was planted, and where it stands in the evidence.
 //!
 //! The truth belongs outside the evidence folder: a reader that met it would know everything. Record numbers are
-//! those that citations of findings carry: the first line of a file is record 1; a record of an EVTX file has the
-//! number in its header, and logs here begin with 1.
+//! those that citations of findings carry: the first line of a file is record 1, of a table with a header the first row
+//! below it; a record of an EVTX file has the number in its header, and logs here begin with 1.
 
 use palisade_model::{ObservableKind, Time, Vector};
 use serde::{Deserialize, Serialize};

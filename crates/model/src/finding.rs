@@ -226,7 +226,8 @@ pub struct Exhibit {
 }
 
 /// Forms of exhibit. Reports and the console draw these and know no vector.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ExhibitBody {
     /// Columns and rows.
     Table {

@@ -4,10 +4,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
-use palisade_model::{Confidence, Time, Tlp, terminal};
+use palisade_model::{Citation, Confidence, Exhibit, SourceId, Time, Tlp, terminal};
 use palisade_pipeline::{CaseFindings, Organisation, finding_id, observables, vector};
 use palisade_report as forms;
-use palisade_store::{Case, Overview};
+use palisade_store::{Case, Overview, StoredExhibit};
 
 use crate::args::{EditionName, Report, ReportFormat, TlpName};
 use crate::campaign::joined;
@@ -141,6 +141,7 @@ fn material(dir: &Path, title: Option<&str>, made: Time) -> Result<forms::Materi
     let mut case = Case::open_read_only(dir)?;
     let overview = case.overview(ROWS)?;
     let verdicts = case.verdicts()?.into_iter().map(|(_, v)| v).collect();
+    let exhibits = exhibits(case.exhibits()?, &overview);
     let config = crate::case::config(dir);
     let organisation = inputs::organisation(config.as_deref())?;
     let folder = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -151,6 +152,7 @@ fn material(dir: &Path, title: Option<&str>, made: Time) -> Result<forms::Materi
         tool_version: env!("CARGO_PKG_VERSION").into(),
         findings: findings(&read),
         campaigns: joined.campaigns,
+        exhibits,
         coverage: forms::Coverage { shapes: shapes(&overview), unseen: unseen(&overview) },
         problems: overview
             .problems
@@ -177,6 +179,22 @@ fn material(dir: &Path, title: Option<&str>, made: Time) -> Result<forms::Materi
         verdicts,
         ..forms::Material::default()
     })
+}
+
+/// Kept exhibits, their citations by the place of a source among those that the report lists.
+fn exhibits(kept: Vec<StoredExhibit>, overview: &Overview) -> Vec<Exhibit> {
+    let place = |sha256: &str| overview.sources.iter().position(|s| s.sha256 == sha256);
+    let citation = |c: &palisade_store::StoredCitation| {
+        let source = SourceId(u32::try_from(place(&c.sha256)?).ok()?);
+        Some(Citation { source, record: c.record, offset: c.offset })
+    };
+    let one = |e: StoredExhibit| Exhibit {
+        citations: e.citations.iter().filter_map(citation).collect(),
+        title: e.title,
+        body: e.body,
+        tlp: e.tlp,
+    };
+    kept.into_iter().map(one).collect()
 }
 
 fn ours(o: &Organisation) -> forms::Organisation {

@@ -25,6 +25,7 @@ use crate::evidence::{EvidenceFile, Source, Sources};
 use crate::judge::{Judge, Look};
 use crate::keep::{Keep, Keeper};
 use crate::knowledge::Knowledge;
+use crate::ledgers::Intake;
 use crate::order::{Order, Outcome, ReadPiece};
 use crate::organisation::Organisation;
 use crate::summary::Summary;
@@ -168,6 +169,7 @@ pub fn investigate(
         bytes_read: AtomicU64::new(0),
         files_known: AtomicU64::new(0),
         judge: Judge::new(knowledge, settings.since, settings.until),
+        money: Mutex::default(),
     };
     let total = files.iter().map(|(_, n)| *n).sum();
     let mut order = Order::new(observer, total, keeper.as_ref(), knowledge);
@@ -213,6 +215,7 @@ struct Run<'a> {
     bytes_read: AtomicU64,
     files_known: AtomicU64,
     judge: Judge<'a>,
+    money: Mutex<Intake>,
 }
 
 impl Run<'_> {
@@ -261,6 +264,9 @@ impl Run<'_> {
         let mut walker = Walker {
             limits: self.settings.limits,
             bytes_read: &self.bytes_read,
+            money: Some(&self.money),
+            logs: true,
+            sources: 0,
             admit: &mut |file| self.admit(file, None),
             emit: &mut |item| {
                 let outcome = match item {
@@ -329,6 +335,9 @@ impl Run<'_> {
                 let mut walker = Walker {
                     limits: self.settings.limits,
                     bytes_read: &self.bytes_read,
+                    money: Some(&self.money),
+                    logs: true,
+                    sources: 0,
                     admit: &mut |file| self.admit(file, Some(&hash_in)),
                     emit: &mut |item| {
                         let outcome = match item {
@@ -437,7 +446,7 @@ struct Scratch {
 }
 
 /// SHA-256 of a file; `None` if it cannot be read (the reader reports why).
-fn hash_file(file: &EvidenceFile) -> Option<[u8; 32]> {
+pub(crate) fn hash_file(file: &EvidenceFile) -> Option<[u8; 32]> {
     use sha2::Digest as _;
     use std::io::Read as _;
     const BLOCK: usize = 256 << 10;

@@ -7,14 +7,15 @@ use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use palisade_files as files;
 use palisade_host as host;
-use palisade_model::{Budget, Content, Limits, Object, Origin, Problem, ProblemCode};
+use palisade_model::{Budget, Content, Limits, Object, Origin, Problem, ProblemCode, SourceId};
 
 use crate::evidence::{EvidenceFile, Source};
+use crate::ledgers::Intake;
 
 /// What the walker hands on, in the order of the evidence.
 pub(crate) enum Item {
@@ -40,6 +41,12 @@ pub(crate) enum Admit {
 
 pub(crate) struct Walker<'a> {
     pub(crate) limits: Limits,
+    /// Takes ledgers and labels.
+    pub(crate) money: Option<&'a Mutex<Intake>>,
+    /// Whether logs are wanted, too.
+    pub(crate) logs: bool,
+    /// Sources met: the next one's number.
+    pub(crate) sources: u32,
     pub(crate) bytes_read: &'a AtomicU64,
     /// Starts hashing; decides whether the file needs to be read.
     pub(crate) admit: &'a mut dyn FnMut(&Arc<EvidenceFile>) -> Admit,
@@ -171,6 +178,11 @@ impl Walker<'_> {
         (self.emit)(Item::Problem(problem))
     }
 
+    fn new_problems(&mut self, problems: Vec<Problem>, reported: bool) -> ControlFlow<()> {
+        let new = problems.into_iter().filter(|p| !(reported && p.code == ProblemCode::Io));
+        new.into_iter().try_for_each(|p| self.problem(p))
+    }
+
     fn object(
         &mut self,
         file: &Arc<EvidenceFile>,
@@ -230,31 +242,51 @@ impl Walker<'_> {
             flow?;
             return problems.into_iter().try_for_each(|p| self.problem(p));
         }
-        if let Some(format) = host::sniff(head) {
+        let money = self.money.and_then(|m| Some((m, lock(m).sniff(head)?)));
+        if let Some((intake, money)) = money {
+            let id = SourceId(self.sources);
+            self.sources += 1;
+            (self.emit)(Item::Source(Source { file: file.clone(), origin: origin.clone() }))?;
+            let top = (*origin == Origin::file(file.path.display().to_string())).then_some(&*file.path);
+            let (problems, reported) = with_stream(content, &mut |stream| {
+                guarded(origin, || lock(intake).read(money, stream, top, id, origin))
+            });
+            return self.new_problems(problems, reported);
+        }
+        if let Some(format) = host::sniff(head).filter(|_| self.logs) {
+            self.sources += 1;
             (self.emit)(Item::Source(Source { file: file.clone(), origin: origin.clone() }))?;
             let mut flow = ControlFlow::Continue(());
-            let mut bytes = Cursor::new(if let Content::Bytes(bytes) = content { bytes } else { &[] });
-            let inner: &mut dyn Read = match content {
-                Content::Bytes(_) => &mut bytes,
-                Content::Stream(stream) => stream,
-                Content::Seekable(stream) => stream,
+            let mut emit = |piece| {
+                flow = (self.emit)(Item::Piece(piece));
+                flow
             };
-            let mut stream = Watched { inner, reported: false };
-            let problems = guarded(origin, || {
-                host::split(format, origin, &mut stream, &mut |piece| {
-                    flow = (self.emit)(Item::Piece(piece));
-                    flow
-                })
-            });
+            let (problems, reported) =
+                with_stream(content, &mut |stream| guarded(origin, || host::split(format, origin, stream, &mut emit)));
             flow?;
-            let reported = stream.reported;
-            let new = problems.into_iter().filter(|p| !(reported && p.code == ProblemCode::Io));
-            return new.into_iter().try_for_each(|p| self.problem(p));
+            return self.new_problems(problems, reported);
         }
         let message =
             if head.is_empty() { "the file is empty" } else { "not a format that Palisade reads yet" };
         self.problem(Problem::new(ProblemCode::Unrecognised, origin, None, message))
     }
+}
+
+/// What a container has reported of a stream is not said twice.
+fn with_stream(content: Content<'_>, f: &mut dyn FnMut(&mut dyn Read) -> Vec<Problem>) -> (Vec<Problem>, bool) {
+    let mut bytes = Cursor::new(if let Content::Bytes(bytes) = content { bytes } else { &[] });
+    let inner: &mut dyn Read = match content {
+        Content::Bytes(_) => &mut bytes,
+        Content::Stream(stream) => stream,
+        Content::Seekable(stream) => stream,
+    };
+    let mut stream = Watched { inner, reported: false };
+    let problems = f(&mut stream);
+    (problems, stream.reported)
+}
+
+fn lock(intake: &Mutex<Intake>) -> MutexGuard<'_, Intake> {
+    intake.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The one boundary that a defect in a reader cannot cross: the file is lost, the run is not.

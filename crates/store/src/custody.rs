@@ -144,11 +144,18 @@ pub(crate) enum Sealed {
     Coverage,
     Verdicts,
     Holds,
+    Exhibits,
 }
 
 impl Sealed {
-    pub(crate) const ALL: [Sealed; 5] =
-        [Sealed::Findings, Sealed::Problems, Sealed::Coverage, Sealed::Verdicts, Sealed::Holds];
+    pub(crate) const ALL: [Sealed; 6] = [
+        Sealed::Findings,
+        Sealed::Problems,
+        Sealed::Coverage,
+        Sealed::Verdicts,
+        Sealed::Holds,
+        Sealed::Exhibits,
+    ];
 
     /// Its kind in the chain.
     pub(crate) fn name(self) -> &'static str {
@@ -158,12 +165,13 @@ impl Sealed {
             Sealed::Coverage => "coverage",
             Sealed::Verdicts => "verdicts",
             Sealed::Holds => "holds",
+            Sealed::Exhibits => "exhibits",
         }
     }
 
     /// Whether it is sealed when a run ends; the others are when an analyst has spoken.
     pub(crate) fn by_run(self) -> bool {
-        matches!(self, Sealed::Findings | Sealed::Problems | Sealed::Coverage)
+        matches!(self, Sealed::Findings | Sealed::Problems | Sealed::Coverage | Sealed::Exhibits)
     }
 
     /// Digest of all of it as it is now, in an order that does not depend on who wrote it first,
@@ -195,6 +203,11 @@ impl Sealed {
                 &[1, 2, 3],
                 &[0, 4, 5, 6, 7],
             ),
+            Sealed::Exhibits => (
+                "SELECT id, title, tlp, body, citations, run FROM exhibit ORDER BY id",
+                &[0, 1, 2, 3, 4],
+                &[5],
+            ),
         };
         let (mut hash, mut count) = (Sha256::new(), 0);
         db::each(conn, sqlx::query(sql), |row| {
@@ -209,6 +222,10 @@ impl Sealed {
 /// Adds a link over all of it as it is now.
 pub(crate) async fn seal(conn: &mut Conn, run: i64, what: Sealed) -> Result<(), Inner> {
     let (digest, count) = what.digest(&mut *conn).await?;
+    // Most cases have no exhibit, and none is ever taken away: nothing to seal then.
+    if what == Sealed::Exhibits && count == 0 {
+        return Ok(());
+    }
     append(conn, run, what.name(), "", &digest, count).await
 }
 

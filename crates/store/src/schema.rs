@@ -31,13 +31,14 @@ pub struct Step {
 }
 
 /// Steps from an empty database, in order; a released step never changes.
-pub const STEPS: [Step; 2] = [
+pub const STEPS: [Step; 3] = [
     Step { version: 2, name: "the case and its lake", sql: BASE },
     Step { version: 3, name: "campaigns keep their names", sql: CAMPAIGNS },
+    Step { version: 4, name: "exhibits are kept", sql: EXHIBITS },
 ];
 
 /// The tables that are copied from one database to another, each after those it refers to.
-pub const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 18] = [
     "run",
     "source",
     "source_path",
@@ -55,10 +56,11 @@ pub const TABLES: [&str; 17] = [
     "indicator",
     "campaign",
     "campaign_change",
+    "exhibit",
 ];
 
 /// What refers to what: table, column, table, column.
-pub const REFERENCES: [(&str, &str, &str, &str); 14] = [
+pub const REFERENCES: [(&str, &str, &str, &str); 15] = [
     ("source", "first_run", "run", "id"),
     ("source", "last_run", "run", "id"),
     ("source_path", "source", "source", "id"),
@@ -73,6 +75,7 @@ pub const REFERENCES: [(&str, &str, &str, &str); 14] = [
     ("segment_source", "segment", "segment", "id"),
     ("segment_source", "source", "source", "id"),
     ("indicator", "first_run", "run", "id"),
+    ("exhibit", "run", "run", "id"),
 ];
 
 const BASE: &str = "
@@ -249,6 +252,17 @@ CREATE TABLE campaign_change (
     campaign TEXT NOT NULL,
     into_id  TEXT,
     findings BIGINT NOT NULL
+);
+";
+
+const EXHIBITS: &str = "
+CREATE TABLE exhibit (
+    id        TEXT PRIMARY KEY,
+    title     TEXT NOT NULL,
+    tlp       TEXT NOT NULL,
+    body      TEXT NOT NULL,
+    citations TEXT NOT NULL,
+    run       BIGINT NOT NULL REFERENCES run(id)
 );
 ";
 

@@ -228,7 +228,10 @@ fn planted(truth: &Truth, files: &Records<'_>, what: &str) {
         let mut said = Vec::new();
         for at in &step.records {
             assert!(all.insert(at), "{what}: two steps have one record: {at:?}");
-            let texts = texts(&at.file, files[at.file.as_str()][usize::try_from(at.record - 1).unwrap()]);
+            // The first line of a table is its header.
+            let header = u64::from(at.file.ends_with(".csv"));
+            let line = usize::try_from(at.record - 1 + header).unwrap();
+            let texts = texts(&at.file, files[at.file.as_str()][line]);
             let second = step.time.to_string()[..19].to_owned();
             let since_1970 = (step.time.0 / 1_000).to_string();
             let told = texts.iter().any(|t| t.contains(&second) || t.contains(&since_1970))

@@ -1,6 +1,8 @@
 //! What is kept, kept once, kept whole.
 
-use palisade_model::{Finding, Origin, Problem, ProblemCode, Severity, SourceId, Time, Verdict, VerdictKind};
+use palisade_model::{
+    Citation, Exhibit, ExhibitBody, Finding, Origin, Problem, ProblemCode, Severity, SourceId, Time, Tlp, Verdict, VerdictKind,
+};
 use palisade_store::*;
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ crate::on_both!(
     one_writer_many_readers,
     verdicts,
     a_finding_needs_evidence,
+    exhibits,
 );
 
 pub fn round_trip(b: &Bench) {
@@ -45,6 +48,43 @@ pub fn round_trip(b: &Bench) {
     assert!(case.findings(&none).unwrap().is_empty());
     let one = Filter { rule: Some("rule-1".into()), limit: Some(1), ..Filter::default() };
     assert_eq!(case.findings(&one).unwrap().len(), 1);
+}
+
+pub fn exhibits(b: &Bench) {
+    let s = b.evidence("ledger.csv", b"evidence");
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let flow = |amount: &str| Exhibit {
+        title: "Where it went".into(),
+        body: ExhibitBody::Flow {
+            nodes: vec!["a".into(), "b\0c".into()],
+            flows: vec![(0, 1, amount.into(), "ETH".into())],
+        },
+        citations: vec![Citation { source: SourceId(0), record: 3, offset: 99 }],
+        tlp: Tlp::AmberStrict,
+    };
+    let resolve =
+        |_| Some(CitedSource { sha256: s.sha256.clone(), origin: Origin::file("x").member("in.csv") });
+    for (at, amount) in [(1, "1.5"), (2, "2.5")] {
+        let mut run = case.begin_run(&info(at)).unwrap();
+        run.source(&s, &[], &[], &[], &resolve).unwrap();
+        assert_eq!(run.exhibits(&[flow(amount)], &resolve).unwrap(), 0);
+        run.finish_run(Time(at)).unwrap();
+    }
+    // The newer one stands in the place of the older.
+    let kept = case.exhibits().unwrap();
+    assert_eq!(kept.len(), 1);
+    let one = &kept[0];
+    assert!(matches!(&one.body, ExhibitBody::Flow { flows, .. } if flows[0].2 == "2.5"), "{one:?}");
+    assert_eq!((one.tlp, one.citations.len()), (Tlp::AmberStrict, 1));
+    assert_eq!((one.citations[0].member.as_str(), one.citations[0].record), ("in.csv", 3));
+    let mut run = case.begin_run(&info(3)).unwrap();
+    assert!(run.exhibits(&[flow("3")], &|_| None).is_err(), "a citation of nothing");
+    run.finish_run(Time(3)).unwrap();
+    assert_eq!(case.exhibits().unwrap(), kept);
+    drop(case);
+    assert!(verify(b.case(), &[]).unwrap().ok());
+    b.sql("UPDATE exhibit SET body = '{}'");
+    assert!(!verify(b.case(), &[]).unwrap().ok(), "a changed exhibit");
 }
 
 pub fn the_same_twice_changes_nothing(b: &Bench) {

@@ -135,9 +135,10 @@ impl VectorWriter for LedgerWriter {
     }
 }
 
-fn note(written: &mut Written, t: &Transaction, path: &str, record: u64) {
+/// `line`: where the row stands. Records of a table are its rows below the header.
+fn note(written: &mut Written, t: &Transaction, path: &str, line: u64) {
     if let Some(of) = t.of {
-        written.push((of, RecordRef { file: path.to_owned(), record }));
+        written.push((of, RecordRef { file: path.to_owned(), record: line - 1 }));
     }
 }
 
