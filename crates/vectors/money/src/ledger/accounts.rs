@@ -175,7 +175,9 @@ impl Accounts {
     pub fn transfer(&mut self, t: Transfer<'_>) {
         let said = self.of(t.tx, t.citation);
         let (class, numbering, step) = match t.step {
-            Step::Native(n) => (NATIVE, NUMBERED, n.saturating_add(1)),
+            // Number 0 is the value that is said of the transaction as a whole.
+            Step::Native(Some(n)) => (NATIVE, NUMBERED, n.saturating_add(1)),
+            Step::Native(None) => (NATIVE, UNNUMBERED, 0),
             Step::Internal(Some(way)) => match self.way(way) {
                 Some(way) => (CALL, WAY, way),
                 None => (CALL, UNNUMBERED, 0),
@@ -314,7 +316,7 @@ impl Accounts {
                 late.add(
                     ProblemCode::DamagedPart,
                     here,
-                    "transactions without receipts or traces: taken as successful, without fee; give their receipts as well",
+                    "transactions whose success no source gives (no receipt, no trace): taken as successful; give their receipts as well",
                 );
             }
             if s.success == Some(false) || s.value == NO_AMOUNT || s.value == 0 {

@@ -133,10 +133,10 @@ pub enum Amount {
 /// because parties and value are: one transaction may pay the same twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step<'a> {
-    /// Native coin, by the transaction, at this number.
-    Native(u32),
-    /// Native coin, by a call inside it: the way to the call (EVM `trace_address`). `None`: the source does not say; then
-    /// equal transfers of one source are different ones, and the first of one source is the first of another.
+    /// Native coin, by the transaction itself, at this number. `None`: the source does not say; then equal transfers of one
+    /// source are different ones, and the first of one source is the first of another.
+    Native(Option<u32>),
+    /// Native coin, by a call inside it: the way to the call (EVM `trace_address`); `None` as above.
     Internal(Option<&'a [u32]>),
     /// A token, by the log with this number; `None` as above.
     Token(Option<u32>),
@@ -295,6 +295,12 @@ impl LedgerBuilder {
             self.about.push(About { symbol: symbol.into(), decimals, ..About::default() });
         }
         Ok(AssetKey(n))
+    }
+
+    /// Decimals of a chain's coin, if they are known.
+    pub fn coin_decimals(&self, chain: ChainKey) -> Option<u8> {
+        let coin = self.assets.find(&chain.0.to_be_bytes())?;
+        self.about.get(coin as usize)?.decimals
     }
 
     /// What a source calls an asset and how many decimals it gives it. Of several names the first in order of text is kept; of

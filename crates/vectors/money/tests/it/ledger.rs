@@ -320,7 +320,7 @@ fn coin(c: Coin) -> Told {
     })
 }
 
-fn outputs(l: &Ledger) -> Vec<String> {
+pub fn outputs(l: &Ledger) -> Vec<String> {
     let short = |t: u32| l.txs.id[t as usize].trim_start_matches('0').to_owned();
     (0..l.outputs.tx.len())
         .map(|o| {

@@ -3,7 +3,10 @@
 // Helpers outside of `#[test]` functions may fail a test in the plain way, too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod hostile;
 mod ledger;
+mod read;
+mod sniff;
 
 /// splitmix64: the same numbers on every machine.
 pub struct Random(pub u64);
