@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 mod campaign;
 mod exercise;
+mod money;
 mod report;
 
 pub use campaign::*;
 pub use exercise::*;
+pub use money::*;
 pub use report::*;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -53,6 +55,10 @@ pub enum Command {
     Campaign(CampaignCommand),
     /// Tells a case to somebody: a page, a document, a bundle to share
     Report(Report),
+    /// Follows funds through ledgers: where they went, how much is where now, why the trace ends there
+    Trace(Box<Trace>),
+    /// Holds names, addresses and hosts against lists of sanctioned and labelled parties
+    Screen(Box<Screen>),
     /// Writes evidence with known truth, to train people and to measure detection and joining
     Exercise(Exercise),
     /// Writes an exercise, investigates it, joins its findings to campaigns and compares with the truth

@@ -21,8 +21,10 @@ mod output;
 mod progress;
 mod report;
 mod rules;
+mod screen;
 mod shell;
 mod times;
+mod trace;
 mod upkeep;
 
 use std::process::ExitCode;
@@ -63,6 +65,8 @@ fn main() -> ExitCode {
             args::CampaignCommand::Group(a) => campaign::group(&a),
         },
         args::Command::Report(a) => report::run(&a),
+        args::Command::Trace(a) => trace::run(&a),
+        args::Command::Screen(a) => screen::run(&a),
         args::Command::Exercise(a) => exercise::run(&a),
         args::Command::Demo(a) => demo::run(&a),
         args::Command::Completions(a) => shell::completions(&a),

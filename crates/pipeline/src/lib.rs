@@ -12,6 +12,7 @@
 //! What this room never does: change evidence, use the network, draw output.
 
 mod evidence;
+mod follow;
 mod hunt;
 mod join;
 mod judge;
@@ -30,6 +31,7 @@ mod tokens;
 mod walk;
 
 pub use evidence::{EvidenceFile, Source, Sources};
+pub use follow::{FollowError, FollowSettings, Followed, follow, units};
 pub use hunt::{HuntSettings, hunt, looked_items};
 pub use join::{CaseFindings, finding_id, join_case, observable, observables, vector};
 pub use keep::{Input, Keep, indicator_rows};

@@ -1,0 +1,241 @@
+//! `palisade trace`: from what a user names to where it went, in the form somebody wants it.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use palisade_model::{Limits, Problem, csv_cell, terminal};
+use palisade_money::ledger::{AssetId, PartyId, TxId};
+use palisade_money::read::Mapping;
+use palisade_money::taint::{Method, mul_div};
+use palisade_money::trace::{LabelTable, Labels as _, detect::amount};
+use palisade_pipeline::{FollowSettings, Followed, LedgerSettings, LedgersRead, Progress, follow, read_ledgers};
+
+use crate::args::{MethodName, Trace, TraceFormat};
+use crate::errors::{Exit, note, reason};
+use crate::inputs;
+use crate::output::{Sink, plural};
+use crate::progress::Bar;
+use crate::times::{Clock, moment, zone};
+
+mod page;
+mod picture;
+mod prices;
+mod records;
+mod words;
+
+/// Longest file of starts, and longest mapping.
+const MAX_TEXT: u64 = 64 << 20;
+
+/// Problems told one by one.
+const PROBLEMS: usize = 20;
+
+impl From<MethodName> for Method {
+    fn from(name: MethodName) -> Method {
+        match name {
+            MethodName::Poison => Method::Poison,
+            MethodName::Haircut => Method::Haircut,
+            MethodName::Fifo => Method::Fifo,
+            MethodName::Lifo => Method::Lifo,
+            MethodName::Tiho => Method::Tiho,
+        }
+    }
+}
+
+/// A trace and all that is needed to tell it.
+pub struct Told<'a> {
+    read: &'a LedgersRead,
+    labels: &'a LabelTable,
+    followed: &'a Followed,
+    prices: Option<&'a prices::Prices>,
+    clock: Clock,
+    starts: &'a [String],
+}
+
+impl Told<'_> {
+    fn method(&self) -> Method {
+        self.followed.trace.method
+    }
+
+    fn address(&self, party: PartyId) -> &str {
+        if party == PartyId::NOBODY {
+            return "nobody";
+        }
+        self.read.funds.ledger.parties.get(party.0 as usize).map_or("", |p| &p.address)
+    }
+
+    fn chain(&self, party: PartyId) -> &str {
+        self.read.funds.ledger.parties.get(party.0 as usize).map_or("", |p| &p.chain)
+    }
+
+    fn tx(&self, tx: TxId) -> &str {
+        self.read.funds.ledger.txs.id.get(tx.0 as usize).map_or("", |t| t)
+    }
+
+    /// In the unit people use, with its symbol.
+    fn sum(&self, asset: AssetId, units: u128) -> String {
+        let (text, symbol) = amount(&self.read.funds.ledger, asset, units);
+        if symbol.is_empty() { text } else { format!("{text} {symbol}") }
+    }
+
+    /// All that entered of an asset.
+    fn entered(&self, asset: AssetId) -> u128 {
+        let t = &self.followed.trace;
+        if t.method == Method::Poison {
+            return 0;
+        }
+        let of = t.checks.iter().filter(|c| c.asset == asset && c.tag.source().is_some());
+        of.map(|c| c.created.saturating_add(c.converted_in)).fold(0, u128::saturating_add)
+    }
+
+    /// Share of what entered, with six digits; `None` under poison and where nothing entered.
+    fn share(&self, asset: AssetId, units: u128) -> Option<String> {
+        let entered = self.entered(asset);
+        if entered == 0 {
+            return None;
+        }
+        let millionths = mul_div(units.min(entered), 1_000_000, entered);
+        Some(format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000))
+    }
+
+    /// Who a party is said to be.
+    fn who(&self, party: PartyId) -> String {
+        let mut out = String::new();
+        for label in self.labels.of(party).iter().take(3) {
+            let _ = write!(out, "{}{} ({})", if out.is_empty() { "" } else { ", " }, label.actor, label.kind.name());
+        }
+        out
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &Trace) -> Result<Exit> {
+    let shown = args.display_timezone.as_deref().map(|z| zone("--display-timezone", z)).transpose()?;
+    let until = args.until.as_deref().map(|t| moment("--until", t, shown.as_ref())).transpose()?;
+    let starts = starts(args)?;
+    let mapping = args.mapping.as_deref().map(mapping).transpose()?;
+    let prices = args.prices.as_deref().map(prices::Prices::read).transpose()?;
+    let mut bar = Bar::new(!args.quiet);
+    let settings = LedgerSettings { chain: args.chain.clone(), mapping };
+    let mut show = |bytes, total| bar.show(Progress { bytes, total, ..Progress::default() });
+    let read = read_ledgers(&args.ledger, &args.labels, settings, Limits::default(), &mut show)?;
+    bar.clear();
+    if !args.quiet {
+        tell(&read.problems);
+    }
+    if read.funds.is_empty() {
+        bail!(
+            "nothing in {} is a ledger that Palisade can read; docs/formats/ledger.md lists the formats, --mapping \
+             describes other tables",
+            paths(&args.ledger)
+        );
+    }
+    let labels = read.funds.labels();
+    let settings = FollowSettings {
+        starts: starts.clone(),
+        separate: args.separate,
+        method: args.method.into(),
+        asset: args.asset.clone(),
+        until,
+        floor: args.floor.clone(),
+        max_hops: args.max_hops,
+    };
+    let followed = follow(&read.funds, &labels, &settings)?;
+    let told = Told {
+        read: &read,
+        labels: &labels,
+        followed: &followed,
+        prices: prices.as_ref(),
+        clock: Clock::new(shown, args.display_timezone.clone()),
+        starts: &starts,
+    };
+    let mut sink = Sink::open(args.output.as_deref())?;
+    let written = sink.step(|out| match args.format {
+        TraceFormat::Table => words::write(&told, out),
+        TraceFormat::Json => records::json(&told, out),
+        TraceFormat::Ndjson => records::ndjson(&told, out),
+        TraceFormat::Dot => picture::dot(&told, out),
+        TraceFormat::Html => page::write(&told, out),
+    });
+    if let (Err(text), failure) = (written, sink.failure()) {
+        return Err(failure.unwrap_or_else(|| anyhow!(text)));
+    }
+    sink.close()?;
+    if let Some(file) = &args.needs {
+        needs(&told, file)?;
+    } else if !followed.trace.needs.is_empty() && !args.quiet {
+        note(&format!(
+            "the trace goes on at {} whose transactions are not in the ledgers; --needs FILE lists them",
+            plural(followed.trace.needs.len() as u64, "address")
+        ));
+    }
+    if !followed.trace.checks.iter().all(palisade_money::taint::Check::holds) {
+        bail!("the amounts do not add up, which is a defect in Palisade: please report it with the ledger");
+    }
+    Ok(Exit::Clean)
+}
+
+fn paths(all: &[std::path::PathBuf]) -> String {
+    all.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// What is named on the command line, and in the files named there.
+fn starts(args: &Trace) -> Result<Vec<String>> {
+    let mut out = args.starts.clone();
+    for from in &args.from {
+        let path = Path::new(from);
+        if !path.is_file() {
+            out.push(from.clone());
+            continue;
+        }
+        let text = inputs::text("the starts", path, MAX_TEXT)?;
+        let lines = text.lines().map(|l| l.split(['#', ',']).next().unwrap_or("").trim());
+        out.extend(lines.filter(|l| !l.is_empty()).map(str::to_owned));
+    }
+    if out.is_empty() {
+        bail!("nothing to start from; name an address or a transaction, or a file of them with --from");
+    }
+    Ok(out)
+}
+
+fn mapping(path: &Path) -> Result<Mapping> {
+    let text = inputs::text("the mapping", path, MAX_TEXT)?;
+    Mapping::parse(&text).with_context(|| format!("cannot use the mapping {}", path.display()))
+}
+
+fn tell(problems: &[Problem]) {
+    for problem in problems.iter().take(PROBLEMS) {
+        note(&problem.to_string());
+    }
+    if problems.len() > PROBLEMS {
+        note(&format!("{} more", plural((problems.len() - PROBLEMS) as u64, "problem")));
+    }
+}
+
+/// Addresses whose transactions are missing, with what is known of them.
+fn needs(told: &Told<'_>, file: &Path) -> Result<()> {
+    let cannot = |e: io::Error| anyhow!("cannot write to {}: {}", file.display(), reason(&e));
+    let mut out = io::BufWriter::new(std::fs::File::create(file).map_err(cannot)?);
+    let mut write = || -> io::Result<()> {
+        writeln!(out, "chain,address,received,asset,first_time,first_tx")?;
+        let t = &told.followed.trace;
+        for party in &t.needs {
+            for r in t.reached.iter().filter(|r| r.party == *party) {
+                let (sum, symbol) = amount(&told.read.funds.ledger, r.asset, r.received);
+                let time = r.first.map(|t| told.clock.exact(t)).unwrap_or_default();
+                let (chain, address) = (told.chain(*party), told.address(*party));
+                let cell = |t: &str| csv_cell(t).into_owned();
+                let (chain, address, symbol) = (cell(chain), cell(address), cell(&symbol));
+                writeln!(out, "{chain},{address},{sum},{symbol},{time},{}", told.tx(r.first_tx))?;
+            }
+        }
+        out.flush()
+    };
+    write().map_err(cannot)
+}
+
+/// Text from evidence, for a terminal.
+fn plain(text: &str) -> String {
+    terminal(text).into_owned()
+}

@@ -1,0 +1,106 @@
+//! Prices somebody gives: a table of day, asset, currency, price. Never fetched, never guessed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Result, anyhow, bail};
+use palisade_model::Time;
+use palisade_money::ledger::Asset;
+use palisade_money::taint::mul_div;
+use palisade_pipeline::units;
+
+use crate::errors::reason;
+
+/// Digits kept of a price.
+const DIGITS: u8 = 8;
+
+/// Prices by asset and day, in one currency.
+#[derive(Debug)]
+pub struct Prices {
+    /// The currency.
+    pub currency: String,
+    /// Of an asset as the table names it, in lower case: day (since 1970) to price in 10⁻⁸ of the currency.
+    by_asset: BTreeMap<String, BTreeMap<i64, u128>>,
+}
+
+impl Prices {
+    /// Reads a table with the columns `date`, `asset`, `currency`, `price`.
+    ///
+    /// # Errors
+    /// A line that says no price, or a second currency.
+    pub fn read(path: &Path) -> Result<Prices> {
+        let name = path.display();
+        let open = std::fs::File::open(path).map_err(|e| anyhow!("cannot read {name}: {}", reason(&e)))?;
+        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(open);
+        let header = reader.headers().map_err(|e| anyhow!("cannot read {name}: {e}"))?.clone();
+        let place = |wanted: &str| {
+            header
+                .iter()
+                .position(|h| h.eq_ignore_ascii_case(wanted))
+                .ok_or_else(|| anyhow!("{name} has no column \"{wanted}\"; prices need date, asset, currency, price"))
+        };
+        let (date, asset, currency, price) =
+            (place("date")?, place("asset")?, place("currency")?, place("price")?);
+        let mut out = Prices { currency: String::new(), by_asset: BTreeMap::new() };
+        for (n, row) in reader.records().enumerate() {
+            let line = n + 2;
+            let row = row.map_err(|e| anyhow!("{name}, line {line}: {e}"))?;
+            let cell = |at: usize| row.get(at).unwrap_or("");
+            let day: jiff::civil::Date = cell(date)
+                .get(..10)
+                .and_then(|d| d.parse().ok())
+                .ok_or_else(|| anyhow!("{name}, line {line}: \"{}\" is no date (YYYY-MM-DD)", cell(date)))?;
+            let value = units(cell(price), DIGITS)
+                .ok_or_else(|| anyhow!("{name}, line {line}: \"{}\" is no price of at most {DIGITS} decimals", cell(price)))?;
+            if out.currency.is_empty() {
+                out.currency = cell(currency).to_uppercase();
+            } else if !out.currency.eq_ignore_ascii_case(cell(currency)) {
+                bail!("{name}, line {line}: a second currency, {}; give one at a time", cell(currency));
+            }
+            let epoch = jiff::civil::Date::new(1970, 1, 1).map_err(|e| anyhow!("{e}"))?;
+            let since = day.since(epoch).map_err(|e| anyhow!("{name}, line {line}: {e}"))?.get_days();
+            out.by_asset.entry(cell(asset).to_lowercase()).or_default().insert(i64::from(since), value);
+        }
+        Ok(out)
+    }
+
+    /// What an amount was worth on the day, with two digits; `None` without a price of that day.
+    pub fn worth(&self, asset: &Asset, units: u128, time: Option<Time>) -> Option<String> {
+        let day = time?.0.div_euclid(86_400_000_000);
+        let names = [asset.contract.as_deref(), Some(&*asset.symbol), Some(&*asset.chain).filter(|_| asset.contract.is_none())];
+        let prices = names.into_iter().flatten().find_map(|n| self.by_asset.get(&n.to_lowercase()))?;
+        let price = *prices.get(&day)?;
+        let scale = 10u128.checked_pow(u32::from(asset.decimals?))?;
+        // A price has eight digits, a sum of money two.
+        let cents = mul_div(units, price, scale) / 1_000_000;
+        Some(format!("{}.{:02}", cents / 100, cents % 100))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn worth_is_exact_and_of_the_day() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "date,asset,currency,price\n2026-10-02,ETH,usd,1234.5\n2026-10-03,ETH,USD,2000").unwrap();
+        let prices = Prices::read(file.path()).unwrap();
+        let asset = Asset { chain: "ethereum".into(), contract: None, symbol: "ETH".into(), decimals: Some(18) };
+        let time = |day| Some(Time::from_unix_seconds(1_790_899_200 + day * 86_400 + 5));
+        let half = 500_000_000_000_000_000;
+        assert_eq!(prices.worth(&asset, half, time(0)).as_deref(), Some("617.25"));
+        assert_eq!(prices.worth(&asset, half, time(1)).as_deref(), Some("1000.00"));
+        assert_eq!(prices.worth(&asset, half, time(2)), None);
+        assert_eq!(prices.worth(&asset, half, None), None);
+    }
+
+    #[test]
+    fn two_currencies_are_refused() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "date,asset,currency,price\n2026-10-02,ETH,USD,1\n2026-10-02,ETH,EUR,1").unwrap();
+        assert!(Prices::read(file.path()).unwrap_err().to_string().contains("line 3"));
+    }
+}
