@@ -1,0 +1,454 @@
+//! `palisade screen`: names, addresses and hosts against lists, with reasons.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow, bail};
+use palisade_model::{Origin, SourceId, csv_cell, terminal};
+use palisade_money::screen::party::{Birth, Date, Gender};
+use palisade_money::screen::{ALERT, By, Hit, Lists, Query, REVIEW, Schema, Screen as Engine, Workspace, score_pair};
+use serde_json::{Value, json};
+
+use crate::args::{Screen, ScreenFormat};
+use crate::errors::{Exit, note, reason};
+use crate::inputs;
+use crate::output::{Sink, count, plural};
+
+/// Queries that one thread takes at once; so many for each thread are held.
+const CHUNK: usize = 512;
+
+/// Most queries of a table.
+const MAX_QUERIES: usize = 100_000_000;
+
+/// Problems told one by one.
+const PROBLEMS: usize = 20;
+
+/// Runs the command.
+pub fn run(args: &Screen) -> Result<Exit> {
+    if !(0.0..=1.0).contains(&args.threshold) {
+        bail!("--threshold is {}; a score goes from 0 to 1", args.threshold);
+    }
+    if let Some(file) = &args.pairs {
+        return pairs(args, file);
+    }
+    if args.list.is_empty() {
+        bail!("no list to hold the queries against; name files with --list (OFAC, UN, EU, …)");
+    }
+    if args.queries.is_empty() && args.table.is_none() {
+        bail!("nothing to look for; name names, addresses or hosts, or a table with --queries");
+    }
+    let engine = Engine::new(lists(&args.list, args.quiet)?);
+    if !args.quiet {
+        for (party, text) in engine.rejected().iter().take(PROBLEMS) {
+            let who = engine.lists().parties.get(*party as usize).map_or("", |p| p.primary());
+            note(&format!("\"{text}\" of {who} is on the list and is no address or host that can exist"));
+        }
+        let more = engine.rejected().len().saturating_sub(PROBLEMS);
+        if more > 0 {
+            note(&format!("{} more of these", count(more as u64)));
+        }
+    }
+    let day = args.on.as_deref().map(|d| Date::parse(d, false).ok_or_else(|| anyhow!("--on {d} is no day; write YYYY-MM-DD")));
+    let day = day.transpose()?;
+    let schema = args.schema.as_deref().map_or(Schema::LegalEntity, Schema::parse);
+    let mut sink = Sink::open(args.output.as_deref())?;
+    let mut tally = Tally::default();
+    let jobs = inputs::jobs(args.jobs)?;
+    let shown: Vec<Query> = args.queries.iter().map(|q| of_text(q, schema, day)).collect();
+    let done = sink.step(|out| {
+        let mut out = Form { args, engine: &engine, out, tally: &mut tally };
+        out.begin()?;
+        out.answers(&shown, &mut [Workspace::default()])?;
+        match &args.table {
+            Some(file) => table(file, schema, day, jobs, args.quiet, &mut out),
+            None => Ok(()),
+        }
+    });
+    if let (Err(text), failure) = (done, sink.failure()) {
+        return Err(failure.unwrap_or_else(|| anyhow!(text)));
+    }
+    sink.close()?;
+    if !args.quiet {
+        note(&format!(
+            "{} against {} of {}; {} to alert ({ALERT:.2} and more), {} to review ({REVIEW:.2} and more), {} below",
+            plural(tally.queries, "query"),
+            plural(engine.lists().parties.len() as u64, "party"),
+            plural(engine.lists().infos.len() as u64, "list"),
+            count(tally.alert),
+            count(tally.review),
+            count(tally.below)
+        ));
+    }
+    Ok(if tally.alert + tally.review > 0 { Exit::Bad } else { Exit::Clean })
+}
+
+#[derive(Default)]
+struct Tally {
+    queries: u64,
+    alert: u64,
+    review: u64,
+    below: u64,
+}
+
+/// Reads lists; what could not be read is told.
+fn lists(files: &[PathBuf], quiet: bool) -> Result<Lists> {
+    let mut lists = Lists::default();
+    let mut problems = Vec::new();
+    for (n, path) in (0..).zip(files) {
+        let origin = Origin::file(path.display().to_string());
+        let mut file =
+            File::open(path).map_err(|e| anyhow!("cannot read the list {}: {}", path.display(), reason(&e)))?;
+        problems.extend(lists.load(&mut file, SourceId(n), &origin));
+    }
+    problems.extend(lists.finish());
+    if !quiet {
+        for problem in problems.iter().take(PROBLEMS) {
+            note(&problem.to_string());
+        }
+        if problems.len() > PROBLEMS {
+            note(&format!("{} more", plural((problems.len() - PROBLEMS) as u64, "problem")));
+        }
+    }
+    if lists.parties.is_empty() {
+        bail!("the lists name nobody: none of the files is a list in a format known");
+    }
+    Ok(lists)
+}
+
+/// What somebody typed: a name, and also an address or host if it looks like one.
+fn of_text(text: &str, schema: Schema, day: Option<Date>) -> Query {
+    Query {
+        id: text.to_owned(),
+        name: text.to_owned(),
+        schema,
+        addresses: vec![text.to_owned()],
+        hosts: vec![text.to_owned()],
+        identifiers: vec![text.to_owned()],
+        day,
+        ..Query::default()
+    }
+}
+
+/// Where answers go.
+struct Form<'a, 'o> {
+    args: &'a Screen,
+    engine: &'a Engine,
+    out: &'o mut dyn Write,
+    tally: &'a mut Tally,
+}
+
+impl Form<'_, '_> {
+    fn begin(&mut self) -> io::Result<()> {
+        match self.args.format {
+            ScreenFormat::Csv => writeln!(self.out, "query,score,by,listed,party,list,entry,programmes,on_list,why"),
+            ScreenFormat::Table | ScreenFormat::Ndjson => Ok(()),
+        }
+    }
+
+    /// Asks and tells, in the order of the queries.
+    fn answers(&mut self, queries: &[Query], spaces: &mut [Workspace]) -> io::Result<()> {
+        let engine = self.engine;
+        let parts = queries.len().div_ceil(spaces.len().max(1)).max(1);
+        let found: Vec<Vec<Vec<Hit>>> = std::thread::scope(|scope| {
+            let work = |(part, space): (&'_ [Query], &'_ mut Workspace)| engine.chunk(part, space);
+            let chunks = queries.chunks(parts).zip(spaces.iter_mut());
+            if parts >= queries.len() {
+                return chunks.map(work).collect();
+            }
+            let running: Vec<_> = chunks.map(|c| scope.spawn(move || engine.chunk(c.0, c.1))).collect();
+            running.into_iter().map(|h| h.join().unwrap_or_default()).collect()
+        });
+        for (query, hits) in queries.iter().zip(found.into_iter().flatten()) {
+            self.tally.queries += 1;
+            self.answer(query, &hits)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, query: &Query, hits: &[Hit]) -> io::Result<()> {
+        let (args, engine) = (self.args, self.engine);
+        let mut told = 0;
+        for hit in hits {
+            match hit.scored.score {
+                s if s >= ALERT => self.tally.alert += 1,
+                s if s >= REVIEW => self.tally.review += 1,
+                _ => self.tally.below += 1,
+            }
+            if hit.scored.score < args.threshold || told >= args.limit {
+                continue;
+            }
+            let Some(party) = engine.lists().parties.get(hit.party) else { continue };
+            let list = engine.lists().info(party);
+            let (list_name, version) = list.map_or(("", None), |l| (l.name.as_str(), l.version.as_deref()));
+            told += 1;
+            match args.format {
+                ScreenFormat::Table => {
+                    if told == 1 {
+                        writeln!(self.out, "{}", terminal(&query.name))?;
+                    }
+                    let version = version.map_or(String::new(), |v| format!(", {v}"));
+                    writeln!(
+                        self.out,
+                        "  {}  {} ({}) by {}: {}  [{}{version}, entry {}]{}",
+                        score(hit),
+                        terminal(party.primary()),
+                        party.schema.name(),
+                        by(hit.by),
+                        terminal(&hit.listed),
+                        terminal(list_name),
+                        terminal(&party.id),
+                        if hit.on_list { "" } else { "  not on the list then" }
+                    )?;
+                    for term in hit.scored.terms.iter().take(6) {
+                        writeln!(self.out, "        {}", terminal(&why(term)))?;
+                    }
+                    if !party.programmes.is_empty() {
+                        writeln!(self.out, "        {}", terminal(&party.programmes.join("; ")))?;
+                    }
+                }
+                ScreenFormat::Ndjson => {
+                    serde_json::to_writer(&mut *self.out, &object(engine, query, hit))?;
+                    writeln!(self.out)?;
+                }
+                ScreenFormat::Csv => {
+                    let why: Vec<String> = hit.scored.terms.iter().take(6).map(why).collect();
+                    let cells = [
+                        &query.id,
+                        &format!("{:.6}", hit.scored.score),
+                        by(hit.by),
+                        &hit.listed,
+                        party.primary(),
+                        list_name,
+                        &party.id,
+                        &party.programmes.join("; "),
+                        if hit.on_list { "yes" } else { "no" },
+                        &why.join("; "),
+                    ];
+                    let cells: Vec<String> = cells.iter().map(|c| csv_cell(c).into_owned()).collect();
+                    writeln!(self.out, "{}", cells.join(","))?;
+                }
+            }
+        }
+        if told == 0 && args.format == ScreenFormat::Table && args.table.is_none() {
+            writeln!(self.out, "{}\n  nobody at {:.2} or more", terminal(&query.name), args.threshold)?;
+        }
+        Ok(())
+    }
+}
+
+/// `1.00` of what is identical and agrees in something else; nothing else rounds up to it.
+fn score(hit: &Hit) -> String {
+    match hit.certain {
+        true => "1.00".to_owned(),
+        false => format!("{:.2}", hit.scored.score.min(0.994_999)),
+    }
+}
+
+fn by(by: By) -> &'static str {
+    match by {
+        By::Address => "address",
+        By::Identifier => "number",
+        By::Host => "host",
+        By::Name => "name",
+    }
+}
+
+/// `"chol" and "chol": same (+1.20)`
+fn why(term: &palisade_money::screen::Term) -> String {
+    let what = match (term.query.is_empty(), term.listed.is_empty()) {
+        (true, true) => term.what.to_owned(),
+        (false, true) => format!("\"{}\": {}", term.query, term.what),
+        (true, false) => format!("listed \"{}\": {}", term.listed, term.what),
+        (false, false) => format!("\"{}\" and \"{}\": {}", term.query, term.listed, term.what),
+    };
+    format!("{what} ({:+.2})", term.logit)
+}
+
+fn object(engine: &Engine, query: &Query, hit: &Hit) -> Value {
+    let lists = engine.lists();
+    let Some(party) = lists.parties.get(hit.party) else { return Value::Null };
+    let list = lists.info(party);
+    let terms: Vec<Value> = hit
+        .scored
+        .terms
+        .iter()
+        .map(|t| json!({"query": t.query, "listed": t.listed, "what": t.what, "log_odds": t.logit}))
+        .collect();
+    json!({
+        "query": query.id,
+        "name": query.name,
+        "score": hit.scored.score,
+        "log_odds": hit.scored.logit,
+        "certain": hit.certain,
+        "by": by(hit.by),
+        "listed": hit.listed,
+        "name_kind": hit.kind.map(|k| k.name()),
+        "party": party.primary(),
+        "schema": party.schema.name(),
+        "programmes": party.programmes,
+        "countries": party.countries,
+        "list": list.map(|l| &l.name),
+        "list_version": list.and_then(|l| l.version.as_ref()),
+        "entry": party.id,
+        "on_list": hit.on_list,
+        "listed_from": party.listed.map(|d| d.to_string()),
+        "listed_until": party.until.map(|d| d.to_string()),
+        "record": party.citation.record,
+        "offset": party.citation.offset,
+        "terms": terms,
+    })
+}
+
+/// Columns of a table of queries, by their names.
+struct Columns {
+    name: Option<usize>,
+    schema: Option<usize>,
+    birth: Option<usize>,
+    country: Option<usize>,
+    id: Option<usize>,
+    number: Option<usize>,
+    address: Option<usize>,
+    host: Option<usize>,
+    gender: Option<usize>,
+}
+
+impl Columns {
+    fn of(header: &csv::StringRecord) -> Columns {
+        let find = |names: &[&str]| {
+            header.iter().position(|h| names.contains(&h.trim().trim_start_matches('\u{feff}').to_lowercase().as_str()))
+        };
+        Columns {
+            name: find(&["name", "full_name", "caption"]),
+            schema: find(&["schema", "type", "kind"]),
+            birth: find(&["birth_date", "birthdate", "dob", "date_of_birth", "born"]),
+            country: find(&["country", "countries", "nationality"]),
+            id: find(&["id", "query_id", "ref"]),
+            number: find(&["number", "identifier", "passport", "tax_id", "id_number", "imo"]),
+            address: find(&["address", "wallet", "crypto_address"]),
+            host: find(&["host", "domain", "ip"]),
+            gender: find(&["gender", "sex"]),
+        }
+    }
+
+    fn query(&self, row: &csv::StringRecord, line: u64, schema: Schema, day: Option<Date>) -> Query {
+        let cell = |at: Option<usize>| at.and_then(|n| row.get(n)).map(str::trim).unwrap_or("");
+        let several = |at| -> Vec<String> {
+            cell(at).split([';', '|']).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()
+        };
+        let id = match cell(self.id) {
+            "" => line.to_string(),
+            id => id.to_owned(),
+        };
+        Query {
+            id,
+            name: cell(self.name).to_owned(),
+            schema: if cell(self.schema).is_empty() { schema } else { Schema::parse(cell(self.schema)) },
+            births: Birth::parse(cell(self.birth), true).into_iter().collect(),
+            gender: Gender::parse(cell(self.gender)),
+            countries: several(self.country),
+            identifiers: several(self.number),
+            addresses: several(self.address),
+            hosts: several(self.host),
+            day,
+        }
+    }
+}
+
+/// Screens a table, chunk by chunk.
+fn table(
+    file: &Path,
+    schema: Schema,
+    day: Option<Date>,
+    jobs: usize,
+    quiet: bool,
+    form: &mut Form<'_, '_>,
+) -> io::Result<()> {
+    let other = |e: csv::Error| io::Error::other(format!("{}: {e}", file.display()));
+    let open = File::open(file)?;
+    let size = open.metadata().map_or(0, |m| m.len());
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(open);
+    let columns = Columns::of(reader.headers().map_err(other)?);
+    if columns.name.is_none() && columns.address.is_none() && columns.host.is_none() {
+        let message = "the table has no column name, address or host; its first line names the columns";
+        return Err(io::Error::other(format!("{}: {message}", file.display())));
+    }
+    let mut bar = crate::progress::Bar::new(!quiet);
+    let mut spaces: Vec<Workspace> = (0..jobs).map(|_| Workspace::default()).collect();
+    let mut held: Vec<Query> = Vec::with_capacity(CHUNK * jobs);
+    let mut row = csv::StringRecord::new();
+    for line in 1..=MAX_QUERIES {
+        let more = reader.read_record(&mut row).map_err(other)?;
+        if more {
+            held.push(columns.query(&row, line as u64, schema, day));
+        }
+        if held.len() >= CHUNK * jobs || !more {
+            form.answers(&held, &mut spaces)?;
+            held.clear();
+            bar.show(palisade_pipeline::Progress {
+                bytes: reader.position().byte(),
+                total: size,
+                ..Default::default()
+            });
+        }
+        if !more {
+            break;
+        }
+    }
+    bar.clear();
+    Ok(())
+}
+
+/// Scores pairs: the row with a column more.
+fn pairs(args: &Screen, file: &Path) -> Result<Exit> {
+    let cannot = |e: &dyn std::fmt::Display| anyhow!("cannot read the pairs {}: {e}", file.display());
+    let open = File::open(file).map_err(|e| cannot(&reason(&e)))?;
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(open);
+    let header = reader.headers().map_err(|e| cannot(&e))?.clone();
+    let place = |name: &str| header.iter().position(|h| h.trim().eq_ignore_ascii_case(name));
+    let (Some(a), Some(b)) = (place("name1"), place("name2")) else {
+        bail!("{} has no columns name1 and name2; the first line names the columns", file.display());
+    };
+    let schema = place("schema");
+    let mut sink = Sink::open(args.output.as_deref())?;
+    let mut failed = None;
+    let written = sink.step(|out| {
+        let mut out = BufWriter::new(out);
+        if args.format != ScreenFormat::Ndjson {
+            writeln!(out, "row,score,name1,name2")?;
+        }
+        for (n, row) in reader.records().enumerate() {
+            let row = match row {
+                Ok(row) => row,
+                Err(e) => {
+                    failed = Some(e);
+                    break;
+                }
+            };
+            let cell = |at: usize| row.get(at).unwrap_or("");
+            let kind = schema.map_or(args.schema.as_deref().unwrap_or(""), cell);
+            let scored = score_pair(cell(a), cell(b), Schema::parse(kind));
+            if args.format == ScreenFormat::Ndjson {
+                let terms: Vec<Value> = scored
+                    .terms
+                    .iter()
+                    .map(|t| json!({"name1": t.query, "name2": t.listed, "what": t.what, "log_odds": t.logit}))
+                    .collect();
+                let row = json!({"row": n + 1, "score": scored.score, "log_odds": scored.logit, "terms": terms});
+                serde_json::to_writer(&mut out, &row)?;
+                writeln!(out)?;
+            } else {
+                writeln!(out, "{},{:.6},{},{}", n + 1, scored.score, csv_cell(cell(a)), csv_cell(cell(b)))?;
+            }
+        }
+        out.flush()
+    });
+    if let (Err(text), failure) = (written, sink.failure()) {
+        return Err(failure.unwrap_or_else(|| anyhow!(text)));
+    }
+    if let Some(e) = failed {
+        return Err(cannot(&e));
+    }
+    sink.close()?;
+    Ok(Exit::Clean)
+}
