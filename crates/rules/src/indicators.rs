@@ -383,6 +383,23 @@ mod tests {
     }
 
     #[test]
+    fn wallets_need_a_checksum_or_a_type() {
+        let text = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t\n0xDE709F2102306220921060314715629080E2FB77\n\
+                    TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA\n";
+        let (list, errors) = parse_list("l", text);
+        let got: Vec<String> = list.iter().map(|i| i.pattern.to_string()).collect();
+        assert_eq!(got, ["TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", "0xde709f2102306220921060314715629080e2fb77"]);
+        assert_eq!(errors.len(), 1);
+        let text = format!(
+            "type,value\nwallet,TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA\ntxid,0x{}\n",
+            "AB".repeat(32)
+        );
+        let (list, errors) = parse_list("l", &text);
+        assert_eq!((list.len(), errors.len()), (2, 0));
+        assert_eq!(list[1].pattern.to_string(), "ab".repeat(32));
+    }
+
+    #[test]
     fn domains_and_networks() {
         let text = "example.com\n10.0.0.0/8\n10.1.0.0/16\n2001:db8::/32\nevil.internal-zone";
         let set = IndicatorSet::new(parse_list("l", text).0);

@@ -1,6 +1,6 @@
 //! Integration tests of the model: the words carry what every vector has to say.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of one test binary")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "helpers of one test binary")]
 
 mod addresses;
 mod batches;

@@ -214,7 +214,7 @@ impl Accounts {
         self.native_rows(coin, late);
         let mut keep: Vec<(u64, u32)> = self.standing(tx_of, about, late);
         self.settle_units(about, &mut keep, late);
-        self.number_unnumbered(&mut keep, tx_of);
+        self.number_unnumbered(&mut keep);
         let way_rank = self.way_ranks();
         let rows = &self.rows;
         for (key, row) in &mut keep {
@@ -462,7 +462,7 @@ impl Accounts {
 
     /// Gives rows without a step of their own the number of their occurrence among the like, source by source: the third such
     /// row of one export is the third of another. Those that a numbered row already stands for are dropped.
-    fn number_unnumbered(&mut self, keep: &mut Vec<(u64, u32)>, tx_of: &[u32]) {
+    fn number_unnumbered(&mut self, keep: &mut Vec<(u64, u32)>) {
         let rows = &mut self.rows;
         let loose = |rows: &Rows, row: u32| rows.numbering[row as usize] == UNNUMBERED;
         let mut order: Vec<u32> = keep.iter().map(|k| k.1).filter(|r| loose(rows, *r)).collect();
@@ -508,7 +508,6 @@ impl Accounts {
             start = end;
         }
         keep.retain(|(_, row)| !dropped.contains(row));
-        debug_assert!(tx_of.len() >= self.said.len());
     }
 
     /// By way: its rank in the order of calls.

@@ -37,6 +37,8 @@ pub(super) struct Parsed<'a> {
 #[derive(Default)]
 pub(super) struct CoinReader {
     on: Option<On>,
+    /// What addresses have looked like so far, where none was of one chain alone.
+    likely: Option<On>,
     inputs: Vec<Input>,
     outputs: Vec<Output>,
 }
@@ -97,11 +99,15 @@ impl CoinReader {
                 }
             }
         }
-        let on = cx.chain(found.map_or("bitcoin", |(c, _)| c.name()))?;
+        let on = match (found, self.likely) {
+            (None, Some(likely)) => likely,
+            (found, _) => cx.chain(found.map_or("bitcoin", |(c, _)| c.name()))?,
+        };
         // Only an address that can be of one chain alone settles it for the rest.
         if cx.options.chain.is_some() || found.is_some_and(|(_, shared)| !shared) {
             self.on = Some(on);
         }
+        self.likely = Some(on);
         Ok(on)
     }
 }
