@@ -1,0 +1,419 @@
+//! The engine: lists in, queries in, hits with reasons out.
+//!
+//! A name is looked up through the index of its kind, compared with the candidates, and what else is
+//! known (dates of birth, countries, numbers) is added as evidence for and against. Addresses, hosts
+//! and numbers are looked up exactly. Everything is immutable after [`Screen::new`]: threads share
+//! it, each with a [`Workspace`]; queries in chunks give the same hits in the same order as one by one.
+//!
+//! What this module never does: start a thread, keep a decision, or hide a delisted party (it says
+//! that it is delisted).
+
+use foldhash::HashMap;
+
+use super::address::canonical;
+use super::evidence;
+use super::hosts::Hosts;
+use super::index::{NameIndex, Workspace};
+use super::lists::Lists;
+use super::name::score::{self, probability};
+use super::name::{Name, Rarity, Rules, Scored, Term, Weights};
+use super::party::{Birth, Date, Gender, Identifier, NameKind, Party, Schema};
+
+/// Who or what is asked about. Everything but one of name, addresses, hosts and identifiers may be empty.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub struct Query {
+    /// The asker's own id; comes back in no hit, but tells queries apart in decisions.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// What it is the name of; legal entities are looked for among people and bodies.
+    pub schema: Schema,
+    /// When born.
+    pub births: Vec<Birth>,
+    /// Gender.
+    pub gender: Option<Gender>,
+    /// Countries.
+    pub countries: Vec<String>,
+    /// Numbers.
+    pub identifiers: Vec<String>,
+    /// Addresses on chains.
+    pub addresses: Vec<String>,
+    /// Hosts.
+    pub hosts: Vec<String>,
+    /// The day the question is about: parties not listed on it are marked.
+    pub day: Option<Date>,
+}
+
+impl Query {
+    /// Asks about a name.
+    pub fn name(name: impl Into<String>, schema: Schema) -> Query {
+        Query { name: name.into(), schema, ..Query::default() }
+    }
+}
+
+/// By what a party was found.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum By {
+    /// An address on a chain that is listed.
+    Address,
+    /// A number that is listed.
+    Identifier,
+    /// A host that is listed, or below or inside one that is.
+    Host,
+    /// A name.
+    Name,
+}
+
+/// A party that a query may denote.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Hit {
+    /// Its place in [`Lists::parties`].
+    pub party: usize,
+    /// By what.
+    pub by: By,
+    /// The listed name, address, number or host that was met.
+    pub listed: String,
+    /// What the name is to the party.
+    pub kind: Option<NameKind>,
+    /// Score and terms. Exact look-ups score 1 and have one term.
+    pub scored: Scored,
+    /// On its list on the day asked about; without a day: not taken off it.
+    pub on_list: bool,
+    /// Every word is the same and another attribute agrees.
+    pub certain: bool,
+}
+
+/// How rare words are in the loaded lists.
+#[derive(Default, Debug)]
+pub struct ListRarity {
+    names_with: HashMap<Box<str>, u32>,
+    names: u32,
+}
+
+impl ListRarity {
+    /// Counts words of all names.
+    pub fn count(parties: &[Party]) -> ListRarity {
+        let mut out = ListRarity::default();
+        for party in parties {
+            for name in &party.names {
+                let taken = Name::new(&name.text, party.schema.rules(), &super::name::NoLists);
+                let Some(reading) = taken.readings.first() else { continue };
+                out.names += 1;
+                let mut seen: Vec<&str> = reading.tokens.iter().map(|t| &*t.sound).collect();
+                seen.sort_unstable();
+                seen.dedup();
+                for sound in seen {
+                    match out.names_with.get_mut(sound) {
+                        Some(count) => *count += 1,
+                        None => {
+                            out.names_with.insert(sound.into(), 1);
+                        }
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+impl Rarity for ListRarity {
+    fn factor(&self, sound: &str) -> f32 {
+        let all = self.names.max(1_000) as f32;
+        let with = self.names_with.get(sound).copied().unwrap_or(0) as f32;
+        let weight = ((all + 1.0) / (with + 1.0)).ln() + 1.0;
+        let most = (all + 1.0).ln() + 1.0;
+        // A word in one name of a thousand is as rare as any other; one in ten weighs a third.
+        ((weight / most - 0.25) / 0.4).clamp(0.35, 1.0)
+    }
+}
+
+/// An engine over loaded lists.
+#[derive(Debug)]
+pub struct Screen {
+    lists: Lists,
+    rarity: ListRarity,
+    indexes: [NameIndex; 3],
+    /// Where each name of an index comes from: party and name.
+    origins: [Vec<(u32, u32)>; 3],
+    addresses: HashMap<String, Vec<(u32, u32)>>,
+    identifiers: HashMap<String, Vec<u32>>,
+    hosts: Hosts,
+    /// Texts filed as addresses or hosts that are none: shown, never dropped in silence.
+    rejected: Vec<(u32, String)>,
+}
+
+/// Hits below this are not returned by [`Screen::query`]: 0.2 of a calibrated score.
+pub const FLOOR: f64 = 0.2;
+/// Score from which a hit deserves a look.
+pub const REVIEW: f64 = 0.5;
+/// Score from which a hit is an alert.
+pub const ALERT: f64 = 0.85;
+/// Most hits of one query.
+pub const MAX_HITS: usize = 50;
+/// Shortest number that identifies anybody by itself.
+const MIN_IDENTIFIER: usize = 5;
+
+impl Screen {
+    /// Builds the indexes. Lists must be [finished](Lists::finish).
+    pub fn new(lists: Lists) -> Screen {
+        let all: Vec<usize> = (0..lists.parties.len()).collect();
+        Screen::of(lists, &all)
+    }
+
+    /// An engine that finds only some of the parties: what changed since the last screening.
+    pub fn of(lists: Lists, parties: &[usize]) -> Screen {
+        let rarity = ListRarity::count(&lists.parties);
+        let mut screen = Screen {
+            rarity,
+            indexes: [Rules::Person, Rules::Body, Rules::Craft].map(NameIndex::new),
+            origins: Default::default(),
+            addresses: HashMap::default(),
+            identifiers: HashMap::default(),
+            hosts: Hosts::default(),
+            rejected: Vec::new(),
+            lists,
+        };
+        for at in parties {
+            screen.add(*at);
+        }
+        screen
+    }
+
+    fn add(&mut self, at: usize) {
+        let Some(party) = self.lists.parties.get(at) else { return };
+        let place = at as u32;
+        let kinds: &[Rules] = match party.schema {
+            Schema::LegalEntity => &[Rules::Person, Rules::Body],
+            other => &[other.rules()],
+        };
+        for rules in kinds {
+            for (n, name) in party.names.iter().enumerate() {
+                let taken = Name::new(&name.text, *rules, &self.rarity);
+                self.indexes[*rules as usize].add(taken);
+                self.origins[*rules as usize].push((place, n as u32));
+            }
+        }
+        for (n, address) in party.addresses.iter().enumerate() {
+            match canonical(&address.text) {
+                Some(key) => self.addresses.entry(key).or_default().push((place, n as u32)),
+                None => self.rejected.push((place, address.text.clone())),
+            }
+        }
+        for identifier in &party.identifiers {
+            let key = Identifier::key(&identifier.number);
+            if key.len() >= MIN_IDENTIFIER {
+                self.identifiers.entry(key).or_default().push(place);
+            }
+        }
+        for host in &party.hosts {
+            if !self.hosts.add(host, place) {
+                self.rejected.push((place, host.clone()));
+            }
+        }
+    }
+
+    /// The lists.
+    pub fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    /// Addresses and hosts of lists that cannot be any, with the party's place.
+    pub fn rejected(&self) -> &[(u32, String)] {
+        &self.rejected
+    }
+
+    /// Different addresses on chains that are listed.
+    pub fn address_count(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// Parties that list an address: place of the party and of the address in it.
+    pub fn address(&self, text: &str) -> &[(u32, u32)] {
+        canonical(text).and_then(|key| self.addresses.get(&key)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Hits of one query, best first.
+    pub fn query(&self, query: &Query) -> Vec<Hit> {
+        self.query_in(query, &mut Workspace::default())
+    }
+
+    /// Hits of many queries, in their order. For threads: one chunk and one workspace each.
+    pub fn chunk(&self, queries: &[Query], space: &mut Workspace) -> Vec<Vec<Hit>> {
+        queries.iter().map(|q| self.query_in(q, space)).collect()
+    }
+
+    /// Hits of one query with the memory of a thread.
+    pub fn query_in(&self, query: &Query, space: &mut Workspace) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        self.exact(query, &mut hits);
+        let mut best: HashMap<u32, (f32, u32, Rules, u32)> = HashMap::default();
+        let mut candidates = Vec::new();
+        for rules in kinds(query) {
+            let name = Name::new(&query.name, *rules, &self.rarity);
+            let index = &self.indexes[*rules as usize];
+            index.candidates(&name, space, &mut candidates);
+            for at in &candidates {
+                self.consider(query, &name, *at, space, &mut best);
+            }
+        }
+        self.collect(query, best, space, &mut hits);
+        hits
+    }
+
+    /// Hits of a query against every listed name: what the index is measured against.
+    pub fn exhaustive(&self, query: &Query, space: &mut Workspace) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        self.exact(query, &mut hits);
+        let mut best = HashMap::default();
+        for rules in kinds(query) {
+            let name = Name::new(&query.name, *rules, &self.rarity);
+            for at in 0..self.indexes[*rules as usize].len() as u32 {
+                self.consider(query, &name, at, space, &mut best);
+            }
+        }
+        self.collect(query, best, space, &mut hits);
+        hits
+    }
+
+    /// Compares one candidate and keeps it if it is its party's best.
+    fn consider(
+        &self,
+        query: &Query,
+        name: &Name,
+        at: u32,
+        space: &mut Workspace,
+        best: &mut HashMap<u32, (f32, u32, Rules, u32)>,
+    ) {
+        let rules = name.rules;
+        let (Some(listed), Some((place, n))) =
+            (self.indexes[rules as usize].name(at), self.origins[rules as usize].get(at as usize))
+        else {
+            return;
+        };
+        let Some(party) = self.lists.parties.get(*place as usize) else { return };
+        if !query.schema.may_be(party.schema) {
+            return;
+        }
+        let mut logit = score::logit(name, listed, Weights::shipped(), &mut space.scratch);
+        // Below this no evidence lifts a name over the floor, save a number, which is looked up by itself.
+        if logit < -6.0 {
+            return;
+        }
+        if party.names.get(*n as usize).is_some_and(|n| n.kind == NameKind::Weak) {
+            logit += evidence::WEAK_ALIAS;
+        }
+        let new = (logit, *n, rules, at);
+        let old = best.entry(*place).or_insert(new);
+        if logit > old.0 {
+            *old = new;
+        }
+    }
+
+    fn collect(
+        &self,
+        query: &Query,
+        best: HashMap<u32, (f32, u32, Rules, u32)>,
+        space: &mut Workspace,
+        hits: &mut Vec<Hit>,
+    ) {
+        let floor = (FLOOR / (1.0 - FLOOR)).ln() as f32;
+        let mut found: Vec<(f32, u32, u32, Rules, u32)> = best
+            .into_iter()
+            .filter_map(|(place, (logit, n, rules, at))| {
+                let party = self.lists.parties.get(place as usize)?;
+                let logit = logit + evidence::sum(query, party);
+                (logit >= floor).then_some((logit, place, n, rules, at))
+            })
+            .collect();
+        found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        found.truncate(MAX_HITS);
+        for (_, place, n, rules, at) in found {
+            let Some(party) = self.lists.parties.get(place as usize) else { continue };
+            let Some(listed) = self.indexes[rules as usize].name(at) else { continue };
+            let name = Name::new(&query.name, rules, &self.rarity);
+            let mut scored = score::score_names(&name, listed, Weights::shipped(), &mut space.scratch);
+            let name_of = party.names.get(n as usize);
+            if name_of.is_some_and(|n| n.kind == NameKind::Weak) {
+                scored.terms.push(term("weak alias", evidence::WEAK_ALIAS));
+                scored.logit += evidence::WEAK_ALIAS;
+            }
+            let mut agrees = false;
+            evidence::each(query, party, &mut |what, logit| {
+                scored.terms.push(term(what, logit));
+                scored.logit += logit;
+                agrees |= logit > 1.0;
+            });
+            scored.score = probability(scored.logit);
+            hits.push(Hit {
+                party: place as usize,
+                by: By::Name,
+                listed: name_of.map(|n| n.text.clone()).unwrap_or_default(),
+                kind: name_of.map(|n| n.kind),
+                scored,
+                on_list: on_list(query, party),
+                certain: agrees && name.folded == listed.folded,
+            });
+        }
+    }
+
+    /// What is looked up as it is.
+    fn exact(&self, query: &Query, hits: &mut Vec<Hit>) {
+        let mut push = |place: u32, by: By, listed: &str, what: &'static str| {
+            let Some(party) = self.lists.parties.get(place as usize) else { return };
+            if hits.len() >= MAX_HITS
+                || hits.iter().any(|h| h.party == place as usize && h.by == by && h.listed == listed)
+            {
+                return;
+            }
+            hits.push(Hit {
+                party: place as usize,
+                by,
+                listed: listed.to_owned(),
+                kind: None,
+                scored: Scored { logit: 30.0, score: 1.0, terms: vec![term(what, 30.0)] },
+                on_list: on_list(query, party),
+                certain: true,
+            });
+        };
+        for text in &query.addresses {
+            for (place, n) in self.address(text) {
+                let listed =
+                    self.lists.parties.get(*place as usize).and_then(|p| p.addresses.get(*n as usize));
+                push(*place, By::Address, listed.map_or("", |a| &a.text), "address is listed");
+            }
+        }
+        for text in &query.identifiers {
+            let key = Identifier::key(text);
+            if key.len() >= MIN_IDENTIFIER {
+                for place in self.identifiers.get(&key).into_iter().flatten() {
+                    push(*place, By::Identifier, text, "number is listed");
+                }
+            }
+        }
+        for text in &query.hosts {
+            for (place, listed) in self.hosts.find(text) {
+                push(place, By::Host, &listed, "host is listed");
+            }
+        }
+    }
+}
+
+fn kinds(query: &Query) -> &'static [Rules] {
+    if query.name.trim().is_empty() {
+        return &[];
+    }
+    match query.schema {
+        Schema::LegalEntity => &[Rules::Person, Rules::Body],
+        Schema::Person => &[Rules::Person],
+        Schema::Vessel | Schema::Aircraft => &[Rules::Craft],
+        _ => &[Rules::Body],
+    }
+}
+
+fn on_list(query: &Query, party: &Party) -> bool {
+    query.day.map_or(party.until.is_none(), |day| party.listed_on(day))
+}
+
+fn term(what: &'static str, logit: f32) -> Term {
+    Term { query: String::new(), listed: String::new(), what, logit }
+}
