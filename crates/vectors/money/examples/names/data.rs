@@ -253,6 +253,104 @@ pub fn list_pairs(lists: &Lists, seed: u64) -> Vec<Pair> {
                 turned.rotate_left(1);
                 add(turned.join(" "), name.clone(), true);
             }
+            // The party in its own script, and another party of that script.
+            for original in party.names.iter().filter(|n| n.kind == NameKind::Original) {
+                add(original.text.clone(), name.clone(), true);
+                let other = dice.pick(&all).join(" ");
+                add(original.text.clone(), other, false);
+                if let Some(word) = words.first() {
+                    let other = *dice.pick(&by_word[word.as_str()]);
+                    if other != at {
+                        add(original.text.clone(), all[other].join(" "), false);
+                    }
+                }
+            }
+            // Habits of writers that change nothing.
+            if words.len() >= 2 && dice.chance(30) {
+                let mut other = words.clone();
+                match (schema, dice.below(6)) {
+                    (Schema::Person, 0) => {
+                        let title = *dice.pick(&[
+                            "Mr.",
+                            "Dr.",
+                            "President",
+                            "Gen.",
+                            "Haji",
+                            "Sheikh",
+                            "Colonel",
+                            "Mrs",
+                            "Prof.",
+                        ]);
+                        other.insert(0, title.to_owned());
+                    }
+                    (Schema::Person, 1) => other[0] = other[0].chars().take(1).chain(['.']).collect(),
+                    (Schema::Person, 2) => {
+                        let at = dice.below(other.len() - 1);
+                        let next = other.remove(at + 1);
+                        other[at].push_str(&next);
+                    }
+                    (Schema::Person, 3) => {
+                        let at = dice.below(other.len() - 1);
+                        let next = other.remove(at + 1);
+                        other[at] = format!("{}-{next}", other[at]);
+                    }
+                    (Schema::Person, 4) => {
+                        let again = other[0].clone();
+                        other.insert(0, again);
+                    }
+                    (_, 0) => other.insert(0, "The".to_owned()),
+                    (_, 1 | 2) => other.push(
+                        (*dice.pick(&["LLC", "JSC", "Ltd.", "Co. Ltd.", "Inc.", "GmbH", "S.A."])).to_owned(),
+                    ),
+                    (_, 3) => {
+                        let at = dice.below(other.len() - 1);
+                        let next = other.remove(at + 1);
+                        other[at].push_str(&next.to_lowercase());
+                    }
+                    _ => {}
+                }
+                add(other.join(" "), name.clone(), true);
+            }
+            if words.len() >= 2 && schema == Schema::Person && dice.chance(8) {
+                let letters: Vec<String> =
+                    words.iter().filter_map(|w| w.chars().next()).map(|c| format!("{c}.")).collect();
+                add(letters.join(" "), name.clone(), false);
+            }
+            // An initial that is another's; a branch in a country.
+            if words.len() >= 2 && dice.chance(12) {
+                let mut other = words.clone();
+                if schema == Schema::Person {
+                    let letter = (b'A' + dice.below(26) as u8) as char;
+                    if !words[0].starts_with(letter) {
+                        other[0] = format!("{letter}.");
+                        add(other.join(" "), name.clone(), false);
+                    }
+                } else if schema == Schema::Organization {
+                    other.insert(
+                        1,
+                        (*dice.pick(&[
+                            "Mexico",
+                            "Singapore",
+                            "Chile",
+                            "Nederland",
+                            "Turkey",
+                            "Canada",
+                            "Dubai",
+                        ]))
+                        .to_owned(),
+                    );
+                    add(other.join(" "), name.clone(), false);
+                }
+            }
+            // Two companies of one kind: the telling word differs, the common ones are the same.
+            if schema == Schema::Organization && words.len() >= 2 && dice.chance(40) {
+                let other = dice.pick(&all);
+                let mut changed = words.clone();
+                changed[0].clone_from(&other[0]);
+                if changed[0].to_lowercase() != words[0].to_lowercase() {
+                    add(changed.join(" "), name.clone(), false);
+                }
+            }
             // A woman's name against a man's, father against son.
             if let Some(last) = words.last().filter(|w| w.len() > 4 && dice.chance(40)) {
                 let lower = last.to_lowercase();

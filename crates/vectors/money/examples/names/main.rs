@@ -3,6 +3,9 @@
 //! ```console
 //! $ cargo run --release -p palisade-money --example names              # the table, with shipped weights and out of fold
 //! $ cargo run --release -p palisade-money --example names -- fit       # fits on development rows and lists, prints weights.rs
+//! $ cargo run --release -p palisade-money --example names -- million   # a million queries against OFAC and UN, recall of the index
+//! $ cargo run --release -p palisade-money --example names -- pairs     # scores of the bench's rows as CSV, for bench/names.py
+//! $ cargo run --release -p palisade-money --example names -- cross     # five folds of development rows: how strongly lists should pull
 //! $ cargo run --release -p palisade-money --example names -- errors    # development rows that are wrong
 //! ```
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -11,6 +14,7 @@
 mod data;
 mod fit;
 mod measure;
+mod million;
 
 use std::time::Instant;
 
@@ -24,6 +28,9 @@ fn main() {
         Some("fit") => print!("{}", fit::source(&development_weights())),
         Some("errors") => errors(),
         Some("cross") => cross(),
+        Some("million") => million::run(1_000_000, 2_000, 2),
+        Some("few") => million::run(20_000, 200, 1),
+        Some("pairs") => pairs(),
         Some(other) => panic!("unknown: {other}"),
     }
 }
@@ -39,7 +46,7 @@ fn development_weights() -> Weights {
 
 fn ours(pair: &Pair, weights: &Weights, scratch: &mut Scratch) -> f64 {
     let (a, b) = (Name::new(&pair.a, pair.rules(), &NoLists), Name::new(&pair.b, pair.rules(), &NoLists));
-    f64::from(score::probability(score::logit(&a, &b, weights, scratch)))
+    score::probability(score::logit(&a, &b, weights, scratch))
 }
 
 fn rows<'a>(pairs: impl Iterator<Item = &'a Pair>, weights: &Weights) -> Vec<Row> {
@@ -76,11 +83,33 @@ fn cross() {
     }
 }
 
+fn pairs() {
+    let mut scratch = Scratch::default();
+    println!("row,is_match,development,palisade");
+    for pair in data::bench() {
+        println!(
+            "{},{},{},{:.6}",
+            pair.row,
+            pair.same,
+            pair.development,
+            ours(&pair, Weights::shipped(), &mut scratch)
+        );
+    }
+}
+
 fn errors() {
     let mut scratch = Scratch::default();
-    let weights = development_weights();
-    for pair in data::bench().iter().filter(|p| p.development) {
-        let p = ours(pair, &weights, &mut scratch);
+    let bench = data::bench();
+    let lists = list_weights();
+    let development: Vec<&Pair> = bench.iter().filter(|p| p.development).collect();
+    let folds: Vec<Weights> = (0..5)
+        .map(|fold| {
+            fit::on_bench(development.iter().filter(|p| (p.row / 7) % 5 != fold).copied(), &lists, fit::PULL)
+        })
+        .collect();
+    for pair in &development {
+        let weights = &folds[(pair.row / 7) % 5];
+        let p = ours(pair, weights, &mut scratch);
         if (p >= 0.5) != pair.same {
             println!(
                 "{} {:.3} peer {:.2} {} | {} ({:?})",
@@ -92,7 +121,7 @@ fn errors() {
                 pair.schema
             );
             let names = [&pair.a, &pair.b].map(|n| Name::new(n, pair.rules(), &NoLists));
-            let scored = score::score_names(&names[0], &names[1], &weights, &mut scratch);
+            let scored = score::score_names(&names[0], &names[1], weights, &mut scratch);
             for term in scored.terms.iter().take(8) {
                 print!("  [{} / {}] {} {:+.2};", term.query, term.listed, term.what, term.logit);
             }

@@ -13,13 +13,15 @@ const MAX_TEXT: usize = 256;
 /// `bitcoincash:` in front do not belong to it.
 pub fn canonical(text: &str) -> Option<String> {
     let text = text.trim();
-    let text = text.strip_prefix("bitcoincash:").or_else(|| text.strip_prefix("BITCOINCASH:")).unwrap_or(text);
+    let text =
+        text.strip_prefix("bitcoincash:").or_else(|| text.strip_prefix("BITCOINCASH:")).unwrap_or(text);
     if !(20..=MAX_TEXT).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return None;
     }
     let lower = text.to_ascii_lowercase();
     let hex = lower.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
-    let one_case = text.bytes().all(|b| !b.is_ascii_uppercase()) || text.bytes().all(|b| !b.is_ascii_lowercase());
+    let one_case =
+        text.bytes().all(|b| !b.is_ascii_uppercase()) || text.bytes().all(|b| !b.is_ascii_lowercase());
     let bech32 = one_case && (["bc1", "ltc1", "tb1"].iter().any(|p| lower.starts_with(p)) || cash(&lower));
     Some(if hex || bech32 { lower } else { text.to_owned() })
 }

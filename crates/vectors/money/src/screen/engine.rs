@@ -360,7 +360,9 @@ impl Screen {
     fn exact(&self, query: &Query, hits: &mut Vec<Hit>) {
         let mut push = |place: u32, by: By, listed: &str, what: &'static str| {
             let Some(party) = self.lists.parties.get(place as usize) else { return };
-            if hits.len() >= MAX_HITS || hits.iter().any(|h| h.party == place as usize && h.by == by && h.listed == listed) {
+            if hits.len() >= MAX_HITS
+                || hits.iter().any(|h| h.party == place as usize && h.by == by && h.listed == listed)
+            {
                 return;
             }
             hits.push(Hit {
@@ -375,7 +377,8 @@ impl Screen {
         };
         for text in &query.addresses {
             for (place, n) in self.address(text) {
-                let listed = self.lists.parties.get(*place as usize).and_then(|p| p.addresses.get(*n as usize));
+                let listed =
+                    self.lists.parties.get(*place as usize).and_then(|p| p.addresses.get(*n as usize));
                 push(*place, By::Address, listed.map_or("", |a| &a.text), "address is listed");
             }
         }

@@ -94,7 +94,9 @@ fn dates(a: Date, b: Date) -> (&'static str, f32) {
     if full(a) && full(b) {
         return match (a.month == b.month, a.day == b.day) {
             (true, true) => ("day of birth agrees", SAME_DAY),
-            _ if a.month == b.day && a.day == b.month => ("day and month of birth change places", SWAPPED_DAY),
+            _ if a.month == b.day && a.day == b.month => {
+                ("day and month of birth change places", SWAPPED_DAY)
+            }
             _ => ("year of birth agrees, day differs", OTHER_DAY),
         };
     }

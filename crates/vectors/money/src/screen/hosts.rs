@@ -56,9 +56,17 @@ impl Host {
         let labels = || host.split('.');
         let sound = labels().count() >= 2
             && host.len() <= 253
-            && labels().all(|l| !l.is_empty() && l.len() <= 63 && l.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_'))
+            && labels().all(|l| {
+                !l.is_empty()
+                    && l.len() <= 63
+                    && l.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+            })
             && labels().next_back().is_some_and(|l| l.chars().any(char::is_alphabetic));
-        sound.then(|| Host::Domain(host.strip_prefix("www.").filter(|rest| rest.contains('.')).unwrap_or(host).to_owned()))
+        sound.then(|| {
+            Host::Domain(
+                host.strip_prefix("www.").filter(|rest| rest.contains('.')).unwrap_or(host).to_owned(),
+            )
+        })
     }
 }
 
@@ -113,7 +121,13 @@ impl Hosts {
                 look(&host, ip.to_string());
                 for length in &self.lengths {
                     let net = Host::Net(bits(*ip) & mask(*length), *length);
-                    look(&net, format!("network /{}", if ip.is_ipv4() { length.saturating_sub(96) } else { *length }));
+                    look(
+                        &net,
+                        format!(
+                            "network /{}",
+                            if ip.is_ipv4() { length.saturating_sub(96) } else { *length }
+                        ),
+                    );
                 }
             }
             Host::Domain(domain) => {

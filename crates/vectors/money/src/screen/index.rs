@@ -104,7 +104,11 @@ impl NameIndex {
             }
         }
         let acronym: String = name.readings.first().map_or_else(String::new, |r| {
-            r.tokens.iter().filter(|t| t.kind != Kind::Particle).filter_map(|t| t.latin.chars().next()).collect()
+            r.tokens
+                .iter()
+                .filter(|t| t.kind != Kind::Particle)
+                .filter_map(|t| t.latin.chars().next())
+                .collect()
         });
         if self.rules == Rules::Body && (3..=8).contains(&acronym.len()) {
             if let Some(first) = name.readings.first().and_then(|r| r.tokens.first()) {
@@ -118,7 +122,8 @@ impl NameIndex {
                 word.names.push(at);
             }
         }
-        let mass = name.readings.iter().map(|r| r.tokens.iter().map(|t| t.weight).sum::<f32>()).fold(0.0, f32::max);
+        let mass =
+            name.readings.iter().map(|r| r.tokens.iter().map(|t| t.weight).sum::<f32>()).fold(0.0, f32::max);
         self.mass.push(mass);
         self.names.push(name);
         at
@@ -197,7 +202,11 @@ impl NameIndex {
                 self.gain(token, token.weight, space);
             }
             for pair in tokens.windows(2) {
-                self.gain_joined(&format!("{}{}", pair[0].latin, pair[1].latin), pair[0].weight + pair[1].weight, space);
+                self.gain_joined(
+                    &format!("{}{}", pair[0].latin, pair[1].latin),
+                    pair[0].weight + pair[1].weight,
+                    space,
+                );
             }
             if tokens.len() > 2 {
                 self.gain_joined(&reading.glue, query_mass, space);
@@ -335,5 +344,4 @@ fn keys(token: &Token, each: &mut dyn FnMut(u64)) {
     if token.nickname != 0 {
         each(hash(3, &token.nickname.to_le_bytes(), none));
     }
-
 }

@@ -177,6 +177,15 @@ pub fn compare(a: &Token, b: &Token, rules: Rules) -> Option<(Class, f32)> {
         let person = rules == Rules::Person && !matches!(long.kind, Kind::Particle | Kind::Title);
         return (fits && person).then_some((Class::Initial, 0.7));
     }
+    // Two or three letters are a sign, not a word: a company's must be the same, a vessel's up to four.
+    let exact = match rules {
+        Rules::Person => 0,
+        Rules::Body => 3,
+        Rules::Craft => 4,
+    };
+    if a.latin.len().max(b.latin.len()) <= exact {
+        return None;
+    }
     let best = letters(a.latin.as_bytes(), b.latin.as_bytes());
     let spoken = spoken(a, b);
     let best = match (best, spoken) {
@@ -193,7 +202,7 @@ pub fn compare(a: &Token, b: &Token, rules: Rules) -> Option<(Class, f32)> {
         return best;
     }
     if servant(&a.latin, &b.latin) || servant(&b.latin, &a.latin) {
-        return Some((Class::Prefix, 0.86));
+        return Some((Class::Joined, 0.9));
     }
     let (short, long) = if a.latin.len() <= b.latin.len() { (a, b) } else { (b, a) };
     if short.latin.len() >= 3 && long.latin.starts_with(&*short.latin) {

@@ -9,7 +9,7 @@
 //! is evidence of its own), or decide anything.
 
 mod align;
-mod compare;
+pub(super) mod compare;
 pub mod score;
 mod weights;
 pub mod words;
@@ -397,7 +397,7 @@ fn token(part: &Part, rules: Rules, rarity: &impl Rarity) -> Token {
         Kind::Generic => 0.45 * rarity.factor(&sound),
         Kind::Place => 0.6 * rarity.factor(&sound),
         Kind::Patronymic => 0.7 * rarity.factor(&sound),
-        Kind::Plain => words::background(&sound).min(short(part)) * rarity.factor(&sound),
+        Kind::Plain => words::background(&sound).min(short(part)).min(rarity.factor(&sound)),
     };
     let nickname = if rules == Rules::Person { words::nickname(&part.latin) } else { 0 };
     let raw = if part.script == Script::Latin { Box::default() } else { part.raw.chars().collect() };

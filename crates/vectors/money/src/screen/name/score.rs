@@ -63,6 +63,8 @@ pub enum Whole {
     Lineage,
     /// A man's family name against a woman's.
     Gender,
+    /// Nothing agrees but initials.
+    Hollow,
     /// Read as Korean syllables.
     Korean,
 }
@@ -101,6 +103,7 @@ impl Whole {
             Whole::Same => "all words agree",
             Whole::Lineage => "father and son change places",
             Whole::Gender => "a man's and a woman's name",
+            Whole::Hollow => "only initials agree",
             Whole::Korean => "Korean syllables",
         }
     }
@@ -128,6 +131,7 @@ impl Whole {
         Whole::Same,
         Whole::Lineage,
         Whole::Gender,
+        Whole::Hollow,
         Whole::Korean,
     ];
 }
@@ -180,15 +184,15 @@ pub struct Term {
 pub struct Scored {
     /// Sum of the terms.
     pub logit: f32,
-    /// 1 / (1 + e^−logit): below 1, and different for different sums as far as single precision tells.
-    pub score: f32,
+    /// 1 / (1 + e^−logit): below 1, and different for different sums.
+    pub score: f64,
     /// The terms, largest effect first.
     pub terms: Vec<Term>,
 }
 
 /// Log-odds as a probability.
-pub fn probability(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
+pub fn probability(logit: f32) -> f64 {
+    1.0 / (1.0 + (-f64::from(logit)).exp())
 }
 
 /// Features of two names under the same rules, by the better of their readings.
@@ -307,6 +311,7 @@ fn measure(a: &Name, b: &Name, x: &Reading, y: &Reading, scratch: &mut Scratch) 
     let (mut fuzz, mut alike_conflict, mut first_letter) = (0f32, 0f32, 0f32);
     let (mut head, mut tail) = (false, false);
     let (mut same, mut gender) = (true, false);
+    let mut initials = 0u32;
     for pair in &scratch.pairs {
         let (share, own) = shares(x, y, pair, total);
         let class = pair.class as usize;
@@ -323,6 +328,7 @@ fn measure(a: &Name, b: &Name, x: &Reading, y: &Reading, scratch: &mut Scratch) 
         );
         if pair.class.agrees() {
             agreeing += 1;
+            initials += u32::from(pair.class == Class::Initial);
             fuzz += share * (1.0 - pair.alike);
             let (p, q) = (&x.tokens[usize::from(pair.a.0)], &y.tokens[usize::from(pair.b.0)]);
             if a.rules == Rules::Person && pair.class != Class::Exact {
@@ -349,6 +355,7 @@ fn measure(a: &Name, b: &Name, x: &Reading, y: &Reading, scratch: &mut Scratch) 
     whole(Whole::Order, f32::from(u8::from(order)));
     whole(Whole::Lineage, f32::from(u8::from(order && a.lineage && b.lineage)));
     whole(Whole::Same, f32::from(u8::from(same && agreeing > 0)));
+    whole(Whole::Hollow, f32::from(u8::from(agreeing > 0 && agreeing == initials)));
     whole(Whole::Gender, f32::from(u8::from(gender)));
     let longest = x.glue.len().max(y.glue.len()).clamp(1, alike::MAX);
     // Beyond a third of the letters nothing is in common that tokens do not tell better.
