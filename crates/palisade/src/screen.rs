@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow, bail};
 use palisade_model::{Origin, SourceId, csv_cell, terminal};
 use palisade_money::screen::party::{Birth, Date, Gender};
-use palisade_money::screen::{ALERT, By, Hit, Lists, Query, REVIEW, Schema, Screen as Engine, Workspace, score_pair};
+use palisade_money::screen::{
+    ALERT, By, Hit, Lists, Query, REVIEW, Schema, Screen as Engine, Workspace, score_pair,
+};
 use serde_json::{Value, json};
 
 use crate::args::{Screen, ScreenFormat};
@@ -49,7 +51,10 @@ pub fn run(args: &Screen) -> Result<Exit> {
             note(&format!("{} more of these", count(more as u64)));
         }
     }
-    let day = args.on.as_deref().map(|d| Date::parse(d, false).ok_or_else(|| anyhow!("--on {d} is no day; write YYYY-MM-DD")));
+    let day = args
+        .on
+        .as_deref()
+        .map(|d| Date::parse(d, false).ok_or_else(|| anyhow!("--on {d} is no day; write YYYY-MM-DD")));
     let day = day.transpose()?;
     let schema = args.schema.as_deref().map_or(Schema::LegalEntity, Schema::parse);
     let mut sink = Sink::open(args.output.as_deref())?;
@@ -97,8 +102,8 @@ fn lists(files: &[PathBuf], quiet: bool) -> Result<Lists> {
     let mut problems = Vec::new();
     for (n, path) in (0..).zip(files) {
         let origin = Origin::file(path.display().to_string());
-        let mut file =
-            File::open(path).map_err(|e| anyhow!("cannot read the list {}: {}", path.display(), reason(&e)))?;
+        let mut file = File::open(path)
+            .map_err(|e| anyhow!("cannot read the list {}: {}", path.display(), reason(&e)))?;
         problems.extend(lists.load(&mut file, SourceId(n), &origin));
     }
     problems.extend(lists.finish());
@@ -141,7 +146,9 @@ struct Form<'a, 'o> {
 impl Form<'_, '_> {
     fn begin(&mut self) -> io::Result<()> {
         match self.args.format {
-            ScreenFormat::Csv => writeln!(self.out, "query,score,by,listed,party,list,entry,programmes,on_list,why"),
+            ScreenFormat::Csv => {
+                writeln!(self.out, "query,score,by,listed,party,list,entry,programmes,on_list,why")
+            }
             ScreenFormat::Table | ScreenFormat::Ndjson => Ok(()),
         }
     }
@@ -316,7 +323,9 @@ struct Columns {
 impl Columns {
     fn of(header: &csv::StringRecord) -> Columns {
         let find = |names: &[&str]| {
-            header.iter().position(|h| names.contains(&h.trim().trim_start_matches('\u{feff}').to_lowercase().as_str()))
+            header.iter().position(|h| {
+                names.contains(&h.trim().trim_start_matches('\u{feff}').to_lowercase().as_str())
+            })
         };
         Columns {
             name: find(&["name", "full_name", "caption"]),
@@ -432,9 +441,12 @@ fn pairs(args: &Screen, file: &Path) -> Result<Exit> {
                 let terms: Vec<Value> = scored
                     .terms
                     .iter()
-                    .map(|t| json!({"name1": t.query, "name2": t.listed, "what": t.what, "log_odds": t.logit}))
+                    .map(
+                        |t| json!({"name1": t.query, "name2": t.listed, "what": t.what, "log_odds": t.logit}),
+                    )
                     .collect();
-                let row = json!({"row": n + 1, "score": scored.score, "log_odds": scored.logit, "terms": terms});
+                let row =
+                    json!({"row": n + 1, "score": scored.score, "log_odds": scored.logit, "terms": terms});
                 serde_json::to_writer(&mut out, &row)?;
                 writeln!(out)?;
             } else {

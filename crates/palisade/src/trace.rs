@@ -10,7 +10,9 @@ use palisade_money::ledger::{AssetId, PartyId, TxId};
 use palisade_money::read::Mapping;
 use palisade_money::taint::{Method, mul_div};
 use palisade_money::trace::{LabelTable, Labels as _, detect::amount};
-use palisade_pipeline::{FollowSettings, Followed, LedgerSettings, LedgersRead, Progress, follow, read_ledgers};
+use palisade_pipeline::{
+    FollowSettings, Followed, LedgerSettings, LedgersRead, Progress, follow, read_ledgers,
+};
 
 use crate::args::{MethodName, Trace, TraceFormat};
 use crate::errors::{Exit, note, reason};
@@ -76,7 +78,12 @@ impl Told<'_> {
     /// In the unit people use, with its symbol.
     fn sum(&self, asset: AssetId, units: u128) -> String {
         let (text, symbol) = amount(&self.read.funds.ledger, asset, units);
-        if symbol.is_empty() { text } else { format!("{text} {symbol}") }
+        let contract = || self.read.funds.ledger.assets.get(asset.0 as usize).and_then(|a| a.contract.as_deref());
+        match symbol.as_str() {
+            // Without a name and decimals: whole numbers of what the contract counts.
+            "" => format!("{text} of {}", contract().unwrap_or("an unnamed asset")),
+            _ => format!("{text} {symbol}"),
+        }
     }
 
     /// All that entered of an asset.
@@ -103,7 +110,13 @@ impl Told<'_> {
     fn who(&self, party: PartyId) -> String {
         let mut out = String::new();
         for label in self.labels.of(party).iter().take(3) {
-            let _ = write!(out, "{}{} ({})", if out.is_empty() { "" } else { ", " }, label.actor, label.kind.name());
+            let _ = write!(
+                out,
+                "{}{} ({})",
+                if out.is_empty() { "" } else { ", " },
+                label.actor,
+                label.kind.name()
+            );
         }
         out
     }

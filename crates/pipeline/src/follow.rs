@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_model::{Exhibit, Finding, Time, transaction_id};
+use palisade_model::{Exhibit, Finding, Origin, Problem, ProblemCode, Time, transaction_id};
 use palisade_money::ledger::{AssetId, OutputId, PartyId, TxId};
 use palisade_money::taint::{Entry, MAX_SOURCES, Method, Plan, PlanError, Source, Start, swap};
 use palisade_money::trace::{
-    self, Hypothesis, LabelTable, MAX_EDGES, Options, Trace,
+    self, Hypothesis, Kind, LabelTable, Labels as _, MAX_EDGES, Options, Trace,
     detect::{self, Seen},
     hypotheses,
     patterns::{self, DepositAddress, PeelChain, Poisoning, Splitting},
@@ -118,6 +118,66 @@ pub fn follow(funds: &Funds, labels: &LabelTable, s: &FollowSettings) -> Result<
     Ok(Followed { trace, sources, hypotheses, peels, deposits, splittings, poisonings, findings, exhibits })
 }
 
+/// What an investigation follows by itself.
+pub(crate) struct Watch<'a> {
+    /// Wallets that findings of other channels name.
+    pub(crate) wallets: &'a BTreeSet<String>,
+    /// Wallets of the organisation's own watch-list.
+    pub(crate) listed: &'a [String],
+}
+
+/// Follows what the evidence itself names: wallets in hostile records, the watch-list, sanctioned and stolen funds.
+///
+/// One trace under the haircut rule; a trace of one's own choice is `palisade trace`.
+pub(crate) fn detect(funds: &Funds, watch: &Watch<'_>) -> (Vec<Finding>, Vec<Exhibit>, Vec<Problem>) {
+    let labels = funds.labels();
+    let mut starts: BTreeSet<String> = BTreeSet::new();
+    let mut problems = Vec::new();
+    for wallet in watch.wallets.iter().chain(watch.listed) {
+        // Most wallets of logs are on no ledger that was given.
+        let known = funds.parties(wallet).is_ok_and(|p| !p.is_empty());
+        let pooled = || {
+            let pools = |p: &PartyId| labels.of(*p).iter().any(|l| l.kind.pools());
+            funds.parties(wallet).is_ok_and(|p| p.iter().any(pools))
+        };
+        if known && !pooled() {
+            starts.insert(wallet.clone());
+        }
+    }
+    for party in labels.parties() {
+        let bad = |l: &trace::Label| matches!(l.kind, Kind::Sanctioned | Kind::Theft);
+        if labels.of(party).iter().any(bad) {
+            starts.extend(funds.ledger.parties.get(party.0 as usize).map(|p| p.address.to_string()));
+        }
+    }
+    if starts.is_empty() {
+        return (Vec::new(), Vec::new(), problems);
+    }
+    if starts.len() > MAX_SOURCES {
+        let message = format!(
+            "{} wallets to follow; the first {MAX_SOURCES} are: follow others with `palisade trace`",
+            starts.len()
+        );
+        problems.push(Problem::new(ProblemCode::Limit, &Origin::file("ledgers"), None, message));
+    }
+    let settings = FollowSettings {
+        starts: starts.into_iter().take(MAX_SOURCES).collect(),
+        separate: true,
+        method: Method::Haircut,
+        asset: None,
+        until: None,
+        floor: None,
+        max_hops: trace::MAX_HOPS,
+    };
+    match follow(funds, &labels, &settings) {
+        Ok(done) => (done.findings, done.exhibits, problems),
+        Err(e) => {
+            problems.push(Problem::new(ProblemCode::Internal, &Origin::file("ledgers"), None, e.to_string()));
+            (Vec::new(), Vec::new(), problems)
+        }
+    }
+}
+
 /// Where taint enters, by what somebody names.
 fn entries(funds: &Funds, text: &str, asset: Option<AssetId>) -> Result<Vec<Entry>, FollowError> {
     let ledger = &funds.ledger;
@@ -166,7 +226,10 @@ fn asset(funds: &Funds, text: &str) -> Result<AssetId, FollowError> {
         [(id, _)] => Ok(*id),
         [] => {
             let some: Vec<String> = all().take(12).map(|(_, a)| a.symbol.to_string()).collect();
-            Err(FollowError::Asset(format!("no asset \"{text}\" in the ledgers; there are {}", some.join(", "))))
+            Err(FollowError::Asset(format!(
+                "no asset \"{text}\" in the ledgers; there are {}",
+                some.join(", ")
+            )))
         }
         several => {
             let one = |a: &palisade_money::ledger::Asset| {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use palisade_model::{
-    Address, Batch, Catalogue, Citation, Confidence, Fields, Finding, FindingId, Message, Observable, ObservableKind, RuleInfo,
-    Severity, ShapeId, Time, Vector,
+    Address, Batch, Catalogue, Citation, Confidence, Fields, Finding, FindingId, Message, Observable,
+    ObservableKind, RuleInfo, Severity, ShapeId, Time, Vector,
 };
 use palisade_rules::engine;
 
@@ -40,7 +40,7 @@ impl<'a> Judge<'a> {
         Judge { knowledge, indicators: indicator_infos(knowledge), since, until }
     }
 
-    fn in_time(&self, time: Option<Time>) -> bool {
+    pub(crate) fn in_time(&self, time: Option<Time>) -> bool {
         let after = self.since.is_none_or(|s| time.is_none_or(|t| t >= s));
         let before = self.until.is_none_or(|u| time.is_none_or(|t| t < u));
         after && before

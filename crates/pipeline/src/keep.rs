@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use palisade_model::{Coverage, Finding, Problem, Time};
+use palisade_model::{Coverage, Exhibit, Finding, Problem, Time};
 use palisade_rules::indicators::{Indicator, Pattern};
 use palisade_store::lake::{Intake, Load, MANY_SMALL, RowSet, SeenRows, member_key};
 use palisade_store::{
@@ -337,6 +337,36 @@ impl<'c> Keeper<'c> {
             Some(file) if notes.rows > 0 || !notes.findings.is_empty() => self.part(notes, file, sources),
             _ => self.flush(sources),
         }
+    }
+
+    /// Keeps what was found over all files together. The files are complete; findings stand with the one they cite
+    /// first.
+    pub(crate) fn late(
+        &self,
+        findings: &[Finding],
+        exhibits: &[Exhibit],
+        sources: &Sources,
+    ) -> palisade_store::Result<()> {
+        self.flush(sources)?;
+        let mut by_file: BTreeMap<&std::path::Path, (&EvidenceFile, Vec<Finding>)> = BTreeMap::new();
+        for finding in findings {
+            let first = finding.citations.first().and_then(|c| sources.get(c.source));
+            let Some(source) = first else { continue };
+            let (_, of_file) = by_file.entry(&source.file.path).or_insert((&source.file, Vec::new()));
+            of_file.push(finding.clone());
+        }
+        for (file, findings) in by_file.into_values() {
+            let Some(sha256) = file.sha256_hex() else { continue };
+            // Takes nothing away from a file that is complete.
+            let source = record(file, sha256, SourceState::Partial, 0);
+            let said = Said { source, findings, problems: Vec::new(), coverage: Vec::new() };
+            self.waiting().files.push(said);
+        }
+        self.flush(sources)?;
+        if !exhibits.is_empty() {
+            self.lock().exhibits(exhibits, &resolve(sources))?;
+        }
+        Ok(())
     }
 
     /// Ends the run.

@@ -81,8 +81,7 @@ impl Intake {
         origin: &Origin,
     ) -> Vec<Problem> {
         let Intake { settings, builder, lists, formats } = self;
-        let options =
-            read::Options { chain: settings.chain.as_deref(), mapping: settings.mapping.as_ref() };
+        let options = read::Options { chain: settings.chain.as_deref(), mapping: settings.mapping.as_ref() };
         match money {
             Money::Labels => lists.load(stream, source, origin),
             Money::Ledger(format) => {
@@ -353,7 +352,9 @@ pub fn read_ledgers(
                 let source = SourceId(next);
                 problems.extend(walk::guarded(&origin, || lists.load(&mut file, source, &origin)));
             }
-            Err(e) => problems.push(Problem::new(ProblemCode::Io, &origin, None, format!("cannot open it: {e}"))),
+            Err(e) => {
+                problems.push(Problem::new(ProblemCode::Io, &origin, None, format!("cannot open it: {e}")))
+            }
         }
         next += 1;
     }

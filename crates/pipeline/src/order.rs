@@ -4,10 +4,10 @@
 //! everything that depends on order is decided here: repeated problems, carved copies,
 //! what is complete in the case.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use palisade_model::{Coverage, Finding, FindingId, Problem, ProblemCode, SourceId};
+use palisade_model::{Coverage, Exhibit, Finding, FindingId, ObservableKind, Problem, ProblemCode, SourceId};
 use palisade_store::lake::Load;
 
 use crate::evidence::{EvidenceFile, Source, Sources};
@@ -21,6 +21,9 @@ const PROBLEMS_ALIKE: u64 = 100;
 
 /// Findings of one log remembered, to leave out carved copies of them.
 const TOLD_IDS: usize = 1 << 20;
+
+/// Wallets that findings name and ledgers are followed from; more are told as a problem.
+pub(crate) const MAX_WALLETS: usize = 1_000;
 
 /// What comes out of one item, to be put in order.
 pub(crate) enum Outcome {
@@ -60,6 +63,8 @@ pub(crate) struct Order<'o> {
     pub(crate) failed: Option<Error>,
     pub(crate) bytes: u64,
     total: u64,
+    /// Wallets that findings name: where ledgers are followed from.
+    pub(crate) wallets: BTreeSet<String>,
 }
 
 impl<'o> Order<'o> {
@@ -83,7 +88,32 @@ impl<'o> Order<'o> {
             failed: None,
             bytes: 0,
             total,
+            wallets: BTreeSet::new(),
         }
+    }
+
+    /// Takes what was found over all files together, after the last of them.
+    pub(crate) fn late(&mut self, findings: &[Finding], exhibits: &[Exhibit]) {
+        if self.failed.is_some() {
+            return;
+        }
+        let told = findings.iter().try_for_each(|finding| self.tell_finding(finding));
+        if let Err(e) = told {
+            self.failed = Some(e);
+            return;
+        }
+        if let Some(keeper) = self.keeper
+            && let Err(e) = keeper.late(findings, exhibits, &self.sources)
+        {
+            self.failed = Some(e.into());
+        }
+    }
+
+    /// Counts a finding and hands it to the observer.
+    fn tell_finding(&mut self, finding: &Finding) -> Result<(), Error> {
+        self.summary.findings += 1;
+        *self.summary.by_severity.entry(finding.rule.level).or_default() += 1;
+        self.observer.finding(finding, &self.sources).map_err(Error::Output)
     }
 
     /// Keeps what has been read so far, when no more will come.
@@ -129,9 +159,14 @@ impl<'o> Order<'o> {
                     if self.told.len() < TOLD_IDS {
                         self.told.insert(finding.id);
                     }
-                    self.summary.findings += 1;
-                    *self.summary.by_severity.entry(finding.rule.level).or_default() += 1;
-                    self.observer.finding(finding, &self.sources).map_err(Error::Output)?;
+                    let wallets =
+                        finding.observables.iter().filter(|o| o.kind() == ObservableKind::CryptoAddress);
+                    for wallet in wallets {
+                        if self.wallets.len() <= MAX_WALLETS {
+                            self.wallets.insert(wallet.value().to_owned());
+                        }
+                    }
+                    self.tell_finding(finding)?;
                     if let (Some(keeper), Some(file)) = (self.keeper, &self.file) {
                         keeper.finding(&mut self.notes, file, finding, &self.sources)?;
                     }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 /// domains = ["example.org"]            # its own domains
 /// protected_names = ["Example Energy"] # names that look-alikes imitate
 /// trusted_mail_servers = ["mx.example.org"]
+/// wallets = ["0x5f…"]                  # addresses whose funds are followed in every ledger
 /// [timezones]                          # zone of times without one, by source name (prefix match)
 /// "dc01" = "Europe/Kyiv"
 /// [retention]                          # what `palisade case retain` keeps
@@ -31,6 +32,8 @@ pub struct Organisation {
     pub zones: std::collections::BTreeMap<String, Vec<String>>,
     /// Mail servers whose authentication results are believed.
     pub trusted_mail_servers: Vec<String>,
+    /// Addresses on chains whose funds every investigation of a ledger follows: the watch-list.
+    pub wallets: Vec<String>,
     /// Source name or its beginning → IANA time zone of times that name none.
     pub timezones: std::collections::BTreeMap<String, String>,
     /// Where a case keeps its knowledge: read by `store` alone, for it may hold a password.

@@ -22,6 +22,7 @@ use palisade_rules::engine;
 use palisade_store::lake::Packer;
 
 use crate::evidence::{EvidenceFile, Source, Sources};
+use crate::follow;
 use crate::judge::{Judge, Look};
 use crate::keep::{Keep, Keeper};
 use crate::knowledge::Knowledge;
@@ -183,6 +184,22 @@ pub fn investigate(
     }
     // A run that fails keeps what it had read to the end.
     order.keep_rest();
+    let intake = std::mem::take(&mut *run.money.lock().unwrap_or_else(PoisonError::into_inner));
+    let (funds, problems) = intake.finish();
+    for problem in problems {
+        order.take(Outcome::Problem(problem));
+    }
+    order.summary.transactions = funds.ledger.txs.id.len() as u64;
+    if !funds.is_empty() {
+        let watch = follow::Watch { wallets: &order.wallets, listed: &settings.organisation.wallets };
+        let (findings, exhibits, problems) = follow::detect(&funds, &watch);
+        let in_time = |f: &Finding| run.judge.in_time(f.time);
+        let findings: Vec<Finding> = findings.into_iter().filter(in_time).collect();
+        order.late(&findings, &exhibits);
+        for problem in problems {
+            order.take(Outcome::Problem(problem));
+        }
+    }
     let mut summary = order.summary;
     summary.files_known = run.files_known.into_inner();
     summary.rules_loaded = knowledge.engine.rules().len() as u64;

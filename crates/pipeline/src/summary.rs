@@ -17,6 +17,8 @@ pub struct Summary {
     pub sources: u64,
     /// Events read.
     pub events: u64,
+    /// Transactions of ledgers.
+    pub transactions: u64,
     /// Bytes of evidence files.
     pub bytes: u64,
     /// Bytes of logs after unpacking.

@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use palisade_files as files;
 use palisade_host as host;
@@ -261,8 +261,9 @@ impl Walker<'_> {
                 flow = (self.emit)(Item::Piece(piece));
                 flow
             };
-            let (problems, reported) =
-                with_stream(content, &mut |stream| guarded(origin, || host::split(format, origin, stream, &mut emit)));
+            let (problems, reported) = with_stream(content, &mut |stream| {
+                guarded(origin, || host::split(format, origin, stream, &mut emit))
+            });
             flow?;
             return self.new_problems(problems, reported);
         }
@@ -273,7 +274,10 @@ impl Walker<'_> {
 }
 
 /// What a container has reported of a stream is not said twice.
-fn with_stream(content: Content<'_>, f: &mut dyn FnMut(&mut dyn Read) -> Vec<Problem>) -> (Vec<Problem>, bool) {
+fn with_stream(
+    content: Content<'_>,
+    f: &mut dyn FnMut(&mut dyn Read) -> Vec<Problem>,
+) -> (Vec<Problem>, bool) {
     let mut bytes = Cursor::new(if let Content::Bytes(bytes) = content { bytes } else { &[] });
     let inner: &mut dyn Read = match content {
         Content::Bytes(_) => &mut bytes,

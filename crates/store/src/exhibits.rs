@@ -62,9 +62,8 @@ impl RunWriter<'_> {
                         .bind(&found.sha256)
                         .fetch_optional(&mut *tx)
                         .await?;
-                    let source = source.ok_or_else(|| {
-                        unknown(format!("{}, SHA-256 {}", found.origin, found.sha256))
-                    })?;
+                    let source = source
+                        .ok_or_else(|| unknown(format!("{}, SHA-256 {}", found.origin, found.sha256)))?;
                     cited.push((source, member_of(&found.origin), c.record, c.offset));
                 }
                 sqlx::query("DELETE FROM exhibit WHERE title = $1").bind(&*title).execute(&mut *tx).await?;
@@ -100,7 +99,8 @@ impl Case {
     pub fn exhibits(&mut self) -> Result<Vec<StoredExhibit>> {
         let Parts { conn, runtime, dir } = self.parts()?;
         let work = async {
-            let sources = sqlx::query("SELECT id, sha256, first_path FROM source").fetch_all(&mut *conn).await?;
+            let sources =
+                sqlx::query("SELECT id, sha256, first_path FROM source").fetch_all(&mut *conn).await?;
             let mut known = std::collections::HashMap::<i64, (String, String)>::new();
             for row in sources {
                 known.insert(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));

@@ -96,8 +96,10 @@ mod tests {
     use super::{BATCH_ROWS, ParquetLines};
 
     fn file(rows: usize) -> std::fs::File {
-        let value = Decimal128Array::from(vec![Some(10i128.pow(30)); rows]).with_precision_and_scale(38, 0).unwrap();
-        let text = StringArray::from((0..rows).map(|n| (n % 2 == 0).then(|| format!("0x{n}"))).collect::<Vec<_>>());
+        let value =
+            Decimal128Array::from(vec![Some(10i128.pow(30)); rows]).with_precision_and_scale(38, 0).unwrap();
+        let text =
+            StringArray::from((0..rows).map(|n| (n % 2 == 0).then(|| format!("0x{n}"))).collect::<Vec<_>>());
         let columns: [(&str, ArrayRef); 3] = [
             ("value", Arc::new(value)),
             ("hash", Arc::new(text)),

@@ -47,7 +47,8 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
         html(told.clock.name()),
     )?;
     limits(told, out)?;
-    let assets: BTreeSet<AssetId> = t.edges.iter().map(|e| e.asset).chain(t.terminals.iter().map(|e| e.asset)).collect();
+    let assets: BTreeSet<AssetId> =
+        t.edges.iter().map(|e| e.asset).chain(t.terminals.iter().map(|e| e.asset)).collect();
     for asset in assets {
         of_asset(told, asset, out)?;
     }
@@ -78,7 +79,10 @@ fn limits(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
         ))?;
     }
     if !told.read.problems.is_empty() {
-        say(format!("{} while reading; what could not be read is not in this trace.", plural(told.read.problems.len() as u64, "problem")))?;
+        say(format!(
+            "{} while reading; what could not be read is not in this trace.",
+            plural(told.read.problems.len() as u64, "problem")
+        ))?;
     }
     Ok(())
 }
@@ -97,7 +101,10 @@ fn of_asset(told: &Told<'_>, asset: AssetId, out: &mut dyn Write) -> io::Result<
     if let Some(svg) = picture::flow(told, asset) {
         write!(out, "{svg}")?;
     }
-    write!(out, "<div class=\"wide\"><table><tr><th class=\"n\">Amount</th><th class=\"n\">Share</th><th>Where it is</th><th>Why the trace ends</th><th>Who</th></tr>")?;
+    write!(
+        out,
+        "<div class=\"wide\"><table><tr><th class=\"n\">Amount</th><th class=\"n\">Share</th><th>Where it is</th><th>Why the trace ends</th><th>Who</th></tr>"
+    )?;
     for e in ends.iter().take(ENDS) {
         write!(
             out,
@@ -111,7 +118,11 @@ fn of_asset(told: &Told<'_>, asset: AssetId, out: &mut dyn Write) -> io::Result<
     }
     write!(out, "</table></div>")?;
     if ends.len() > ENDS {
-        write!(out, "<p class=\"dim\">{} more places are not listed.</p>", count((ends.len() - ENDS) as u64))?;
+        write!(
+            out,
+            "<p class=\"dim\">{} more places are not listed.</p>",
+            count((ends.len() - ENDS) as u64)
+        )?;
     }
     Ok(())
 }
@@ -159,7 +170,8 @@ fn guesses(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     for h in all.iter().take(100) {
         let Some(deposit) = told.followed.trace.edges.get(h.deposit) else { continue };
         let n = usize::try_from(h.withdrawal).unwrap_or(usize::MAX);
-        let (tx, to) = (moves.tx.get(n).map_or("", |x| told.tx(*x)), moves.to.get(n).map_or("", |p| told.address(*p)));
+        let (tx, to) =
+            (moves.tx.get(n).map_or("", |x| told.tx(*x)), moves.to.get(n).map_or("", |p| told.address(*p)));
         write!(
             out,
             "<tr><td class=\"n\">{:.3}</td><td><code>{}</code></td><td><code>{}</code></td><td><code>{}</code></td><td class=\"n\">{}</td></tr>",
@@ -175,7 +187,8 @@ fn guesses(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
 
 fn transfers(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     let t = &told.followed.trace;
-    let worth = told.prices.map(|p| format!("<th class=\"n\">{}</th>", html(&p.currency))).unwrap_or_default();
+    let worth =
+        told.prices.map(|p| format!("<th class=\"n\">{}</th>", html(&p.currency))).unwrap_or_default();
     write!(
         out,
         "<h2>Transfers</h2><p class=\"dim\">Each with the transaction and the record that says so.</p><div class=\"wide\"><table>\
@@ -185,9 +198,13 @@ fn transfers(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
         let tainted = e.tainted(t.method);
         let asset = told.read.funds.ledger.assets.get(e.asset.0 as usize);
         let worth = told.prices.zip(asset).map(|(p, a)| {
-            format!("<td class=\"n\">{}</td>", p.worth(a, tainted, e.time).unwrap_or_else(|| "no price".into()))
+            format!(
+                "<td class=\"n\">{}</td>",
+                p.worth(a, tainted, e.time).unwrap_or_else(|| "no price".into())
+            )
         });
-        let source = told.read.sources.get(e.citation.source).map(|s| s.origin.to_string()).unwrap_or_default();
+        let source =
+            told.read.sources.get(e.citation.source).map(|s| s.origin.to_string()).unwrap_or_default();
         write!(
             out,
             "<tr><td>{}</td><td><code>{}</code></td><td><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td>{}<td class=\"n\">{}</td>\
@@ -206,13 +223,20 @@ fn transfers(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     write!(out, "</table></div>")?;
     if t.edges.len() > TRANSFERS {
-        write!(out, "<p class=\"dim\">{} in all; the rest is in --format ndjson.</p>", count(t.edges.len() as u64))?;
+        write!(
+            out,
+            "<p class=\"dim\">{} in all; the rest is in --format ndjson.</p>",
+            count(t.edges.len() as u64)
+        )?;
     }
     Ok(())
 }
 
 fn evidence(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "<h2>Evidence</h2><div class=\"wide\"><table><tr><th>File</th><th>SHA-256 of the file on disk</th></tr>")?;
+    write!(
+        out,
+        "<h2>Evidence</h2><div class=\"wide\"><table><tr><th>File</th><th>SHA-256 of the file on disk</th></tr>"
+    )?;
     for s in told.read.sources.iter() {
         let hash = s.file.sha256_hex().unwrap_or_default();
         write!(out, "<tr><td>{}</td><td><code>{hash}</code></td></tr>", html(&s.origin.to_string()))?;

@@ -64,7 +64,8 @@ pub fn dot(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     for p in parties {
         let who = told.who(p);
         let kind = told.labels.of(p).first().map(|l| l.kind);
-        let label = if who.is_empty() { told.address(p).to_owned() } else { format!("{}\n{who}", told.address(p)) };
+        let label =
+            if who.is_empty() { told.address(p).to_owned() } else { format!("{}\n{who}", told.address(p)) };
         let label = quote(&label.replace('\n', " | "));
         writeln!(out, "  n{} [label={label}, color={}];", p.0, quote(colour(kind)))?;
     }
@@ -93,8 +94,11 @@ struct Placed {
 
 /// A flow diagram of one asset; `None` if there is nothing to see.
 pub fn flow(told: &Told<'_>, asset: AssetId) -> Option<String> {
-    let links: Vec<(PartyId, PartyId, u128)> =
-        links(told).into_iter().filter(|((a, b, x), _)| *x == asset && a != b).map(|((a, b, _), (n, _))| (a, b, n)).collect();
+    let links: Vec<(PartyId, PartyId, u128)> = links(told)
+        .into_iter()
+        .filter(|((a, b, x), _)| *x == asset && a != b)
+        .map(|((a, b, _), (n, _))| (a, b, n))
+        .collect();
     if links.is_empty() {
         return None;
     }
@@ -105,9 +109,8 @@ pub fn flow(told: &Told<'_>, asset: AssetId) -> Option<String> {
         *outof.entry(*a).or_default() += weight(*n);
         *into.entry(*b).or_default() += weight(*n);
     }
-    let through = |p: PartyId| {
-        into.get(&p).copied().unwrap_or(0.0).max(outof.get(&p).copied().unwrap_or(0.0))
-    };
+    let through =
+        |p: PartyId| into.get(&p).copied().unwrap_or(0.0).max(outof.get(&p).copied().unwrap_or(0.0));
     let mut by_column: BTreeMap<u32, Vec<PartyId>> = BTreeMap::new();
     for (p, c) in &columns {
         by_column.entry(*c).or_default().push(*p);
@@ -117,7 +120,8 @@ pub fn flow(told: &Told<'_>, asset: AssetId) -> Option<String> {
     for (column, parties) in &mut by_column {
         parties.sort_by(|a, b| through(*b).total_cmp(&through(*a)).then(a.cmp(b)));
         for (n, p) in parties.iter().enumerate() {
-            let node = if n < ALONE || parties.len() == ALONE + 1 { Node::One(*p) } else { Node::Rest(*column) };
+            let node =
+                if n < ALONE || parties.len() == ALONE + 1 { Node::One(*p) } else { Node::Rest(*column) };
             node_of.insert(*p, node);
             let size = sizes.entry(node).or_insert((*column, 0.0, 0));
             size.1 += through(*p);
@@ -129,12 +133,14 @@ pub fn flow(told: &Told<'_>, asset: AssetId) -> Option<String> {
     let mut placed: BTreeMap<Node, Placed> = BTreeMap::new();
     let mut bottom: f64 = 0.0;
     for column in by_column.keys() {
-        let mut nodes: Vec<(&Node, &(u32, f64, u64))> = sizes.iter().filter(|(_, s)| s.0 == *column).collect();
+        let mut nodes: Vec<(&Node, &(u32, f64, u64))> =
+            sizes.iter().filter(|(_, s)| s.0 == *column).collect();
         nodes.sort_by(|a, b| b.1.1.total_cmp(&a.1.1).then(a.0.cmp(b.0)));
         let mut y = TOP;
         for (node, (_, size, addresses)) in nodes {
             let height = (size * scale).max(THIN);
-            placed.insert(*node, Placed { column: *column, y, height, taken: [0.0; 2], addresses: *addresses });
+            placed
+                .insert(*node, Placed { column: *column, y, height, taken: [0.0; 2], addresses: *addresses });
             y += height + GAP;
         }
         bottom = bottom.max(y);
@@ -182,7 +188,13 @@ fn columns(told: &Told<'_>, asset: AssetId, links: &[(PartyId, PartyId, u128)]) 
     columns
 }
 
-fn draw_band(svg: &mut String, placed: &mut BTreeMap<Node, Placed>, ends: (Node, Node), width: f64, x: &dyn Fn(u32) -> f64) {
+fn draw_band(
+    svg: &mut String,
+    placed: &mut BTreeMap<Node, Placed>,
+    ends: (Node, Node),
+    width: f64,
+    x: &dyn Fn(u32) -> f64,
+) {
     let mut end = |node: Node, side: usize| {
         let p = placed.get_mut(&node)?;
         let y = p.y + (p.taken[side] + width / 2.0).min(p.height);

@@ -34,10 +34,9 @@ impl Prices {
         let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(open);
         let header = reader.headers().map_err(|e| anyhow!("cannot read {name}: {e}"))?.clone();
         let place = |wanted: &str| {
-            header
-                .iter()
-                .position(|h| h.eq_ignore_ascii_case(wanted))
-                .ok_or_else(|| anyhow!("{name} has no column \"{wanted}\"; prices need date, asset, currency, price"))
+            header.iter().position(|h| h.eq_ignore_ascii_case(wanted)).ok_or_else(|| {
+                anyhow!("{name} has no column \"{wanted}\"; prices need date, asset, currency, price")
+            })
         };
         let (date, asset, currency, price) =
             (place("date")?, place("asset")?, place("currency")?, place("price")?);
@@ -50,8 +49,9 @@ impl Prices {
                 .get(..10)
                 .and_then(|d| d.parse().ok())
                 .ok_or_else(|| anyhow!("{name}, line {line}: \"{}\" is no date (YYYY-MM-DD)", cell(date)))?;
-            let value = units(cell(price), DIGITS)
-                .ok_or_else(|| anyhow!("{name}, line {line}: \"{}\" is no price of at most {DIGITS} decimals", cell(price)))?;
+            let value = units(cell(price), DIGITS).ok_or_else(|| {
+                anyhow!("{name}, line {line}: \"{}\" is no price of at most {DIGITS} decimals", cell(price))
+            })?;
             if out.currency.is_empty() {
                 out.currency = cell(currency).to_uppercase();
             } else if !out.currency.eq_ignore_ascii_case(cell(currency)) {
@@ -67,7 +67,11 @@ impl Prices {
     /// What an amount was worth on the day, with two digits; `None` without a price of that day.
     pub fn worth(&self, asset: &Asset, units: u128, time: Option<Time>) -> Option<String> {
         let day = time?.0.div_euclid(86_400_000_000);
-        let names = [asset.contract.as_deref(), Some(&*asset.symbol), Some(&*asset.chain).filter(|_| asset.contract.is_none())];
+        let names = [
+            asset.contract.as_deref(),
+            Some(&*asset.symbol),
+            Some(&*asset.chain).filter(|_| asset.contract.is_none()),
+        ];
         let prices = names.into_iter().flatten().find_map(|n| self.by_asset.get(&n.to_lowercase()))?;
         let price = *prices.get(&day)?;
         let scale = 10u128.checked_pow(u32::from(asset.decimals?))?;
@@ -86,9 +90,11 @@ mod tests {
     #[test]
     fn worth_is_exact_and_of_the_day() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        writeln!(file, "date,asset,currency,price\n2026-10-02,ETH,usd,1234.5\n2026-10-03,ETH,USD,2000").unwrap();
+        writeln!(file, "date,asset,currency,price\n2026-10-02,ETH,usd,1234.5\n2026-10-03,ETH,USD,2000")
+            .unwrap();
         let prices = Prices::read(file.path()).unwrap();
-        let asset = Asset { chain: "ethereum".into(), contract: None, symbol: "ETH".into(), decimals: Some(18) };
+        let asset =
+            Asset { chain: "ethereum".into(), contract: None, symbol: "ETH".into(), decimals: Some(18) };
         let time = |day| Some(Time::from_unix_seconds(1_790_899_200 + day * 86_400 + 5));
         let half = 500_000_000_000_000_000;
         assert_eq!(prices.worth(&asset, half, time(0)).as_deref(), Some("617.25"));

@@ -146,7 +146,9 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
     }
     for h in &told.followed.hypotheses {
         let moves = &told.read.funds.ledger.moves;
-        let (Some(deposit), Ok(out)) = (t.edges.get(h.deposit), usize::try_from(h.withdrawal)) else { continue };
+        let (Some(deposit), Ok(out)) = (t.edges.get(h.deposit), usize::try_from(h.withdrawal)) else {
+            continue;
+        };
         f(json!({
             "kind": "hypothesis",
             "deposit_tx": told.tx(deposit.tx),
@@ -180,9 +182,7 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
         })
         .collect();
     let cut = |cuts: &std::collections::BTreeMap<AssetId, palisade_money::trace::Cut>| -> Vec<Value> {
-        let one = |(a, c): (&AssetId, &palisade_money::trace::Cut)| {
-            json!({"asset": asset(told, *a), "edges": c.edges, "amount": c.amount.to_string()})
-        };
+        let one = |(a, c): (&AssetId, &palisade_money::trace::Cut)| json!({"asset": asset(told, *a), "edges": c.edges, "amount": c.amount.to_string()});
         cuts.iter().map(one).collect()
     };
     let ledger = &told.read.funds.ledger;

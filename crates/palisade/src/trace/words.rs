@@ -50,7 +50,11 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
         let entered = told.entered(asset);
         writeln!(out)?;
         match entered {
-            0 => writeln!(out, "{}", plain(&told.sum(asset, ends.iter().map(|e| e.amount).fold(0, u128::saturating_add))))?,
+            0 => writeln!(
+                out,
+                "{}",
+                plain(&told.sum(asset, ends.iter().map(|e| e.amount).fold(0, u128::saturating_add)))
+            )?,
             n => writeln!(out, "{} entered; it is now", plain(&told.sum(asset, n)))?,
         }
         for end in ends.iter().take(SHOWN) {
@@ -120,11 +124,20 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out)?;
     if !t.needs.is_empty() {
-        writeln!(out, "{} would show more: their transactions are missing.", plural(t.needs.len() as u64, "address"))?;
+        writeln!(
+            out,
+            "{} would show more: their transactions are missing.",
+            plural(t.needs.len() as u64, "address")
+        )?;
     }
     for (what, cuts) in [("below the floor", &t.below_floor), ("beyond the limits", &t.beyond_limits)] {
         for (asset, cut) in cuts {
-            writeln!(out, "Not followed, {what}: {} with {}", plural(cut.edges, "transfer"), plain(&told.sum(*asset, cut.amount)))?;
+            writeln!(
+                out,
+                "Not followed, {what}: {} with {}",
+                plural(cut.edges, "transfer"),
+                plain(&told.sum(*asset, cut.amount))
+            )?;
         }
     }
     if t.tally.short > 0 {

@@ -1,7 +1,8 @@
 //! What is kept, kept once, kept whole.
 
 use palisade_model::{
-    Citation, Exhibit, ExhibitBody, Finding, Origin, Problem, ProblemCode, Severity, SourceId, Time, Tlp, Verdict, VerdictKind,
+    Citation, Exhibit, ExhibitBody, Finding, Origin, Problem, ProblemCode, Severity, SourceId, Time, Tlp,
+    Verdict, VerdictKind,
 };
 use palisade_store::*;
 use std::sync::Arc;

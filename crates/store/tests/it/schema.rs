@@ -36,7 +36,10 @@ pub fn step_by_step(b: &Bench) {
     // And what the step brought is there.
     b.sql("UPDATE source SET extra = (SELECT note FROM thing WHERE thing.id = source.id)");
     let e = Case::open(b.case()).err().unwrap();
-    assert!(matches!(e, Error::NewerSchema { found, known: SCHEMA_VERSION, .. } if found == SCHEMA_VERSION + 1), "{e}");
+    assert!(
+        matches!(e, Error::NewerSchema { found, known: SCHEMA_VERSION, .. } if found == SCHEMA_VERSION + 1),
+        "{e}"
+    );
 }
 
 pub fn another_step_of_the_same_version(b: &Bench) {
