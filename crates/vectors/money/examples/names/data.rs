@@ -265,6 +265,11 @@ pub fn list_pairs(lists: &Lists, seed: u64) -> Vec<Pair> {
                     }
                 }
             }
+            // Any two parties.
+            let other = dice.pick(&all).join(" ");
+            if other != name {
+                add(other, name.clone(), false);
+            }
             // Habits of writers that change nothing.
             if words.len() >= 2 && dice.chance(30) {
                 let mut other = words.clone();

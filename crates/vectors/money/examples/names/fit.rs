@@ -1,6 +1,6 @@
 //! Logistic regression towards a prior, by Newton's method.
 
-use palisade_money::screen::name::score::FEATURES;
+use palisade_money::screen::name::score::{FEATURES, prior, sign};
 use palisade_money::screen::name::{Features, Name, NoLists, Rules, Scratch, Weights, features};
 
 use crate::data::Pair;
@@ -22,11 +22,11 @@ pub fn samples<'a>(pairs: impl Iterator<Item = &'a Pair>, rules: Rules, weights:
     out
 }
 
-/// Minimises log-loss + `pull`/2 · |w − prior|².
+/// Minimises log-loss + `pull`/2 · |w − prior|² where each weight keeps its [sign].
 pub fn fit(samples: &Samples, prior: &[f64], pull: f64) -> Vec<f64> {
     let n = FEATURES;
     let mut w = prior.to_vec();
-    for _ in 0..25 {
+    for _ in 0..60 {
         let mut gradient: Vec<f64> = (0..n).map(|i| pull * (w[i] - prior[i])).collect();
         let mut hessian = vec![0.0; n * n];
         for i in 0..n {
@@ -46,11 +46,27 @@ pub fn fit(samples: &Samples, prior: &[f64], pull: f64) -> Vec<f64> {
                 }
             }
         }
+        // A weight that stands at zero and would leave to the wrong side stays there for this step.
+        for i in 0..n {
+            let side = f64::from(sign(i));
+            if side != 0.0 && w[i] * side <= 0.0 && gradient[i] * side > 0.0 {
+                gradient[i] = 0.0;
+                for j in 0..n {
+                    hessian[i * n + j] = 0.0;
+                    hessian[j * n + i] = 0.0;
+                }
+                hessian[i * n + i] = 1.0;
+            }
+        }
         let step = solve(&mut hessian, &mut gradient, n);
         let largest = step.iter().fold(0f64, |m, s| m.max(s.abs()));
         let damp = if largest > 4.0 { 4.0 / largest } else { 1.0 };
-        for (w, s) in w.iter_mut().zip(&step) {
+        for (i, (w, s)) in w.iter_mut().zip(&step).enumerate() {
             *w -= damp * s;
+            let side = f64::from(sign(i));
+            if *w * side < 0.0 {
+                *w = 0.0;
+            }
         }
         if largest < 1e-5 {
             break;
@@ -96,7 +112,7 @@ pub fn on_lists(pairs: &[Pair]) -> Weights {
     let zero = Weights { person: [0.0; FEATURES], body: [0.0; FEATURES], craft: [0.0; FEATURES] };
     let of = |rules| {
         let samples = samples(pairs.iter(), rules, &zero);
-        round(&fit(&samples, &[0.0; FEATURES], LIST_PULL))
+        round(&fit(&samples, &prior(rules).map(f64::from), LIST_PULL))
     };
     Weights { person: of(Rules::Person), body: of(Rules::Body), craft: of(Rules::Craft) }
 }

@@ -36,6 +36,8 @@ pub struct NameIndex {
     vocabulary: Vec<Word>,
     exact: HashMap<Box<str>, u32>,
     keys: HashMap<u64, Vec<u32>>,
+    /// Of all words: tells a workspace that its memory is of another index.
+    print: u64,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,9 @@ struct Word {
     token: Token,
     names: Vec<u32>,
 }
+
+/// Words near to one, with how near.
+type Near = std::rc::Rc<[(u32, f32)]>;
 
 /// Memory of one thread that screens.
 #[derive(Default)]
@@ -52,7 +57,9 @@ pub struct Workspace {
     gained: Vec<f32>,
     touched: Vec<u32>,
     order: Vec<(f32, u32)>,
-    memo: [HashMap<Box<str>, std::rc::Rc<[(u32, f32)]>>; 3],
+    memo: [HashMap<Box<str>, Near>; 3],
+    /// Which indexes the memory is of.
+    prints: [u64; 3],
     found: Vec<u32>,
     best: HashMap<u32, f32>,
 }
@@ -67,6 +74,7 @@ impl NameIndex {
             vocabulary: Vec::new(),
             exact: HashMap::default(),
             keys: HashMap::default(),
+            print: 1,
         }
     }
 
@@ -97,10 +105,8 @@ impl NameIndex {
                 let joined = format!("{}{}", pair[0].latin, pair[1].latin);
                 of_name.push(self.joined(joined, &pair[0]));
             }
-            if reading.tokens.len() > 2 {
-                if let Some(first) = reading.tokens.first() {
-                    of_name.push(self.joined(reading.glue.to_string(), first));
-                }
+            if let Some(first) = reading.tokens.first().filter(|_| reading.tokens.len() > 2) {
+                of_name.push(self.joined(reading.glue.to_string(), first));
             }
         }
         let acronym: String = name.readings.first().map_or_else(String::new, |r| {
@@ -110,10 +116,9 @@ impl NameIndex {
                 .filter_map(|t| t.latin.chars().next())
                 .collect()
         });
-        if self.rules == Rules::Body && (3..=8).contains(&acronym.len()) {
-            if let Some(first) = name.readings.first().and_then(|r| r.tokens.first()) {
-                of_name.push(self.joined(acronym, first));
-            }
+        let body = self.rules == Rules::Body && (3..=8).contains(&acronym.len());
+        if let Some(first) = name.readings.first().and_then(|r| r.tokens.first()).filter(|_| body) {
+            of_name.push(self.joined(acronym, first));
         }
         of_name.sort_unstable();
         of_name.dedup();
@@ -149,6 +154,7 @@ impl NameIndex {
         }
         let at = self.vocabulary.len() as u32;
         self.exact.insert(token.latin.clone(), at);
+        self.print = self.print.rotate_left(5) ^ hash(5, token.latin.as_bytes(), (usize::MAX, usize::MAX));
         let mut token = token.clone();
         // Syllables are compared as letters here: a near syllable is a candidate.
         token.syllable = None;
@@ -193,6 +199,11 @@ impl NameIndex {
     /// Places of names worth comparing, the most promising first.
     pub fn candidates(&self, query: &Name, space: &mut Workspace, out: &mut Vec<u32>) {
         out.clear();
+        let own = self.rules as usize;
+        if space.prints[own] != self.print {
+            space.prints[own] = self.print;
+            space.memo[own].clear();
+        }
         space.gained.resize(space.gained.len().max(self.names.len()), 0.0);
         let mut query_mass = 0f32;
         for reading in &query.readings {
@@ -253,7 +264,7 @@ impl NameIndex {
         let near = match space.memo[memo].get(&key) {
             Some(near) => std::rc::Rc::clone(near),
             None => {
-                let near: std::rc::Rc<[(u32, f32)]> = self.near(token, &mut space.found).into();
+                let near: Near = self.near(token, &mut space.found).into();
                 if space.memo[memo].len() >= MAX_MEMO {
                     space.memo[memo].clear();
                 }

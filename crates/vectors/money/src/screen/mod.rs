@@ -21,6 +21,7 @@ pub mod address;
 pub mod decisions;
 mod engine;
 pub mod evidence;
+pub mod export;
 pub mod hosts;
 pub mod index;
 pub mod lists;

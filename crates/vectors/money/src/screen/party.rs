@@ -138,8 +138,7 @@ impl Date {
         let text = text.split_once('T').map_or(text, |(date, time)| {
             if time.starts_with(|c: char| c.is_ascii_digit()) { date } else { text }
         });
-        let mut parts =
-            text.split(|c: char| matches!(c, '-' | '/' | '.' | ' ' | ',')).filter(|p| !p.is_empty());
+        let mut parts = text.split(['-', '/', '.', ' ', ',']).filter(|p| !p.is_empty());
         let (first, second, third) = (parts.next()?, parts.next(), parts.next());
         let number = |t: &str| t.parse::<u32>().ok().filter(|_| t.len() <= 4);
         match (first, second, third) {

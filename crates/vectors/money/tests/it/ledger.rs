@@ -251,7 +251,7 @@ fn decimals_may_be_learnt_elsewhere() {
         let asset = b.asset(chain, Some(&address(0xdac))).unwrap();
         b.describe(asset, "", Some(6));
     });
-    let (l, problems) = any_order(&[&base[..], &[decimals.clone()]].concat());
+    let (l, problems) = any_order(&[&base[..], std::slice::from_ref(&decimals)].concat());
     assert_eq!(moves(&l), ["10/1 Token a>b 1500000 TOK"]);
     assert_eq!(problems, Vec::<String>::new());
     // Not learnt: the finest amount sets the unit.

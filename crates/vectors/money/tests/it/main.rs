@@ -1,7 +1,13 @@
 //! Integration tests of the money room.
 
 // Helpers outside of `#[test]` functions may fail a test in the plain way, too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::too_many_arguments
+)]
 
 mod hostile;
 mod ledger;
@@ -34,3 +40,6 @@ impl Random {
     }
 }
 mod taint;
+mod screen_formats;
+mod screen_lists;
+mod screen_names;

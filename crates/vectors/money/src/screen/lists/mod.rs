@@ -4,6 +4,25 @@
 //! tables come as several files that only make sense together; their parts are kept until
 //! [`Lists::finish`] joins them.
 //!
+//! # A list of one's own
+//!
+//! A table with a header, commas, one party a row; several values in a field with `;` between. Only
+//! `name`, `hosts` or `addresses` is needed:
+//!
+//! | column | what it holds |
+//! | --- | --- |
+//! | `id` | own number; the row's number if there is none |
+//! | `schema` | `Person`, `Company`, `Organization`, `Vessel`, `Airplane`, `CryptoWallet`, `Host` |
+//! | `name` | primary name |
+//! | `aliases`, `weak_aliases`, `former_names`, `original_names` | other names |
+//! | `birth_date` | `1977-03-25`, `1977`, `circa 1977`, `1975-1979` |
+//! | `gender`, `countries`, `programmes`, `linked`, `places` | as lists have them |
+//! | `identifiers` | `number` or `kind:number` |
+//! | `addresses` | on chains: `address` or `ticker:address` |
+//! | `hosts` | IP addresses, networks (`198.51.100.0/24`), domains, `AS64500` |
+//! | `owners` | `name` or `name:51` (percent) |
+//! | `listed_from`, `listed_until` | first and last day, `YYYY-MM-DD` |
+//!
 //! What this module never does: open a file, compare names, or decide which list is right: the same
 //! party on two lists is two parties.
 

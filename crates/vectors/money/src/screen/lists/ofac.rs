@@ -92,18 +92,10 @@ pub fn read(input: &mut dyn Read, format: Format, sink: &mut Sink<'_>) {
         side.rows.push((number, fields, record.offset));
     }
     if format == Format::OfacParties {
-        let consolidated = |p: &Party| {
-            p.programmes.iter().any(|p| {
-                p.contains("NS-")
-                    || p.contains("SSI")
-                    || p.contains("FSE")
-                    || p.contains("CAPTA")
-                    || p.contains("MBS")
-            })
-        };
+        // Members of the Palestinian Legislative Council stand on the consolidated list only.
         let first = primary.at.values().min().copied().unwrap_or(0);
         let parties = sink.lists.parties.get(first..).unwrap_or_default();
-        let most = parties.iter().filter(|p| consolidated(p)).count() * 2 > parties.len();
+        let most = parties.iter().any(|p| p.programmes.iter().any(|p| p == "NS-PLC"));
         if let Some(info) = sink.info() {
             info.name = if most { "OFAC Consolidated" } else { "OFAC SDN" }.to_owned();
         }

@@ -107,21 +107,7 @@ pub fn csl(input: &mut dyn Read, sink: &mut Sink<'_>) {
     });
 }
 
-/// Palisade's own table: a header, commas, one party a row; several values in a field with `;` between.
-///
-/// | column | what it holds |
-/// | --- | --- |
-/// | `id` | own number; the row's number if there is none |
-/// | `schema` | `Person`, `Company`, `Organization`, `Vessel`, `Airplane`, `CryptoWallet`, `Host` |
-/// | `name` | primary name |
-/// | `aliases`, `weak_aliases`, `former_names`, `original_names` | other names |
-/// | `birth_date` | `1977-03-25`, `1977`, `circa 1977`, `1975-1979` |
-/// | `gender`, `countries`, `programmes`, `linked`, `places` | as lists have them |
-/// | `identifiers` | `number` or `kind:number` |
-/// | `addresses` | on chains: `address` or `ticker:address` |
-/// | `hosts` | IP addresses, networks (`198.51.100.0/24`), domains, `AS64500` |
-/// | `owners` | `name` or `name:51` (percent) |
-/// | `listed_from`, `listed_until` | first and last day, `YYYY-MM-DD` |
+/// Palisade's own table: a header, commas, one party a row; several values in a field with `;` between. Columns are those of the parent module's table.
 pub fn own(input: &mut dyn Read, sink: &mut Sink<'_>) {
     let mut names: HashMap<String, usize> = HashMap::default();
     let first = sink.lists.parties.len();

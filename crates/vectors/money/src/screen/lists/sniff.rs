@@ -33,7 +33,7 @@ pub enum Format {
     Ftm,
     /// GraphSense TagPack.
     TagPack,
-    /// A table with a header and a column `name`; columns are documented at [`own`](super::others::own).
+    /// A table with a header and a column `name`; see the [module](super).
     Own,
 }
 
@@ -105,7 +105,7 @@ impl Format {
         if yaml(first) || (first.starts_with('#') || first.is_empty()) && lines.any(yaml) {
             return Some(Format::TagPack);
         }
-        if has("name") || has("caption") || has("host") {
+        if ["name", "host", "hosts", "addresses"].into_iter().any(has) {
             return Some(Format::Own);
         }
         if !first.starts_with(|c: char| c.is_ascii_digit()) {
