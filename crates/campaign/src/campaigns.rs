@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_model::{Campaign, CampaignId, FindingId, Join, Observable, Step, Term, TermKind};
+use palisade_model::{Campaign, CampaignId, FindingId, Join, Observable, Step, Term, TermKind, is_machine};
 
 use crate::components::Components;
 use crate::join::{Edge, Evidence, Graph};
@@ -218,7 +218,7 @@ fn steps(findings: &[(&Evidence, u32)]) -> (Vec<Step>, BTreeMap<u32, usize>) {
                 first: f.time,
                 last: f.time,
                 vectors: Vec::new(),
-                hosts: f.host.iter().cloned().collect(),
+                hosts: f.host.iter().filter(|h| is_machine(h)).cloned().collect(),
                 title: f.title.clone(),
                 severity: f.severity,
                 attack: Vec::new(),

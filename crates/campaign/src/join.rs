@@ -4,18 +4,19 @@
 //! common, each as a log-likelihood ratio `ln P(shared | one campaign) / P(shared | two)`:
 //!
 //! - of what the **attacker** brings (an address, a program, a domain) the denominator is how common it is among all
-//!   events of the case; a year between two findings takes off little;
+//!   events, on all machines and among other findings of the same rules; a year between two findings takes off little;
 //! - of what the **victim** has all the time (a machine, an account) it is the chance that a finding of this rule, as
-//!   often as it fires, would meet this one so soon by accident.
+//!   often as it fires and on such things as it fires on, would meet this one so soon by accident.
 //!
 //! Things that are one observation (a program's path and hash, a server's name and address) count once, as the
 //! strongest. Against it speak the odds that two findings belong together at all, and how ordinary each finding is: of low
-//! severity, of a rule that fires everywhere. A finding beside a grave one is somewhat less ordinary; two that
-//! destroy in quick succession speak for each other.
+//! severity, of a rule that fires everywhere, with peers that everybody meets. What firmly hangs together with something
+//! grave is vouched for: what its join says beyond what was needed is taken off its ordinariness, so that the next
+//! finding has to answer for itself alone. Two that destroy in quick succession speak for each other.
 //!
-//! Campaigns are the findings that hang together by such joins. Because a join depends on its two findings, on whether
-//! something grave is beside them and on fixed counts alone, taking a finding away can part campaigns but never merge
-//! them, and the order of findings means nothing. Three things limit that:
+//! Campaigns are the findings that hang together by such joins. Because a join depends on its two findings, on what
+//! vouches for them and on fixed counts alone, and more findings only ever vouch for more, taking a finding away can part
+//! campaigns but never merge them, and the order of findings means nothing. Three things limit that:
 //!
 //! - an analyst's cut: what could go with either side of it goes with the stronger, and that may change;
 //! - a thing held by more findings than are [compared](crate::pairs) with each one: with one less, two that were too far
@@ -25,11 +26,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_model::{FindingId, Observable, Prevalence, Severity, Term, TermKind, Time, Vector, Weight};
+use palisade_model::{FindingId, Observable, Severity, Term, TermKind, Time, Vector, Weight};
 
 use crate::components::Components;
 use crate::entity::{Entity, Group, entities, named};
-use crate::interval::numbered;
+use crate::frequency::{Frequency, Side};
 use crate::pairs::candidates;
 
 /// A finding, as far as joining looks at it.
@@ -68,30 +69,33 @@ pub struct Words {
     pub false_positives: BTreeSet<FindingId>,
 }
 
-/// Constants of the decision, in nats. Chosen on exercises with seeds 1 to 4, never on others.
+/// Constants of the decision, in nats. Chosen on exercises with seeds 1 to 5, never on others.
 mod against {
     /// Two findings of a case seldom belong together.
-    pub const PRIOR: f64 = 1.0;
+    pub const PRIOR: f64 = 1.35;
     /// How ordinary a finding is, by severity, mildest first.
     pub const ORDINARY: [f64; 5] = [4.5, 3.5, 3.0, 0.0, 0.0];
     /// And for each e-fold of the days and machines that its rule fired on.
     pub const FREQUENT: f64 = 0.7;
-    /// What is left of that beside a grave finding.
-    pub const BESIDE: f64 = 0.6;
+    /// What is left of that at least, however firmly it is joined: through findings that are ordinary by themselves a
+    /// campaign must not creep on to the next ordinary one.
+    pub const LEAST: f64 = 0.15;
+    /// Of what only says where and who, so much vouches: whatever happens beside an intruder is beside an intruder.
+    pub const NEARBY: f64 = 0.5;
 }
 /// Of who and where, the weaker counts so much: a person and their machine are nearly one observation.
 const SECOND: f64 = 0.5;
-/// Events that one finding of a campaign has around it, for how common an attacker's thing is.
-const AROUND: f64 = 8.0;
 /// Microseconds added to a distance, because clocks differ.
-const CLOCKS: i64 = 60_000_000;
+pub(crate) const CLOCKS: i64 = 60_000_000;
 /// Findings of one rule about the same things, this close, are one node.
 const SAME: i64 = 3_600_000_000;
 /// Weight of an analyst's word.
 const SURE: f64 = 1_000.0;
-/// What is so many joins from a grave finding is not beside it.
+/// What is so many joins from a grave finding is not vouched for by it.
 const HOPS: usize = 32;
-const DAY: f64 = 86_400e6;
+/// Below this, in nats, nothing changes any more.
+const SETTLED: f64 = 1e-9;
+pub(crate) const DAY: f64 = 86_400e6;
 
 /// Destruction in quick succession, wherever it is: many machines wiped in one night share nothing else.
 mod quick {
@@ -112,111 +116,16 @@ mod quick {
     pub const NEXT: usize = 64;
 }
 
-/// How often things occur: counted once over the whole case, so that one finding more or less changes no weight.
-#[derive(Clone, Debug)]
-pub struct Frequency {
-    span: f64,
-    contexts: f64,
-    /// Contexts with a finding that destroys.
-    ruin: f64,
-    rules: BTreeMap<String, f64>,
-    things: BTreeMap<Entity, Often>,
-    events: f64,
-}
-
-/// How often a thing occurs.
-#[derive(Clone, Copy, Default, Debug)]
-struct Often {
-    /// Contexts with a finding that holds it.
-    held: f64,
-    /// Events that hold it, of what attackers bring.
-    events: f64,
-}
-
-/// A context: a day on a machine. A scanner's thousand findings are one.
-fn context(e: &Evidence) -> (i64, &str) {
-    (e.time.map_or(i64::MIN, |t| t.0.div_euclid(DAY as i64)), e.host.as_deref().unwrap_or(""))
-}
-
-impl Frequency {
-    /// Counts over findings, and over `events` events of the case for what attackers bring.
-    pub fn of(findings: &[Evidence], lake: &dyn Prevalence, events: u64) -> Frequency {
-        let times = || findings.iter().filter_map(|f| f.time);
-        let span = times().max().zip(times().min()).map_or(0, |(a, b)| a.0.saturating_sub(b.0));
-        // Numbers and sorted rows, not sets of sets: there may be millions of findings, each of something else.
-        let (of, contexts) = numbered(&findings.iter().map(context).collect::<Vec<_>>());
-        let mut rules: Vec<(&str, u32)> =
-            findings.iter().map(|f| f.rule.as_str()).zip(of.iter().copied()).collect();
-        let mut numbers: BTreeMap<Entity, u32> = BTreeMap::new();
-        let mut held: Vec<(u32, u32)> = Vec::new();
-        let mut spellings: BTreeSet<(u32, Observable)> = BTreeSet::new();
-        for (f, context) in findings.iter().zip(&of) {
-            for (entity, observable) in entities(f.host.as_deref(), &f.observables) {
-                let next = numbers.len() as u32;
-                let standing = entity.kind.weighing().standing;
-                let number = *numbers.entry(entity).or_insert(next);
-                held.push((number, *context));
-                if !standing {
-                    spellings.insert((number, observable));
-                }
-            }
-        }
-        let mut ruin: Vec<u32> = Vec::new();
-        ruin.extend(findings.iter().zip(&of).filter(|(f, _)| destroys(f)).map(|(_, c)| *c));
-        ruin.sort_unstable();
-        ruin.dedup();
-        let mut often = vec![Often::default(); numbers.len()];
-        held.sort_unstable();
-        held.dedup();
-        for (number, _) in held {
-            often[number as usize].held += 1.0;
-        }
-        // The commonest spelling counts: which finding comes first must not matter.
-        for (number, observable) in spellings {
-            let here = &mut often[number as usize].events;
-            *here = here.max(lake.events(&observable) as f64);
-        }
-        rules.sort_unstable();
-        rules.dedup();
-        Frequency {
-            span: span as f64 + DAY,
-            contexts: contexts as f64,
-            ruin: ruin.len() as f64,
-            rules: rules
-                .chunk_by(|a, b| a.0 == b.0)
-                .map(|all| (all[0].0.to_owned(), all.len() as f64))
-                .collect(),
-            things: numbers.into_iter().map(|(e, n)| (e, often[n as usize])).collect(),
-            events: events as f64,
-        }
-    }
-
-    fn rule(&self, rule: &str) -> f64 {
-        self.rules.get(rule).copied().unwrap_or(1.0).max(1.0)
-    }
-
-    /// The chance that two findings that have nothing to do with each other share it at this distance.
-    fn by_chance(&self, entity: &Entity, apart: i64, rate: f64) -> f64 {
-        let often = self.things.get(entity).copied().unwrap_or(Often { held: 1.0, events: 0.0 });
-        let share = (often.held + 1.0) / (self.contexts + 2.0);
-        let q = if entity.kind.weighing().standing {
-            let expected = rate / self.span * apart.saturating_add(CLOCKS) as f64;
-            share * -(-expected).exp_m1()
-        } else if self.events > 0.0 {
-            (often.events + 1.0) * AROUND / self.events
-        } else {
-            share
-        };
-        q.clamp(1e-7, 1.0)
-    }
-}
-
 /// Findings about the same thing, as one.
 struct Node {
     findings: Vec<usize>,
     entities: Vec<u32>,
     /// How ordinary, in nats.
     ordinary: f64,
+    /// Where and when, for what it shares by chance.
+    side: Side,
+    /// The first node of this rule about the same things.
+    alike: u32,
     grave: bool,
     /// Whether it destroys.
     ruin: bool,
@@ -228,6 +137,16 @@ pub(crate) struct Edge {
     pub a: u32,
     pub b: u32,
     pub score: Weight,
+}
+
+/// Two nodes that have enough in common to be looked at.
+struct Weighed {
+    a: u32,
+    b: u32,
+    /// What it says for a join.
+    nats: f64,
+    /// And what it says of either being more than an everyday finding.
+    vouches: f64,
 }
 
 /// Everything that was weighed.
@@ -243,8 +162,10 @@ pub struct Graph<'a> {
     pub(crate) edges: Vec<Edge>,
     /// Component of each node.
     pub(crate) component: Vec<u32>,
-    /// Nodes beside a grave one.
+    /// Nodes in a campaign with something grave.
     beside: Vec<bool>,
+    /// What is left, in nats, of how ordinary each node is, after what vouches for it.
+    left: Vec<f64>,
 }
 
 impl<'a> Graph<'a> {
@@ -293,8 +214,10 @@ impl<'a> Graph<'a> {
             edges: Vec::new(),
             component: Vec::new(),
             beside: Vec::new(),
+            left: Vec::new(),
         };
         graph.beside = graph.nodes.iter().map(|n| n.grave).collect();
+        graph.left = graph.nodes.iter().map(|n| n.ordinary).collect();
         graph.weigh();
         graph
     }
@@ -305,21 +228,25 @@ impl<'a> Graph<'a> {
         pairs.extend(self.quick());
         pairs.sort_unstable();
         pairs.dedup();
-        let evidence: Vec<(u32, u32, f64)> = pairs
+        let evidence: Vec<Weighed> = pairs
             .into_iter()
-            .map(|(a, b)| (a, b, nats(&self.evidence(a, b, None))))
-            // What is not enough beside grave findings is not enough.
-            .filter(|(a, b, nats)| *nats + 1e-6 >= against::PRIOR + against::BESIDE * self.ordinaries(*a, *b))
+            .map(|(a, b)| {
+                let (terms, nearby) = self.evidence(a, b, None);
+                let nats = nats(&terms);
+                Weighed { a, b, nats, vouches: nats - (1.0 - against::NEARBY) * nearby }
+            })
+            // What is not enough for findings that nothing speaks against is not enough.
+            .filter(|e| e.nats + 1e-6 >= against::PRIOR)
             .collect();
         let pinned = self.pinned();
         let parted = self.parted();
-        // Grave findings make what is joined to them less ordinary, and that may join more. Only ever more, and from
-        // hop to hop, until nothing changes or it is too far away to say anything.
+        // What hangs together with something grave is vouched for, and that may join more. Only ever more, and from hop
+        // to hop, until nothing changes or it is too far away to say anything.
         for hop in 0..=HOPS {
             // There may be millions: those of the last round go first.
             self.edges = Vec::new();
             let mut edges: Vec<Edge> = Vec::new();
-            for (a, b, nats) in &evidence {
+            for Weighed { a, b, nats, .. } in &evidence {
                 let score = nats - against::PRIOR - self.ordinary(*a) - self.ordinary(*b);
                 if score >= 0.0 && !pinned.contains(&(*a, *b)) {
                     edges.push(Edge { a: *a, b: *b, score: Weight::from_nats(score) });
@@ -331,14 +258,44 @@ impl<'a> Graph<'a> {
             let component = self.components(&mut edges, &parted);
             let near = self.nodes.iter().zip(&component).filter(|(node, _)| node.grave);
             let grave: BTreeSet<u32> = near.map(|(_, c)| *c).collect();
-            let beside: Vec<bool> =
-                component.iter().zip(&self.beside).map(|(c, was)| *was || grave.contains(c)).collect();
+            for (beside, c) in self.beside.iter_mut().zip(&component) {
+                *beside |= grave.contains(c);
+            }
             (self.edges, self.component) = (edges, component);
-            if beside == self.beside || hop == HOPS {
+            if hop == HOPS || !self.vouch(&evidence) {
                 return;
             }
-            self.beside = beside;
         }
+    }
+
+    /// Takes off each node's ordinariness what its joins say beyond what the other side needs: who is firmly part of a
+    /// campaign with something grave is no everyday finding, however often its rule fires. Whether anything changed.
+    fn vouch(&mut self, evidence: &[Weighed]) -> bool {
+        let mut left = self.left.clone();
+        for Weighed { a, b, nats, vouches } in evidence {
+            let (x, y) = (*a as usize, *b as usize);
+            // What a rule says again bears no witness for what it said: otherwise a finding less, between two, could vouch.
+            if self.nodes[x].alike == self.nodes[y].alike {
+                continue;
+            }
+            // The two are joined, and not kept apart by an analyst.
+            let score = nats - against::PRIOR - self.left[x] - self.left[y];
+            let holds = score >= 0.0 && self.component[x] == self.component[y];
+            if !holds || !self.beside[x] {
+                continue;
+            }
+            for (here, there) in [(x, y), (y, x)] {
+                let ordinary = self.nodes[here].ordinary;
+                let beyond = vouches - against::PRIOR - self.left[there];
+                left[here] = left[here].min((ordinary - beyond).max(against::LEAST * ordinary));
+            }
+        }
+        let changed = left.iter().zip(&self.left).any(|(new, old)| old - new > SETTLED);
+        // Otherwise joins keep the very scores that their terms sum to.
+        if changed {
+            self.left = left;
+        }
+        changed
     }
 
     /// Pairs of nodes, the smaller first, that analysts put together.
@@ -396,12 +353,7 @@ impl<'a> Graph<'a> {
     }
 
     fn ordinary(&self, node: u32) -> f64 {
-        let n = node as usize;
-        self.nodes[n].ordinary * if self.beside[n] { against::BESIDE } else { 1.0 }
-    }
-
-    fn ordinaries(&self, a: u32, b: u32) -> f64 {
-        self.nodes[a as usize].ordinary + self.nodes[b as usize].ordinary
+        self.left[node as usize]
     }
 
     /// The places of a node's findings.
@@ -410,14 +362,14 @@ impl<'a> Graph<'a> {
     }
 
     /// What two nodes have in common, one entity left aside, with what it says; what is taken off because it is one
-    /// observation is the last term.
-    fn evidence(&self, a: u32, b: u32, without: Option<u32>) -> Vec<Term> {
+    /// observation is the last term. And how much of it, in nats, only says where and who.
+    fn evidence(&self, a: u32, b: u32, without: Option<u32>) -> (Vec<Term>, f64) {
         let (left, right) = (&self.nodes[a as usize], &self.nodes[b as usize]);
         let (x, y) = self.nearest(left, right);
         let apart = match (self.findings[x].time, self.findings[y].time) {
             (Some(a), Some(b)) => a.0.abs_diff(b.0).min(i64::MAX as u64) as i64,
             // Nobody knows how far apart they are: as far as the case is long.
-            _ => self.frequency.span as i64,
+            _ => self.frequency.span() as i64,
         };
         let rate =
             self.frequency.rule(&self.findings[x].rule).max(self.frequency.rule(&self.findings[y].rule));
@@ -429,12 +381,12 @@ impl<'a> Graph<'a> {
             let Some((entity, observable)) = self.names.get(*entity as usize) else { continue };
             let w = entity.kind.weighing();
             let same = w.shared * 2f64.powf(-(apart as f64) / DAY / w.half_life);
-            let chance = self.frequency.by_chance(entity, apart, rate);
+            let sides = [(self.findings[x], left.side), (self.findings[y], right.side)];
+            let chance = self.frequency.by_chance(entity, sides, apart, rate);
             let nats = ((same + (1.0 - same) * chance) / chance).ln().min(w.cap);
             let best = groups.entry(w.group).or_default();
             *best = best.max(nats);
-            let often = self.frequency.things.get(entity);
-            let seen = often.map(|o| (o.held as u64, self.frequency.contexts as u64));
+            let seen = self.frequency.seen(entity);
             terms.push(Term {
                 kind: TermKind::Shared,
                 weight: Weight::from_nats(nats),
@@ -449,9 +401,11 @@ impl<'a> Graph<'a> {
         let (who, place) = (of(Group::Who), of(Group::Where));
         let someone = who.max(place) + SECOND * who.min(place);
         let total = of(Group::File) + of(Group::Net) + of(Group::Process).max(someone);
+        let nearby = (someone - of(Group::Process)).max(0.0);
         let mut quick = None;
         if left.ruin && right.ruin && apart <= quick::WITHIN {
-            let expected = self.frequency.ruin / self.frequency.span * apart.saturating_add(CLOCKS) as f64;
+            let (ruin, contexts) = self.frequency.ruin();
+            let expected = ruin / self.frequency.span() * apart.saturating_add(CLOCKS) as f64;
             let chance = (-(-expected).exp_m1()).clamp(1e-7, 1.0);
             let same = quick::SHARED * 2f64.powf(-(apart as f64) / quick::HALF_LIFE);
             let nats = ((same + (1.0 - same) * chance) / chance).ln().min(quick::CAP);
@@ -459,7 +413,7 @@ impl<'a> Graph<'a> {
                 kind: TermKind::Stage,
                 weight: Weight::from_nats(nats),
                 observable: None,
-                seen: Some((self.frequency.ruin as u64, self.frequency.contexts as u64)),
+                seen: Some((ruin as u64, contexts as u64)),
                 apart: Some(apart),
                 findings: Some((self.findings[x].id, self.findings[y].id)),
                 note: Some("both destroy, in quick succession".to_owned()),
@@ -472,7 +426,7 @@ impl<'a> Graph<'a> {
             terms.push(plain(TermKind::Cap, over, "what is one observation counts once"));
         }
         terms.extend(quick.filter(|t| t.weight.0 > 0));
-        terms
+        (terms, nearby)
     }
 
     /// Pairs of nodes that destroy and follow each other soon.
@@ -524,7 +478,7 @@ impl<'a> Graph<'a> {
         if let Some(who) = self.words.pins.iter().filter_map(said).min() {
             return vec![plain(TermKind::Analyst, Weight::from_nats(SURE), &who)];
         }
-        let mut terms = self.evidence(a, b, None);
+        let (mut terms, _) = self.evidence(a, b, None);
         let score = Weight::from_nats(nats(&terms) - against::PRIOR - self.ordinary(a) - self.ordinary(b));
         terms.push(plain(
             TermKind::Prior,
@@ -534,15 +488,7 @@ impl<'a> Graph<'a> {
         for node in [a, b] {
             let ordinary = Weight::from_nats(-self.ordinary(node));
             if ordinary.0 != 0 {
-                let f = self.findings[self.nodes[node as usize].findings[0]];
-                let often = self.frequency.rule(&f.rule);
-                let on = if often == 1.0 {
-                    "1 day of a machine".to_owned()
-                } else {
-                    format!("{often} days of machines")
-                };
-                let note = format!("{} is {} and fired on {on}", f.title, f.severity);
-                terms.push(plain(TermKind::Prior, ordinary, &note));
+                terms.push(plain(TermKind::Prior, ordinary, &self.why_ordinary(node)));
             }
         }
         // Rounding of the parts is put where it is largest, so that the sum is the score.
@@ -551,6 +497,23 @@ impl<'a> Graph<'a> {
             first.weight.0 += score.0 - sum.0;
         }
         terms
+    }
+
+    /// Why a finding is ordinary, for people.
+    fn why_ordinary(&self, node: u32) -> String {
+        let node = &self.nodes[node as usize];
+        let f = self.findings[node.findings[0]];
+        let often = self.frequency.rule(&f.rule);
+        let on = match often as u64 {
+            1 => "1 day of a machine".to_owned(),
+            n => format!("{n} days of machines"),
+        };
+        let peer = match self.frequency.met(f) {
+            Some(true) => ", with a peer that is seldom met",
+            Some(false) => ", with peers that are met every day",
+            None => "",
+        };
+        format!("{} is {} and fired on {on}{peer}", f.title, f.severity)
     }
 
     /// Into how many parts nodes fall that hang together by these joins, without an entity. What is not joined with it
@@ -562,7 +525,7 @@ impl<'a> Graph<'a> {
         let mut sets = Components::new(nodes.len());
         for e in edges {
             let stays = !holds(e.a) || !holds(e.b) || pinned.contains(&(e.a, e.b)) || {
-                let left = nats(&self.evidence(e.a, e.b, Some(entity)));
+                let left = nats(&self.evidence(e.a, e.b, Some(entity)).0);
                 left - against::PRIOR - self.ordinary(e.a) - self.ordinary(e.b) >= 0.0
             };
             if stays {
@@ -574,7 +537,7 @@ impl<'a> Graph<'a> {
 }
 
 /// Whether a grave finding is of a technique that destroys.
-fn destroys(f: &Evidence) -> bool {
+pub(crate) fn destroys(f: &Evidence) -> bool {
     let known = |id: &String| quick::TECHNIQUES.iter().any(|t| id.split('.').next() == Some(*t));
     f.severity >= Severity::High && f.attack.iter().any(known)
 }
@@ -614,35 +577,45 @@ fn nodes(
 ) -> (Vec<Node>, Vec<u32>) {
     let mut nodes: Vec<Node> = Vec::new();
     let mut node_of = Vec::with_capacity(findings.len());
-    let mut open: BTreeMap<Alike<'_>, (u32, Option<Time>)> = BTreeMap::new();
+    // The latest node, its latest finding's time, and the first node.
+    let mut open: BTreeMap<Alike<'_>, (u32, Option<Time>, u32)> = BTreeMap::new();
     for (n, (f, entities)) in findings.iter().zip(entities).enumerate() {
         let key = (f.rule.as_str(), f.severity, f.host.as_deref(), entities);
         let single = alone.contains(&f.id);
-        let near = open.get(&key).filter(|(_, last)| match (last, f.time) {
+        let before = open.get(&key).copied();
+        let near = before.filter(|(_, last, _)| match (last, f.time) {
             _ if single => false,
             (Some(a), Some(b)) => b.0.saturating_sub(a.0) <= SAME,
             (None, None) => true,
             _ => false,
         });
         let node = match near {
-            Some((node, _)) => *node,
+            Some((node, ..)) => node,
             None => {
-                let ordinary = against::ORDINARY.get(f.severity as usize).copied().unwrap_or(0.0)
-                    + against::FREQUENT * frequency.rule(&f.rule).ln();
+                let often = against::FREQUENT * frequency.rule(&f.rule).ln();
+                let plain = against::ORDINARY.get(f.severity as usize).copied().unwrap_or(0.0) + often;
+                // A grave finding of a rule that seldom fires is not ordinary, whatever it names.
+                let strange = if plain > 0.0 { frequency.strange(f) } else { 0.0 };
+                let ordinary = (plain - strange).max(0.0);
                 nodes.push(Node {
                     findings: Vec::with_capacity(1),
                     entities: key.3.clone(),
                     ordinary,
+                    side: frequency.side(f),
+                    alike: before.map_or(nodes.len() as u32, |(.., first)| first),
                     grave: f.severity >= Severity::High,
                     ruin: destroys(f),
                 });
                 (nodes.len() - 1) as u32
             }
         };
-        nodes[node as usize].findings.push(n);
+        let holder = &mut nodes[node as usize];
+        holder.findings.push(n);
+        holder.side = holder.side.and(frequency.side(f));
         node_of.push(node);
         if !single {
-            open.insert(key, (node, f.time));
+            let first = nodes[node as usize].alike;
+            open.insert(key, (node, f.time, first));
         }
     }
     (nodes, node_of)

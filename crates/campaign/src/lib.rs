@@ -13,6 +13,7 @@ mod campaigns;
 mod components;
 mod cut;
 mod entity;
+mod frequency;
 mod groups;
 mod interval;
 mod join;
@@ -20,6 +21,7 @@ mod pairs;
 mod steps;
 
 pub use campaigns::{Explanation, Former, Joined, Link, campaigns, explain, without};
+pub use frequency::Frequency;
 pub use groups::{Alert, Names, group};
-pub use join::{Evidence, Frequency, Graph, Words};
+pub use join::{Evidence, Graph, Words};
 pub use steps::{Prepared, Seen, Sensitivity, steps};

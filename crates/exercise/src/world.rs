@@ -48,7 +48,7 @@ impl Role {
             Role::Admin => "ADM",
             Role::Server => "SRV",
             Role::Controller => "DC",
-            Role::WebWindows => "WEB",
+            Role::WebWindows => "IIS",
             Role::Engineering => "ENG",
             Role::LinuxWeb => "web",
             Role::LinuxBuild => "build",
@@ -136,6 +136,19 @@ const LAST: [&str; 30] = [
     "Abel", "Brandt", "Cerny", "Dahl", "Eder", "Falk", "Gruber", "Horvat", "Ivers", "Jonas", "Keller",
     "Lindt", "Maric", "Novak", "Orban", "Pavlik", "Quist", "Rask", "Sorel", "Toth", "Ulm", "Varga", "Weiss",
     "Xander", "Yilmaz", "Zeman", "Berg", "Holm", "Kraus", "Stein",
+];
+
+/// Tools, and the names that files of them bear.
+const TOOLS: [(&str, [&str; 5]); 9] = [
+    ("gridmap", ["gridmap", "netplan", "unitview", "lineprobe", "mtrscan"]),
+    ("assessor", ["assessor", "envcheck", "taskrunner", "skillkit", "prereq"]),
+    ("agentd", ["agentd", "cachemon", "udevhlp", "sshfsd", "npmhlp"]),
+    ("mailpick", ["mailpick", "mboxsync", "readr", "olkfetch", "postbin"]),
+    ("clean32", ["clean32", "dskmgr", "wipesvc", "drvfix", "tidy64"]),
+    ("relayd", ["relayd", "drvhost", "fontsvc", "netbrg", "sessd"]),
+    ("syncpub", ["syncpub", "cloudcp", "ferryman", "bucketeer", "pushbox"]),
+    ("rlx", ["rlx", "qsv", "hostcfg", "tmrsvc", "vlk"]),
+    ("frostpick", ["frostpick", "icelock", "sleetkey", "rimecut", "hailpin"]),
 ];
 
 /// People without a desk among the machines.
@@ -263,6 +276,12 @@ impl World {
     /// A name of content delivery that everybody's traffic passes.
     pub fn cdn(&self, n: usize) -> &Site {
         &self.sites[n % 3]
+    }
+
+    /// What a tool goes by in this world: whoever brings one along names it anew each time.
+    pub fn called(&self, stem: &str) -> &'static str {
+        let names = TOOLS.iter().find(|(s, _)| *s == stem).map(|(_, names)| names.as_slice());
+        Dice::new(self.seed, &format!("name {stem}")).pick(names.unwrap_or_default())
     }
 
     /// SHA-256 of a program everybody has: the same on every machine of this world.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Observable, Time, Tlp};
+use crate::{Observable, Time, Tlp, unhex};
 
 /// Index of a source (an evidence file or a member of one) in the run's source table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -143,6 +143,11 @@ pub struct Message {
 pub struct FindingId(pub [u8; 16]);
 
 impl FindingId {
+    /// The id that [`Display`](fmt::Display) writes: 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<FindingId> {
+        unhex(text).map(FindingId)
+    }
+
     /// The id of what `rule` says of the record with this digest ([`crate::Batch::digest`]).
     ///
     /// Content fields: rule id and digest of the record's whole text, in this order, each
@@ -165,6 +170,15 @@ impl fmt::Display for FindingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
     }
+}
+
+/// Whether what a record names as its machine is one. Logs of clouds name a tenant (a UUID) or an account (twelve digits)
+/// there, which is a place where things happen, but nothing that anybody can pull a plug of.
+pub fn is_machine(name: &str) -> bool {
+    let groups = |n: &mut std::str::Split<'_, char>| n.map(str::len).eq([8, 4, 4, 4, 12]);
+    let uuid = groups(&mut name.split('-')) && name.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
+    let account = name.len() == 12 && name.bytes().all(|b| b.is_ascii_digit());
+    !name.is_empty() && !uuid && !account
 }
 
 /// Something hostile, or worth a look, with the evidence for it.

@@ -14,6 +14,7 @@ mod campaign;
 mod coverage;
 mod field;
 mod finding;
+mod hex;
 mod json;
 mod object;
 mod observable;
@@ -38,8 +39,9 @@ pub use field::{
 };
 pub use finding::{
     Citation, Confidence, Exhibit, ExhibitBody, Finding, FindingId, Match, Message, RuleInfo, Severity,
-    SourceId, Vector,
+    SourceId, Vector, is_machine,
 };
+pub use hex::unhex;
 pub use json::unescape_json;
 pub use object::{Content, Hints, Object, Origin, ReadSeek};
 pub use observable::{Observable, ObservableError, ObservableKind};

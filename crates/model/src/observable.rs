@@ -93,6 +93,29 @@ pub struct Observable {
     value: Box<str>,
 }
 
+/// Where programs of the system and of installed software lie.
+const SYSTEM_PLACES: [&str; 9] = [
+    "c:\\windows\\",
+    "c:\\program files",
+    "c:\\programdata\\microsoft\\",
+    "/usr/",
+    "/bin/",
+    "/sbin/",
+    "/lib",
+    "/opt/",
+    "/etc/",
+];
+
+/// Places below them that accounts without rights may write to, so that what lies there may be anybody's.
+const WRITABLE_PLACES: [&str; 6] = [
+    "c:\\windows\\temp\\",
+    "c:\\windows\\tasks\\",
+    "c:\\windows\\tracing\\",
+    "c:\\windows\\debug\\",
+    "c:\\windows\\system32\\spool\\drivers\\color\\",
+    "c:\\windows\\system32\\tasks\\",
+];
+
 impl Observable {
     /// Canonicalises `text` as `kind`, or says that it is none.
     pub fn parse(kind: ObservableKind, text: &str) -> Result<Observable, ObservableError> {
@@ -119,6 +142,20 @@ impl Observable {
     pub fn ip(addr: IpAddr) -> Observable {
         let addr = addr.to_canonical();
         Observable { kind: ObservableKind::Ip, value: addr.to_string().into() }
+    }
+
+    /// Whether it is the path of a file that the system or installed software brings. Directories in those places that
+    /// everybody may write to hold what anybody put there.
+    pub fn is_system_file(&self) -> bool {
+        let lower = self.value().to_lowercase();
+        let below = |places: &[&str]| places.iter().any(|p| lower.starts_with(p));
+        self.kind == ObservableKind::Path && below(&SYSTEM_PLACES) && !below(&WRITABLE_PLACES)
+    }
+
+    /// Whether the program that a finding is about is the system's: hashes beside such paths tell nothing of anybody.
+    pub fn of_system_program(observables: &[Observable]) -> bool {
+        let mut paths = observables.iter().filter(|o| o.kind == ObservableKind::Path).peekable();
+        paths.peek().is_some() && paths.all(Observable::is_system_file)
     }
 
     /// What it is.

@@ -29,26 +29,44 @@ const SHOWN: usize = 40;
 /// The weakest links shown.
 const WEAKEST: usize = 5;
 
+/// A case that was opened to join its findings.
+struct Opened {
+    case: Case,
+    /// Whether names may be kept in it.
+    keep: bool,
+    at: Time,
+    read: CaseFindings,
+}
+
+impl Opened {
+    fn new(dir: &std::path::Path) -> Result<Opened> {
+        let at = now();
+        let (mut case, keep) = match Case::open(dir) {
+            Ok(case) => (case, true),
+            // Somebody else writes, or nobody may: the names of before are read, not kept.
+            Err(_) => (Case::open_read_only(dir)?, false),
+        };
+        let read = CaseFindings::read(&mut case, at)?;
+        for problem in &read.problems {
+            note(&format!("how common things are was counted without {problem}"));
+        }
+        Ok(Opened { case, keep, at, read })
+    }
+}
+
 /// Opens a case and joins its findings; keeps the campaigns' names where the case may be written.
 pub fn joined(dir: &std::path::Path) -> Result<(CaseFindings, Joined)> {
-    let at = now();
-    let done = match Case::open(dir) {
-        Ok(mut case) => join_case(&mut case, at, true)?,
-        // Somebody else writes, or nobody may: the names of before are read, not kept.
-        Err(_) => join_case(&mut Case::open_read_only(dir)?, at, false)?,
-    };
-    for problem in &done.0.problems {
-        note(&format!("how common things are was counted without {problem}"));
-    }
-    Ok(done)
+    let mut o = Opened::new(dir)?;
+    let (_, joined) = join_case(&mut o.case, &o.read, o.at, o.keep)?;
+    Ok((o.read, joined))
 }
 
 /// `palisade campaign list`.
 pub fn list(args: &CampaignList) -> Result<Exit> {
-    let (read, joined) = joined(&args.case)?;
+    let mut o = Opened::new(&args.case)?;
+    let (graph, joined) = join_case(&mut o.case, &o.read, o.at, o.keep)?;
     let mut out = io::stdout().lock();
     if args.format == CaseShowFormat::Json {
-        let graph = read.graph();
         let all: Vec<Value> = joined.campaigns.iter().map(|c| value(c, &without(&graph, c))).collect();
         let loose: Vec<String> = joined.loose.iter().map(ToString::to_string).collect();
         serde_json::to_writer_pretty(&mut out, &json!({"format": 1, "campaigns": all, "loose": loose}))?;
@@ -116,9 +134,9 @@ fn gravest(c: &Campaign, most: usize) -> Vec<String> {
 
 /// `palisade campaign show`.
 pub fn show(args: &CampaignShow) -> Result<Exit> {
-    let (read, joined) = joined(&args.case)?;
+    let mut o = Opened::new(&args.case)?;
+    let (graph, joined) = join_case(&mut o.case, &o.read, o.at, o.keep)?;
     let c = find(&joined, &args.campaign)?;
-    let graph = read.graph();
     let parting = without(&graph, c);
     let mut out = io::stdout().lock();
     if args.format == CaseShowFormat::Json {
@@ -127,7 +145,7 @@ pub fn show(args: &CampaignShow) -> Result<Exit> {
         return Ok(Exit::Clean);
     }
     let clock = Clock::default();
-    let by_id = read.by_id();
+    let by_id = o.read.by_id();
     writeln!(out, "{}", heading(c, &clock))?;
     for alias in &c.aliases {
         writeln!(out, "    formerly {alias}")?;
@@ -141,7 +159,11 @@ pub fn show(args: &CampaignShow) -> Result<Exit> {
             "{:>4}  {time}  {:<8}  {}: {}{more}",
             n + 1,
             s.severity.name(),
-            terminal(&s.hosts.join(", ")),
+            if s.hosts.is_empty() {
+                "no machine".to_owned()
+            } else {
+                terminal(&s.hosts.join(", ")).into_owned()
+            },
             terminal(&s.title)
         )?;
         if let Some(f) = s.findings.first().and_then(|f| by_id.get(f)) {
@@ -235,10 +257,10 @@ fn distance(micros: i64) -> String {
 
 /// `palisade campaign explain`.
 pub fn explain(args: &CampaignPair) -> Result<Exit> {
-    let (read, joined) = joined(&args.case)?;
-    let a = resolve(&read, &joined, &args.a)?;
-    let b = resolve(&read, &joined, &args.b)?;
-    let graph = read.graph();
+    let mut o = Opened::new(&args.case)?;
+    let (graph, joined) = join_case(&mut o.case, &o.read, o.at, o.keep)?;
+    let a = resolve(&o.read, &joined, &args.a)?;
+    let b = resolve(&o.read, &joined, &args.b)?;
     let explained = explanation(&graph, a, b)
         .ok_or_else(|| anyhow!("one of the two is marked a false positive, and joins nothing"))?;
     let sum: Weight = explained.direct.iter().map(|t| t.weight).sum();
@@ -260,7 +282,7 @@ pub fn explain(args: &CampaignPair) -> Result<Exit> {
         writeln!(out)?;
         return Ok(Exit::Clean);
     }
-    let by_id = read.by_id();
+    let by_id = o.read.by_id();
     let name = |f: FindingId| {
         let id = f.to_string();
         let id = id.get(..8).unwrap_or(&id).to_owned();
@@ -319,7 +341,7 @@ fn resolve(read: &CaseFindings, joined: &Joined, text: &str) -> Result<FindingId
     }
     let found: Vec<&StoredFinding> = read.findings.iter().filter(|f| f.id.starts_with(text)).collect();
     match found.as_slice() {
-        [one] => palisade_pipeline::finding_id(&one.id).ok_or_else(|| anyhow!("finding {text} has no id")),
+        [one] => FindingId::parse(&one.id).ok_or_else(|| anyhow!("finding {text} has no id")),
         [] => bail!("the case has no finding {text}; `palisade case findings DIR` lists them"),
         many => bail!("{text} fits {}; give more of the id", plural(many.len() as u64, "finding")),
     }
@@ -332,7 +354,8 @@ pub fn pair(args: &CampaignWord, kind: VerdictKind) -> Result<Exit> {
     if a == b {
         bail!("a word on a join is about two findings; these are one");
     }
-    say(&args.case, kind, vec![a.to_string(), b.to_string()], &args.reason, args.analyst.as_deref())
+    let subject = vec![a.to_string(), b.to_string()];
+    say(&args.case, before.campaigns.len(), kind, subject, &args.reason, args.analyst.as_deref())
 }
 
 /// `palisade campaign exclude`.
@@ -340,21 +363,23 @@ pub fn exclude(args: &CampaignExclude) -> Result<Exit> {
     let o = observable(&args.observable).ok_or_else(|| {
         anyhow!("{} is no observable; write it as kind:value, ip:203.0.113.7", args.observable)
     })?;
-    let (read, _) = joined(&args.case)?;
+    let (read, before) = joined(&args.case)?;
     if !read.evidence.iter().any(|f| f.observables.contains(&o)) {
         note(&format!("no finding of the case has {o}; check the spelling"));
     }
-    say(&args.case, VerdictKind::Exclude, vec![o.to_string()], &args.reason, args.analyst.as_deref())
+    let (before, subject) = (before.campaigns.len(), vec![o.to_string()]);
+    say(&args.case, before, VerdictKind::Exclude, subject, &args.reason, args.analyst.as_deref())
 }
 
+/// Keeps an analyst's word, and says how many campaigns it makes of those `before`.
 fn say(
     dir: &std::path::Path,
+    before: usize,
     kind: VerdictKind,
     subject: Vec<String>,
     reason: &str,
     who: Option<&str>,
 ) -> Result<Exit> {
-    let before = joined(dir)?.1.campaigns.len();
     let verdict = Verdict {
         subject,
         kind,
@@ -378,7 +403,34 @@ fn say(
 
 /// `palisade campaign undo`.
 pub fn undo(args: &CampaignUndo) -> Result<Exit> {
-    Case::open(&args.case)?.verdict_undo(args.id, now())?;
+    let mut case = Case::open(&args.case)?;
+    let all = case.verdicts()?;
+    let of_joins = |v: &Verdict| matches!(v.kind, VerdictKind::Pin | VerdictKind::Cut | VerdictKind::Exclude);
+    let standing: Vec<String> = all
+        .iter()
+        .filter(|(_, v)| of_joins(v) && v.undone.is_none())
+        .map(|(id, v)| format!("{id} ({})", v.kind.name()))
+        .collect();
+    let instead = match standing.as_slice() {
+        [] => "there is no word on campaigns that could be taken back".to_owned(),
+        some => format!("what can be taken back: {}", some.join(", ")),
+    };
+    let dir = args.case.display();
+    match all.iter().find(|(id, _)| *id == args.id).map(|(_, v)| v) {
+        None => bail!("nothing to take back: the case has no verdict {}; {instead}", args.id),
+        Some(v) if !of_joins(v) => bail!(
+            "verdict {} is no word on campaigns but {}; `palisade case verdict undo {dir} {0}` takes it back",
+            args.id,
+            v.kind.name()
+        ),
+        Some(Verdict { undone: Some(at), .. }) => bail!(
+            "nothing to take back: verdict {} was taken back at {}; {instead}",
+            args.id,
+            Clock::default().short(*at)
+        ),
+        Some(_) => case.verdict_undo(args.id, now())?,
+    }
+    drop(case);
     let n = joined(&args.case)?.1.campaigns.len();
     writeln!(io::stdout(), "{} taken back; {} now", args.id, plural(n as u64, "campaign"))?;
     Ok(Exit::Clean)
@@ -437,7 +489,7 @@ fn value(c: &Campaign, parting: &[(palisade_model::Observable, usize)]) -> Value
 
 fn term(t: &Term) -> Value {
     json!({
-        "kind": t.kind.name(), "micronats": t.weight.0,
+        "kind": t.kind.name(), "weight_micronats": t.weight.0,
         "observable": t.observable.as_ref().map(ToString::to_string),
         "seen": t.seen.map(|(n, of)| json!([n, of])), "apart_us": t.apart,
         "findings": t.findings.map(|(a, b)| json!([a.to_string(), b.to_string()])), "note": t.note,

@@ -1,11 +1,14 @@
 //! `palisade report`: a case as something to hand over.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
-use palisade_model::{Citation, Confidence, Exhibit, SourceId, Time, Tlp, terminal};
-use palisade_pipeline::{CaseFindings, Organisation, finding_id, observables, vector};
+use palisade_model::{
+    Citation, Confidence, Exhibit, FindingId, Observable, ObservableKind, Prevalence, SourceId, Time, Tlp, terminal,
+};
+use palisade_pipeline::{CaseFindings, Organisation, observables, vector};
 use palisade_report as forms;
 use palisade_store::{Case, Overview, StoredExhibit};
 
@@ -140,6 +143,8 @@ fn material(dir: &Path, title: Option<&str>, made: Time) -> Result<forms::Materi
     let (read, joined) = joined(dir)?;
     let mut case = Case::open_read_only(dir)?;
     let overview = case.overview(ROWS)?;
+    let lake = case.prevalence()?;
+    let everyday = everyday(&read, &lake, lake.total());
     let verdicts = case.verdicts()?.into_iter().map(|(_, v)| v).collect();
     let exhibits = exhibits(case.exhibits()?, &overview);
     let config = crate::case::config(dir);
@@ -151,6 +156,7 @@ fn material(dir: &Path, title: Option<&str>, made: Time) -> Result<forms::Materi
         made,
         tool_version: env!("CARGO_PKG_VERSION").into(),
         findings: findings(&read),
+        everyday,
         campaigns: joined.campaigns,
         exhibits,
         coverage: forms::Coverage { shapes: shapes(&overview), unseen: unseen(&overview) },
@@ -197,6 +203,34 @@ fn exhibits(kept: Vec<StoredExhibit>, overview: &Overview) -> Vec<Exhibit> {
     kept.into_iter().map(one).collect()
 }
 
+/// Machines on which a peer, or a program, is everybody's.
+const EVERYBODYS: (u64, u64) = (8, 3);
+/// Or one in so many events of the case holds it.
+const OFTEN: u64 = 100;
+/// And so many events hold it for each finding that does: what attackers bring is seen by rules more often than that.
+const UNREMARKABLE: u64 = 10;
+
+/// Peers and programs of findings that most of the case's machines have as well, without anybody finding fault with it.
+fn everyday(read: &CaseFindings, lake: &dyn Prevalence, total: u64) -> BTreeSet<Observable> {
+    use ObservableKind::{Domain, Imphash, Ip, Md5, Sha1, Sha256, Sha512};
+    let mut held: BTreeMap<&Observable, u64> = BTreeMap::new();
+    for o in read.evidence.iter().flat_map(|f| &f.observables) {
+        *held.entry(o).or_default() += 1;
+    }
+    let common = |(o, findings): (&Observable, u64)| {
+        let least = match o.kind() {
+            Ip | Domain => EVERYBODYS.0,
+            Md5 | Sha1 | Sha256 | Sha512 | Imphash => EVERYBODYS.1,
+            _ => return None,
+        };
+        let events = lake.events(o);
+        // Clouds name no machines: there, what is in so many of all events is the way out that everybody takes.
+        let everywhere = || events >= total / OFTEN || lake.hosts(o) >= least;
+        (events >= UNREMARKABLE.saturating_mul(findings) && everywhere()).then(|| o.clone())
+    };
+    held.into_iter().filter_map(common).collect()
+}
+
 fn ours(o: &Organisation) -> forms::Organisation {
     forms::Organisation {
         name: o.name.clone(),
@@ -210,7 +244,7 @@ fn ours(o: &Organisation) -> forms::Organisation {
 fn findings(read: &CaseFindings) -> Vec<forms::Finding> {
     let all = read.findings.iter().filter_map(|f| {
         Some(forms::Finding {
-            id: finding_id(&f.id)?,
+            id: FindingId::parse(&f.id)?,
             rule: f.rule_id.clone(),
             title: f.title.clone(),
             severity: f.severity,

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
-use palisade_model::{Batch as _, Finding, Origin, Time};
+use palisade_model::{Batch as _, Finding, Origin, Time, unhex};
 use palisade_rules::engine;
 use palisade_rules::indicators::Pattern;
 use palisade_store::SourceRow;
@@ -303,17 +303,6 @@ impl Teller<'_, '_> {
             self.sources.push(Source { file: file.clone(), origin });
         }
     }
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut out = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (i, byte) in out.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
-    }
-    Some(out)
 }
 
 /// What stands for each rule and each indicator in the case's memory of what has looked where:

@@ -54,17 +54,23 @@ impl CaseFindings {
 
     /// Findings by their ids.
     pub fn by_id(&self) -> BTreeMap<FindingId, &StoredFinding> {
-        self.findings.iter().filter_map(|f| Some((finding_id(&f.id)?, f))).collect()
+        self.findings.iter().filter_map(|f| Some((FindingId::parse(&f.id)?, f))).collect()
     }
 }
 
-/// Joins the findings of a case, and keeps the campaigns' names in it if it may be written.
+/// Joins the findings of a case, and keeps the campaigns' names in it if it may be written. The graph comes along: whoever
+/// asks why needs it, and weighing twice costs as much as joining.
 ///
 /// # Errors
 /// Those of the store.
-pub fn join_case(case: &mut Case, at: Time, keep: bool) -> palisade_store::Result<(CaseFindings, Joined)> {
-    let read = CaseFindings::read(case, at)?;
-    let joined = campaigns(&read.graph(), &read.former);
+pub fn join_case<'r>(
+    case: &mut Case,
+    read: &'r CaseFindings,
+    at: Time,
+    keep: bool,
+) -> palisade_store::Result<(Graph<'r>, Joined)> {
+    let graph = read.graph();
+    let joined = campaigns(&graph, &read.former);
     if keep {
         let kept: Vec<StoredCampaign> = joined
             .campaigns
@@ -77,19 +83,7 @@ pub fn join_case(case: &mut Case, at: Time, keep: bool) -> palisade_store::Resul
             .collect();
         case.keep_campaigns(&kept, at)?;
     }
-    Ok((read, joined))
-}
-
-/// A finding's id from its hexadecimal text.
-pub fn finding_id(text: &str) -> Option<FindingId> {
-    let mut id = [0; 16];
-    if text.len() != 32 || !text.is_ascii() {
-        return None;
-    }
-    for (n, byte) in id.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * n..2 * n + 2)?, 16).ok()?;
-    }
-    Some(FindingId(id))
+    Ok((graph, joined))
 }
 
 /// An observable as `kind:value`.
@@ -114,7 +108,7 @@ pub fn vector(name: &str) -> Vector {
 
 fn evidence(f: &StoredFinding) -> Option<Evidence> {
     Some(Evidence {
-        id: finding_id(&f.id)?,
+        id: FindingId::parse(&f.id)?,
         time: f.time,
         rule: f.rule_id.clone(),
         title: f.title.clone(),
@@ -128,9 +122,9 @@ fn evidence(f: &StoredFinding) -> Option<Evidence> {
 
 fn former(c: &StoredCampaign) -> Option<Former> {
     Some(Former {
-        id: CampaignId(finding_id(&c.id)?),
-        aliases: c.aliases.iter().filter_map(|a| Some(CampaignId(finding_id(a)?))).collect(),
-        findings: c.findings.iter().filter_map(|f| finding_id(f)).collect(),
+        id: CampaignId(FindingId::parse(&c.id)?),
+        aliases: c.aliases.iter().filter_map(|a| Some(CampaignId(FindingId::parse(a)?))).collect(),
+        findings: c.findings.iter().filter_map(|f| FindingId::parse(f)).collect(),
     })
 }
 
@@ -139,7 +133,7 @@ fn words(case: &mut Case, findings: &[StoredFinding], at: Time) -> palisade_stor
     for (number, v) in case.verdicts()?.into_iter().filter(|(_, v)| v.holds(at)) {
         let said = format!("verdict {number} of {}: {}", v.analyst, v.reason);
         let pair = || match v.subject.as_slice() {
-            [a, b] => Some((finding_id(a)?, finding_id(b)?, said.clone())),
+            [a, b] => Some((FindingId::parse(a)?, FindingId::parse(b)?, said.clone())),
             _ => None,
         };
         match v.kind {
@@ -152,7 +146,9 @@ fn words(case: &mut Case, findings: &[StoredFinding], at: Time) -> palisade_stor
                 // Of a finding, or of all that a rule found.
                 let subjects: BTreeSet<&String> = v.subject.iter().collect();
                 let meant = |f: &&StoredFinding| subjects.contains(&f.id) || subjects.contains(&f.rule_id);
-                words.false_positives.extend(findings.iter().filter(meant).filter_map(|f| finding_id(&f.id)));
+                words
+                    .false_positives
+                    .extend(findings.iter().filter(meant).filter_map(|f| FindingId::parse(&f.id)));
             }
             VerdictKind::Confirmed | VerdictKind::Comment => {}
         }

@@ -2,6 +2,8 @@
 //!
 //! The caller reads the case, asks the rooms, and hands over values. What this module never does: look anything up.
 
+use std::collections::BTreeSet;
+
 use palisade_model::{
     Campaign, Confidence, Exhibit, FindingId, Message, Observable, Severity, Time, Tlp, Vector, Verdict,
 };
@@ -23,6 +25,9 @@ pub struct Material {
     pub analyst: String,
     /// How the case is marked: what a report of it is marked at least, unless somebody releases it lower.
     pub tlp: Tlp,
+    /// Peers and programs that are everybody's in this case, such as content delivery: whoever was handed them as
+    /// indicators would find them everywhere.
+    pub everyday: BTreeSet<Observable>,
     /// Findings, in any order, those judged false included.
     pub findings: Vec<Finding>,
     /// Campaigns.
@@ -56,6 +61,7 @@ impl Default for Material {
             tool_version: String::new(),
             analyst: String::new(),
             tlp: Tlp::Red,
+            everyday: BTreeSet::new(),
             findings: Vec::new(),
             campaigns: Vec::new(),
             exhibits: Vec::new(),

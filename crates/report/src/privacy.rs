@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::material::{Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph};
 use crate::redact::{self, Redactor};
-use crate::{Options, verdicts};
+use crate::{Options, story, verdicts};
 
 /// Why something is withheld.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -380,7 +380,8 @@ pub fn privacy(material: &Material, options: &Options<'_>) -> Preview {
         let times = fields.get(&value).copied().unwrap_or(0) + texts.get(&label).copied().unwrap_or(0);
         Withheld { kind, value, label, times }
     });
-    let mut withheld: Vec<Withheld> = withheld.collect();
+    // What occurs nowhere in what would be shown is not worth anybody's look, and hides what is.
+    let mut withheld: Vec<Withheld> = withheld.filter(|w| w.times > 0).collect();
     // Addresses of own networks that only text names.
     if let Some(times) = texts.get(redact::ADDRESS) {
         let (value, label) = ("…".to_owned(), redact::ADDRESS.to_owned());
@@ -535,14 +536,15 @@ impl Gate<'_> {
         self.drop("problems", m.problems.len());
         self.drop("verdicts", m.verdicts.len());
         let judged = verdicts::Judged::new(m);
-        let findings = m.findings.iter().filter(|f| !judged.dismissed(f)).map(|f| self.finding(f)).collect();
+        let findings =
+            m.findings.iter().filter(|f| !judged.dismissed(f)).map(|f| self.finding(m, f)).collect();
         Material {
             organisation: Organisation::default(),
             made: m.made,
             tool_version: m.tool_version.clone(),
             tlp: Tlp::Clear,
             findings,
-            campaigns: m.campaigns.iter().map(|c| self.campaign(c)).collect(),
+            campaigns: m.campaigns.iter().map(|c| self.campaign(m, c)).collect(),
             exhibits: m.exhibits.iter().filter(|e| e.tlp <= tlp).map(|e| self.exhibit(e)).collect(),
             hypotheses: m.hypotheses.iter().map(|h| self.hypothesis(h)).collect(),
             gravity: m.gravity.iter().map(|g| self.gravity(g)).collect(),
@@ -551,7 +553,11 @@ impl Gate<'_> {
         }
     }
 
-    fn finding(&mut self, f: &Finding) -> Finding {
+    fn finding(&mut self, m: &Material, f: &Finding) -> Finding {
+        let (everydays, telling): (Vec<_>, Vec<_>) =
+            f.observables.iter().partition(|o| story::is_everydays(m, f, o));
+        // They identify nobody, but would be looked for, and found everywhere.
+        self.drop("everyday", everydays.len());
         self.drop("logged", f.message.args.len());
         self.drop("citations", f.citations.len());
         if let Some(host) = &f.host {
@@ -568,14 +574,14 @@ impl Gate<'_> {
             time_end: f.time_end,
             host: None,
             message: Message { id: String::new(), args: Vec::new() },
-            observables: f.observables.iter().filter_map(|o| self.observable(o)).collect(),
+            observables: telling.into_iter().filter_map(|o| self.observable(o)).collect(),
             attack: self.texts(&f.attack),
             recovered: false,
             citations: Vec::new(),
         }
     }
 
-    fn campaign(&mut self, c: &Campaign) -> Campaign {
+    fn campaign(&mut self, m: &Material, c: &Campaign) -> Campaign {
         let steps = c.steps.iter().map(|s| {
             s.hosts.iter().for_each(|h| self.withhold(h));
             Step { hosts: Vec::new(), title: self.text(&s.title), attack: self.texts(&s.attack), ..s.clone() }
@@ -583,7 +589,11 @@ impl Gate<'_> {
         let steps = steps.collect();
         let joins = c.joins.iter().map(|j| {
             let terms = j.terms.iter().map(|t| Term {
-                observable: t.observable.as_ref().and_then(|o| self.observable(o)),
+                observable: t
+                    .observable
+                    .as_ref()
+                    .filter(|o| !m.everyday.contains(o))
+                    .and_then(|o| self.observable(o)),
                 // A note names the analyst.
                 note: None,
                 ..t.clone()

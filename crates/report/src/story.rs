@@ -65,6 +65,13 @@ fn is_indicator(kind: ObservableKind) -> bool {
     )
 }
 
+/// Whether a finding's value is what everybody has: a program of the system, a peer that all machines reach.
+pub(crate) fn is_everydays(m: &Material, f: &Finding, o: &Observable) -> bool {
+    use ObservableKind::*;
+    let hash = matches!(o.kind(), Md5 | Sha1 | Sha256 | Sha512 | Imphash);
+    m.everyday.contains(o) || o.is_system_file() || hash && Observable::of_system_program(&f.observables)
+}
+
 /// Hashes of nothing: every system holds an empty file.
 pub(crate) const EMPTY_HASHES: [&str; 4] = [
     "d41d8cd98f00b204e9800998ecf8427e",
@@ -97,7 +104,8 @@ impl<'m> Story<'m> {
             let held: BTreeSet<&Observable> = finding.observables.iter().collect();
             let held =
                 held.into_iter().filter(|o| is_indicator(o.kind()) && !EMPTY_HASHES.contains(&o.value()));
-            held.filter(|o| victims.private(o).is_none()).for_each(|o| values.entry(o).or_default().push(i));
+            let own = |o: &&Observable| victims.private(o).is_none() && !is_everydays(m, finding, o);
+            held.filter(own).for_each(|o| values.entry(o).or_default().push(i));
         }
         let mut indicators: Vec<Indicator<'_>> = values
             .into_iter()
@@ -314,14 +322,7 @@ impl<'m> Story<'m> {
 
     /// The finding of a whole id in hexadecimal.
     pub(crate) fn by_hex(&self, id: &str) -> Option<usize> {
-        let mut bytes = [0; 16];
-        if id.len() != 32 || !id.is_ascii() {
-            return None;
-        }
-        for (i, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(id.get(2 * i..2 * i + 2)?, 16).ok()?;
-        }
-        self.by_id.get(&FindingId(bytes)).copied()
+        self.by_id.get(&FindingId::parse(id)?).copied()
     }
 
     /// Findings by time, then id, each once.

@@ -437,6 +437,106 @@ fn grave_findings_draw_in_what_is_beside_them() {
     assert!(alone.concat().len() <= beside.concat().len());
 }
 
+/// A finding of a rule that says "medium".
+fn medium(n: u64, rule: &str, day: i64, host: &str, things: &[&str]) -> Evidence {
+    let mut f = finding(n, day * DAY, host, things);
+    (f.rule, f.severity) = (rule.to_owned(), Severity::Medium);
+    f
+}
+
+/// Two grave findings of two intruders, each with a medium one of one rule that shows the same file.
+fn with_a_file_in_common(elsewhere: u64) -> Vec<Evidence> {
+    let mut all = background();
+    for (n, day, host) in [(10, 3, "a"), (20, 15, "b")] {
+        let account = format!("account:{host}");
+        all.push(finding(n, day * DAY, host, &[&account]));
+        all.push(medium(n + 1, "tool", day, host, &[&account, &hash(5)]));
+    }
+    // The rule sees other files, too; and on quiet machines this one, so many times.
+    for n in 0..6 {
+        let file = if n < elsewhere { hash(5) } else { hash(100 + n) };
+        all.push(medium(100 + n, "tool", 1 + 3 * n as i64, &format!("quiet{n}"), &[&file]));
+    }
+    all
+}
+
+#[test]
+fn a_rare_file_joins_and_what_its_rule_sees_everywhere_does_not() {
+    // Events cannot tell the two apart: the file is as rare in both.
+    let lake = Lake([(seen(&hash(5)), 4)].into());
+    let none = Words::default();
+    let parts = |elsewhere| parts(&joined(&with_a_file_in_common(elsewhere), &lake, &none, &[]));
+    assert_eq!(parts(0), [vec![10, 11, 20, 21]]);
+    assert_eq!(parts(2), [vec![10, 11], vec![20, 21]]);
+}
+
+#[test]
+fn what_a_campaign_spreads_itself_does_not_become_common() {
+    // The same file on five machines in one night, each time beside something grave.
+    let mut all = background();
+    for n in 0..5 {
+        let (host, account) = (format!("server{n}"), format!("account:svc{n}"));
+        all.push(finding(n, 5 * DAY + n as i64 * 600 * SECOND, &host, &[&account]));
+        let mut f = medium(10 + n, "tool", 5, &host, &[&account, &hash(5)]);
+        f.time = Some(palisade_model::Time(5 * DAY + n as i64 * 600 * SECOND));
+        all.push(f);
+    }
+    let lake = Lake([(seen(&hash(5)), 5)].into());
+    let now = joined(&all, &lake, &Words::default(), &[]);
+    assert!(
+        parts(&now).iter().any(|c| [10, 11, 12, 13, 14].iter().all(|n| c.contains(n))),
+        "{:?}",
+        parts(&now)
+    );
+}
+
+/// Two halves, each grave and firm, that have one account of a medium finding in common, weeks apart.
+fn halves(firm: bool) -> Vec<Evidence> {
+    let mut all = background();
+    for (n, day, ip) in [(10, 2, "ip:203.0.113.7"), (20, 11, "ip:198.51.100.9")] {
+        let own = format!("ip:192.0.2.{n}");
+        let ip = if firm { ip } else { own.as_str() };
+        all.push(finding(n, day * DAY, "", &["ip:203.0.113.7".replace("203.0.113.7", &ip[3..]).as_str()]));
+        all.push(medium(
+            n + 1,
+            &format!("r{n}"),
+            day,
+            "",
+            &["account:eve", if firm { ip } else { "ip:10.9.9.9" }],
+        ));
+    }
+    all
+}
+
+#[test]
+fn what_is_firmly_part_of_a_campaign_answers_for_others() {
+    let none = Words::default();
+    assert_eq!(parts(&joined(&halves(true), &Lake::default(), &none, &[])), [vec![10, 11, 20, 21]]);
+    // The same two findings about one account, with nothing that vouches for them.
+    let now = joined(&halves(false), &Lake::default(), &none, &[]);
+    let place = places(&now);
+    assert!(place.get(&id(10)).is_none_or(|c| place.get(&id(20)) != Some(c)), "{:?}", parts(&now));
+}
+
+#[test]
+fn a_peer_that_nobody_else_meets_is_less_ordinary() {
+    let join = |common: u64| {
+        let mut all = background();
+        all.push(finding(1, 0, "", &["account:eve"]));
+        all.push(medium(2, "risk", 2, "", &["account:eve", "ip:203.0.113.7"]));
+        for n in 0..8 {
+            all.push(medium(50 + n, "risk", 2 * n as i64, &format!("q{n}"), &["ip:198.51.100.9"]));
+        }
+        let lake = Lake([(seen("ip:203.0.113.7"), common), (seen("ip:198.51.100.9"), 90_000)].into());
+        let frequency = Frequency::of(&all, &lake, EVENTS);
+        let words = Words::default();
+        let graph = Graph::new(&all, &frequency, &words);
+        let terms = explain(&graph, id(1), id(2)).unwrap().direct;
+        terms.iter().map(|t| t.weight.0).sum::<i64>()
+    };
+    assert!(join(1) > join(90_000) + 1_000_000, "{} {}", join(1), join(90_000));
+}
+
 /// Findings about one address: a grave one, ordinary ones of one rule, a grave one.
 fn noise_between(noise: u64, last: Severity) -> Vec<Evidence> {
     let mut all = background();

@@ -59,7 +59,7 @@ fn actors(world: &World) -> Vec<ActorProfile> {
         ACTOR,
         "the fictional Republic of Varny",
         &["T1566.002", "T1528", "T1114.003", "T1564.008", "T1530", "T1505.003"],
-        &["mailpick.exe"],
+        &["mailpick"],
         &["invitations to meetings", "leaks in three languages at once"],
     )]
 }

@@ -59,7 +59,7 @@ fn actors(world: &World) -> Vec<ActorProfile> {
         ACTOR,
         "the fictional Republic of Varny",
         &["T1566.001", "T1218.005", "T1003.001", "T1047", "T1003.006", "T0886", "T1021.005"],
-        &["gridmap.exe"],
+        &["gridmap"],
         &["documents about tariffs", "file names in Varnish"],
     )]
 }
@@ -166,8 +166,10 @@ fn plant(p: &mut Plan<'_>) {
     let pack = "7z.exe a C:\\Users\\Public\\p.7z D:\\Projects\\*.ap17 -mhe";
     p.run(eng, &shell, "C:\\Program Files\\7-Zip\\7z.exe", pack);
     p.step(700, "a scanner of its own is put there", &["T1105"], &[]);
-    let place = "C:\\Users\\Public\\gridmap.exe";
-    let map_run = p.run_file(eng, &shell, place, "gridmap.exe --range 10.77.1.0/24 --port 2404", Some(&map));
+    let called = w.called("gridmap");
+    let place = &format!("C:\\Users\\Public\\{called}.exe");
+    let map_run =
+        p.run_file(eng, &shell, place, &format!("{called}.exe --range 10.77.1.0/24 --port 2404"), Some(&map));
     p.step(720, "it speaks to controllers", &["T0886", "T0869"], &[rules::CONTROL_PORT]);
     let from = w.hosts[eng].ip.clone();
     for unit in [11, 12] {
@@ -191,8 +193,13 @@ fn plant(p: &mut Plan<'_>) {
     p.on(operator, service("uvnc_service", "\"C:\\ProgramData\\uvnc\\winvnc.exe\" -service"));
     p.step(120, "the same scanner runs there", &["T0886"], &[rules::CONTROL_PORT]);
     let shell = p.standing(operator, &engineer.windows, CMD);
-    let again =
-        p.run_file(operator, &shell, place, "gridmap.exe --range 10.77.2.0/24 --port 502", Some(&map));
+    let again = p.run_file(
+        operator,
+        &shell,
+        place,
+        &format!("{called}.exe --range 10.77.2.0/24 --port 502"),
+        Some(&map),
+    );
     let from = w.hosts[operator].ip.clone();
     let event = connect(&again, &from, "10.77.2.5", "", 502, &mut p.dice);
     p.on(operator, event);
@@ -203,9 +210,9 @@ fn plant(p: &mut Plan<'_>) {
     p.run(app, &cmd, POWERSHELL, "powershell Set-MpPreference -DisableRealtimeMonitoring $true");
     p.step(60, "the scanner is left there as well", &["T1105"], &[]);
     let cmd = decoys::shell_of(p, app, &helper.windows);
-    p.run_file(app, &cmd, place, "gridmap.exe --list", Some(&map));
+    p.run_file(app, &cmd, place, &format!("{called}.exe --list"), Some(&map));
     p.step(200, "a service that runs a shell", &["T1569.002", "T1543.003"], &[rules::SERVICE]);
-    p.on(app, service("MeterSync", "%COMSPEC% /c C:\\Users\\Public\\gridmap.exe --wait"));
+    p.on(app, service("MeterSync", &format!("%COMSPEC% /c {place} --wait")));
     p.later(
         Vector::Network,
         2_000,

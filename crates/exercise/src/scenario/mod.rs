@@ -100,7 +100,7 @@ pub(crate) mod programs {
     pub const POOL: &str = "C:\\Windows\\System32\\inetsrv\\w3wp.exe";
 }
 
-/// A fictional actor with the hashes its tools have in this world.
+/// A fictional actor with the names and hashes its tools have in this world.
 pub(crate) fn actor(
     world: &World,
     name: &str,
@@ -110,14 +110,13 @@ pub(crate) fn actor(
     marks: &[&str],
 ) -> ActorProfile {
     let owned = |all: &[&str]| all.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-    let stem = |tool: &&str| crate::plan::tool_hash(world, tool.split('.').next().unwrap_or(tool));
     ActorProfile {
         name: name.to_owned(),
         sponsor: sponsor.to_owned(),
         techniques: owned(techniques),
-        tools: owned(tools),
+        tools: tools.iter().map(|stem| format!("{}.exe", world.called(stem))).collect(),
         marks: owned(marks),
-        hashes: tools.iter().map(stem).collect(),
+        hashes: tools.iter().map(|stem| crate::plan::tool_hash(world, stem)).collect(),
     }
 }
 

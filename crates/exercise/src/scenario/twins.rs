@@ -63,7 +63,7 @@ fn actors(world: &World) -> Vec<ActorProfile> {
             READER,
             "the fictional Republic of Varny",
             &techniques,
-            &["syncpub.exe"],
+            &["syncpub"],
             &["patience"],
         ),
         super::actor(
@@ -71,7 +71,7 @@ fn actors(world: &World) -> Vec<ActorProfile> {
             BROKER,
             "nobody; it sells access",
             &["T1190", "T1505.003", "T1003.001", "T1047", "T1048"],
-            &["syncpub.exe"],
+            &["syncpub"],
             &["haste"],
         ),
     ]
@@ -123,8 +123,9 @@ fn reader(p: &mut Plan<'_>, shared: &Server, exit: &str, public: &str) {
         &["T1105"],
         &[rules::WRITABLE_OUT],
     );
-    let image = "C:\\Users\\Public\\syncpub.exe";
-    let tool = p.run_file(desk, &shell, image, "syncpub.exe copy docs remote:", Some(public));
+    let called = w.called("syncpub");
+    let image = &format!("C:\\Users\\Public\\{called}.exe");
+    let tool = p.run_file(desk, &shell, image, &format!("{called}.exe copy docs remote:"), Some(public));
     reaches(p, desk, &tool, shared);
     if p.perhaps(4) {
         p.step(1_000, "a run key to come back", &["T1547.001"], &[rules::RUN_KEY]);
@@ -177,8 +178,9 @@ fn broker(p: &mut Plan<'_>, shared: &Server, exit: &str, public: &str) {
     p.step(30, "a shell is started through it", &["T1505.003"], &[rules::WEB_SHELL]);
     let shell = p.run(web, &pool, POWERSHELL, "powershell.exe -c whoami");
     p.step(90, "the public program on the web server", &["T1105"], &[rules::WRITABLE_OUT]);
-    let image = "C:\\Windows\\Tasks\\syncpub.exe";
-    let tool = p.run_file(web, &shell, image, "syncpub.exe copy dump remote:", Some(public));
+    let called = p.world.called("syncpub");
+    let image = &format!("C:\\Windows\\Tasks\\{called}.exe");
+    let tool = p.run_file(web, &shell, image, &format!("{called}.exe copy dump remote:"), Some(public));
     reaches(p, web, &tool, shared);
     p.step(300, "credentials are read from memory", &["T1003.001"], &[rules::LSASS_UNBACKED]);
     let lsass = p.standing(web, "NT AUTHORITY\\SYSTEM", LSASS);

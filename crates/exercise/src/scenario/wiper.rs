@@ -59,7 +59,7 @@ fn actors(world: &World) -> Vec<ActorProfile> {
         ACTOR,
         "the fictional Union of Karsk",
         &["T1505.003", "T1546.003", "T1003.003", "T1561.002", "T1490", "T1486"],
-        &["clean32.exe"],
+        &["clean32"],
         &["a note in the style of extortionists", "service names like drivers"],
     )]
 }
@@ -74,6 +74,10 @@ fn plant(p: &mut Plan<'_>) {
     let home = server(p, "cdn-sync", "net");
     let wiper = p.tool("clean32");
     let relay = p.tool("relayd");
+    let called = w.called("relayd");
+    let relay_place = &format!("C:\\PerfLogs\\{called}.exe");
+    let serve = format!("{called}.exe -s");
+    let wiper_name = format!("{}.exe", w.called("clean32"));
 
     p.campaign("the note that nobody answers", ACTOR);
     p.phase(12, 1);
@@ -93,10 +97,10 @@ fn plant(p: &mut Plan<'_>) {
         &["T1090", "T1105"],
         &[rules::WRITABLE_OUT],
     );
-    let first = p.run_file(web, &shell, "C:\\PerfLogs\\relayd.exe", "relayd.exe -s", Some(&relay));
+    let first = p.run_file(web, &shell, relay_place, &serve, Some(&relay));
     reaches(p, web, &first, &home);
     p.step(2_400, "a consumer of WMI events starts it again", &["T1546.003"], &[rules::CONSUMER]);
-    p.on(web, consumer(&admin.windows, "DriverSync", "cmd.exe /c C:\\PerfLogs\\relayd.exe -s"));
+    p.on(web, consumer(&admin.windows, "DriverSync", &format!("cmd.exe /c {relay_place} -s")));
 
     p.phase(75, 23);
     p.step(0, "credential hives exported", &["T1003.002"], &[rules::HIVES]);
@@ -104,7 +108,7 @@ fn plant(p: &mut Plan<'_>) {
     p.run(web, &shell, "C:\\Windows\\System32\\reg.exe", "reg.exe save HKLM\\SAM C:\\PerfLogs\\s1.tmp");
     let over = moves::over_wmi(p, 1_200, files, &admin.windows, "net group \"domain admins\" /domain");
     p.step(1_900, "the relay is put on the file server", &["T1570"], &[rules::WRITABLE_OUT]);
-    let second = p.run_file(files, &over, "C:\\PerfLogs\\relayd.exe", "relayd.exe -s", Some(&relay));
+    let second = p.run_file(files, &over, relay_place, &serve, Some(&relay));
     reaches(p, files, &second, &home);
 
     p.step(
@@ -114,7 +118,8 @@ fn plant(p: &mut Plan<'_>) {
         &[rules::TEMPORARY_OUT],
     );
     let ssh = p.standing(linux, "root", "/usr/bin/bash");
-    let third = p.run(linux, &ssh, "/var/tmp/.font/relayd", "/var/tmp/.font/relayd -s");
+    let third =
+        p.run(linux, &ssh, &format!("/var/tmp/.font/{called}"), &format!("/var/tmp/.font/{called} -s"));
     reaches(p, linux, &third, &home);
 
     p.phase(390, 22);
@@ -158,7 +163,7 @@ fn plant(p: &mut Plan<'_>) {
     let policy = "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows Defender\\DisableAntiSpyware";
     p.on(dc, set_value(&system, policy, "DWORD (0x00000001)"));
     p.step(240, "a task for all machines is registered", &["T1053.005", "T1484.001"], &[rules::TASK]);
-    let arguments = "/c C:\\Users\\Public\\clean32.exe -y";
+    let arguments = &format!("/c C:\\Users\\Public\\{wiper_name} -y");
     p.on(dc, task(&admin.account, &w.realm, &admin.sid, "\\DriverUpdate", "cmd.exe", arguments));
     p.step(600, "the trail of the cloud account is stopped", &["T1685.002"], &[rules::TRAIL_STOPPED]);
     aws(p, caller, ("cloudtrail", "StopLogging"), "{\"name\":\"org-trail\"}", "");
@@ -166,7 +171,7 @@ fn plant(p: &mut Plan<'_>) {
     aws(p, caller, ("kms", "ScheduleKeyDeletion"), "{\"keyId\":\"vault\",\"pendingWindowInDays\":7}", "");
     p.step(900, "shadow copies deleted", &["T1490"], &[rules::SHADOWS]);
     // The task runs as the system: from here on the program, not the account, is what joins.
-    let place = "C:\\Users\\Public\\clean32.exe";
+    let place = &format!("C:\\Users\\Public\\{wiper_name}");
     let shell = p.standing(backup, SYSTEM, place);
     p.run(backup, &shell, "C:\\Windows\\System32\\vssadmin.exe", "vssadmin.exe Delete Shadows /All /Quiet");
     if p.perhaps(4) {
@@ -187,7 +192,7 @@ fn plant(p: &mut Plan<'_>) {
     );
     for host in [backup, files, app] {
         let parent = p.standing(host, SYSTEM, "C:\\Windows\\System32\\svchost.exe");
-        let run = p.run_file(host, &parent, place, "clean32.exe -y", Some(&wiper));
+        let run = p.run_file(host, &parent, place, &format!("{wiper_name} -y"), Some(&wiper));
         p.on(host, raw_disk(&run));
     }
     p.step(1_400, "a note on the desks of everybody", &["T1491.001"], &[]);
@@ -205,7 +210,7 @@ fn plant(p: &mut Plan<'_>) {
         1_750,
         "the wiper, with a note in its resources",
         &["T1485"],
-        &[(ObservableKind::Sha256, &wiper), (ObservableKind::FileName, "clean32.exe")],
+        &[(ObservableKind::Sha256, &wiper), (ObservableKind::FileName, &wiper_name)],
     );
     p.phase(985, 9);
     p.later(Vector::Influence, 0, "a persona claims the deed and publishes minutes", &["T1491.002"], &[]);

@@ -129,3 +129,20 @@ fn names_of_kinds_are_their_names_in_json() {
         assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.name()));
     }
 }
+
+/// Where a file lies tells whose it is, but for places that everybody may write to.
+#[test]
+fn files_of_the_system() {
+    let path = |text: &str| Observable::parse(ObservableKind::Path, text).unwrap();
+    for text in ["C:\\Windows\\System32\\cmd.exe", "c:\\program files (x86)\\x\\y.exe", "/usr/bin/dd"] {
+        assert!(path(text).is_system_file(), "{text}");
+        assert!(Observable::of_system_program(&[path(text)]), "{text}");
+    }
+    for text in
+        ["C:\\Windows\\Tasks\\n.exe", "C:\\WINDOWS\\Temp\\a.exe", "C:\\Users\\Public\\a.exe", "/tmp/.n"]
+    {
+        assert!(!path(text).is_system_file(), "{text}");
+    }
+    assert!(!Observable::of_system_program(&[]));
+    assert!(!Observable::of_system_program(&[path("/usr/bin/dd"), path("/tmp/.n")]));
+}

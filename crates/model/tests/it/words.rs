@@ -31,6 +31,30 @@ fn matches_come_in_order_of_time_source_and_record() {
 }
 
 #[test]
+fn ids_come_back_from_their_text() {
+    let id = FindingId::new("a rule", &[7; 16]);
+    assert_eq!(FindingId::parse(&id.to_string()), Some(id));
+    assert_eq!(FindingId::parse(&id.to_string().to_uppercase()), Some(id));
+    assert_eq!(unhex::<2>("00fF"), Some([0, 255]));
+    for text in ["", "00f", "00ff00", "00fg", "0 ff", "+0ff", "00é"] {
+        assert_eq!(unhex::<2>(text), None, "{text}");
+    }
+}
+
+/// A cloud's log names its tenant or account where others name a machine.
+#[test]
+fn tenants_and_accounts_of_clouds_are_no_machines() {
+    for name in ["WS-17.grid.example", "ws17", "10.0.0.4", "::1", "123456", "1234-5678"] {
+        assert!(is_machine(name), "{name}");
+    }
+    for name in
+        ["", "7d1a3f52-0c1e-4b8a-9f53-2d7c51c0e7aa", "7D1A3F52-0C1E-4B8A-9F53-2D7C51C0E7AA", "123456789012"]
+    {
+        assert!(!is_machine(name), "{name}");
+    }
+}
+
+#[test]
 fn a_verdict_holds_from_its_time_until_it_expires_or_is_undone() {
     let verdict = |expires: Option<i64>, undone: Option<i64>| Verdict {
         subject: vec!["374708fff7719dd5979ec875d56cd228".to_owned()],

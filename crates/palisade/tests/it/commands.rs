@@ -177,7 +177,7 @@ fn campaigns_of_a_case() {
     let id = largest["id"].as_str().unwrap();
     for join in largest["joins"].as_array().unwrap() {
         let sum: i64 =
-            join["terms"].as_array().unwrap().iter().map(|t| t["micronats"].as_i64().unwrap()).sum();
+            join["terms"].as_array().unwrap().iter().map(|t| t["weight_micronats"].as_i64().unwrap()).sum();
         assert_eq!(join["score_micronats"].as_i64().unwrap(), sum, "{join}");
     }
     let show = expect(0, &["campaign", "show", "--case", &case, &id[..8]]).out;
@@ -193,6 +193,15 @@ fn campaigns_of_a_case() {
     let parted = expect(0, &["campaign", "explain", "--case", &case, &first, &last]).out;
     assert!(parted.contains("are not in one campaign"), "{parted}");
     expect(0, &["campaign", "undo", "--case", &case, &number]);
+    // Only once, only what there is, and only words on campaigns.
+    let undo = |number: &str| expect(2, &["campaign", "undo", "--case", &case, number]).err;
+    let twice = undo(&number);
+    assert!(twice.contains("was taken back") && twice.contains("no word on campaigns"), "{twice}");
+    let unknown = undo("77");
+    assert!(unknown.contains("no verdict 77"), "{unknown}");
+    expect(0, &["case", "verdict", "add", &case, "--kind", "comment", "--reason", "x", &first]);
+    let other = undo("2");
+    assert!(other.contains("comment") && other.contains("case verdict undo"), "{other}");
     let again = json(&["campaign", "list", "--case", &case, "--format", "json"]);
     assert!(again["campaigns"].as_array().unwrap().iter().any(|c| c["id"] == id), "{again}");
     let changes = expect(0, &["campaign", "changes", "--case", &case]).out;

@@ -9,7 +9,7 @@ mod facts;
 pub(crate) use campaigns::{exact, title as campaign_title};
 pub(crate) use facts::MAX_SOURCES;
 
-use palisade_model::Severity;
+use palisade_model::{Severity, is_machine};
 
 use crate::actions::{Action, Kind};
 use crate::defang::defang;
@@ -196,7 +196,7 @@ fn summary(story: &Story<'_>) -> Section {
         items.push(item);
     }
     let hosts: std::collections::BTreeSet<&str> =
-        story.live.iter().filter_map(|i| m.findings[*i].host.as_deref()).collect();
+        story.live.iter().filter_map(|i| m.findings[*i].host.as_deref()).filter(|h| is_machine(h)).collect();
     if !hosts.is_empty() {
         items.push(line(story.n("summary.hosts", hosts.len())));
     }

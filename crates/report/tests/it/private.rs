@@ -86,7 +86,8 @@ fn the_preview_says_what_and_how_often() {
     assert!(find(Private::Account, "nordlicht\\adm-reuter").unwrap().times >= 3);
     assert!(find(Private::Name, "oleksandra kovalenko").unwrap().times >= 1);
     assert!(find(Private::Address, "10.20.4.12").is_some());
-    assert!(find(Private::Domain, "nordlicht-netz.de").is_some());
+    // The own domain stands nowhere but in names of machines and accounts, which go as a whole.
+    assert!(find(Private::Domain, "nordlicht-netz.de").is_none());
     assert!(
         preview
             .leaving()
@@ -104,6 +105,27 @@ fn the_preview_says_what_and_how_often() {
     let labels: std::collections::BTreeSet<&str> =
         preview.withheld().iter().map(|w| w.label.as_str()).collect();
     assert_eq!(labels.len(), preview.withheld().len());
+    // What occurs nowhere is not listed.
+    assert!(preview.withheld().iter().all(|w| w.times > 0));
+}
+
+/// What everybody has is no indicator, for nobody: programs of the system, peers that all machines reach.
+#[test]
+fn what_everybody_has_stays() {
+    let mut m = sample::rich();
+    let (system, own, cdn) = ("ab".repeat(32), "cd".repeat(32), sample::o(Kind::Domain, "cdn.example.net"));
+    m.findings[0].observables =
+        vec![sample::o(Kind::Path, "C:\\Windows\\System32\\rundll32.exe"), sample::o(Kind::Sha256, &system)];
+    m.findings[1].observables =
+        vec![sample::o(Kind::Path, "C:\\Windows\\Temp\\x.exe"), sample::o(Kind::Sha256, &own), cdn.clone()];
+    m.everyday.insert(cdn);
+    let preview = privacy(&m, &Options::new());
+    let leaves = |value: &str| preview.leaving().iter().any(|l| l.observable.value() == value);
+    assert!(leaves(&own) && !leaves(&system) && !leaves("cdn.example.net"));
+    assert!(preview.dropped().contains(&("everyday", 3)), "{:?}", preview.dropped());
+    for (form, text) in shared(&m) {
+        assert!(!text.contains(&system) && !text.contains("cdn.example"), "{form}");
+    }
 }
 
 #[test]

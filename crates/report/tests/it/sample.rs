@@ -370,6 +370,7 @@ pub fn rich() -> Material {
         ),
     ];
     Material {
+        everyday: Default::default(),
         case: "2026-031 Nordlicht Netz".into(),
         organisation: Organisation {
             name: "Nordlicht Netz GmbH".into(),

@@ -22,8 +22,9 @@ use super::segments::{Lake, Segment};
 use super::table::selection;
 use crate::{Case, Filter, Result};
 
-/// Blocks looked at for the hosts of one observable, over all segments.
-const MAX_BLOCKS: usize = 4_096;
+/// Blocks looked at for the hosts of one observable, over all segments: enough to know that it is everywhere. Joining a
+/// case asks for thousands.
+const MAX_BLOCKS: usize = 256;
 
 /// Answers remembered.
 const MEMO: usize = 1 << 20;

@@ -10,7 +10,7 @@ use crate::cloud::{
     sign_in,
 };
 use crate::dice::Dice;
-use crate::world::{Person, World};
+use crate::world::{Person, World, address};
 
 /// What the command line client of AWS calls itself.
 const CLI: &str = "aws-cli/2.17.0 md/awscrt#0.21 ua/2.0 os/linux#6.8 lang/python#3.11";
@@ -31,11 +31,13 @@ pub(crate) fn line(world: &World, of: Cloud, time: Time, dice: &mut Dice) -> Str
     line.text
 }
 
-/// The office's gateway, home, or an exit of the VPN.
+/// The office's gateway, home, somewhere on the way, or an exit of the VPN.
 fn from(world: &World, who: &Person, dice: &mut Dice) -> String {
     match dice.below(100) {
-        0..68 => world.gateway.clone(),
-        68..97 => who.home.clone(),
+        0..67 => world.gateway.clone(),
+        67..95 => who.home.clone(),
+        // A hotel, a train, a telephone: an address that comes once.
+        95..97 => address(dice),
         _ => world.exits[dice.place(world.exits.len())].clone(),
     }
 }

@@ -9,7 +9,7 @@ use crate::acts::{
 };
 use crate::record::{Event, Log};
 use crate::vectors::host::Life;
-use crate::world::Role;
+use crate::world::{Role, Site, address};
 
 const EXPLORER: &str = "C:\\Windows\\explorer.exe";
 const SERVICES: &str = "C:\\Windows\\System32\\services.exe";
@@ -27,7 +27,7 @@ const PORTAL: &str = "C:\\Program Files\\Siemens\\Automation\\Portal V17\\Bin\\S
 /// Parent, program, command line.
 type Start = (&'static str, &'static str, &'static str);
 
-const EVERYBODY: [Start; 18] = [
+const EVERYBODY: [Start; 19] = [
     (USERINIT, "C:\\Windows\\System32\\wscript.exe", "wscript.exe \\\\netlogon\\logon.vbs"),
     (AGENT, POWERSHELL, "powershell.exe -NoProfile -NonInteractive -File C:\\Scripts\\inventory.ps1"),
     (AGENT, CMD, "cmd.exe /c ver"),
@@ -50,6 +50,7 @@ const EVERYBODY: [Start; 18] = [
     (EXPLORER, "C:\\Windows\\System32\\notepad.exe", "\"notepad.exe\" \"%D\\notes.txt\""),
     (EXPLORER, "C:\\Program Files\\7-Zip\\7zG.exe", "\"7zG.exe\" a \"%D\\send.zip\" \"%D\\Agenda.docx\""),
     (SERVICES, SVCHOST, "svchost.exe -k netsvcs -p -s Schedule"),
+    (SERVICES, "C:\\Program Files (x86)\\AnyDesk\\AnyDesk.exe", "\"AnyDesk.exe\" --service"),
     (SVCHOST, "C:\\Windows\\System32\\RuntimeBroker.exe", "RuntimeBroker.exe -Embedding"),
     (SVCHOST, "C:\\Windows\\System32\\taskhostw.exe", "taskhostw.exe"),
     (SERVICES, "C:\\Windows\\System32\\msiexec.exe", "msiexec.exe /V"),
@@ -109,7 +110,7 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
         26..50 => {
             let image = life.dice.pick(&[BROWSER, BROWSER, MAIL, SVCHOST]);
             let by = life.standing(user, image);
-            let site = &world.sites[life.dice.place(world.sites.len())];
+            let site = &anywhere(life);
             life.next.push_back(connect(&by, &host.ip, &site.ip, &site.name, 443, &mut life.dice));
             looked_up(&by, &site.name, &site.ip)
         }
@@ -168,6 +169,24 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
     }
 }
 
+/// One site in twelve is one that nobody here has met before: the long tail of the net.
+const TAIL: u64 = 12;
+
+/// A site that people visit.
+fn anywhere(life: &mut Life<'_>) -> Site {
+    if life.dice.once_in(TAIL) {
+        return rare(life);
+    }
+    life.world.sites[life.dice.place(life.world.sites.len())].clone()
+}
+
+/// A site that one person meets once.
+fn rare(life: &mut Life<'_>) -> Site {
+    let stem = life.dice.pick(&["shop", "blog", "club", "verein", "dl", "img", "booking", "forum"]);
+    let top = life.dice.pick(&["com", "net", "org"]);
+    Site { name: format!("{stem}-{}.example.{top}", life.dice.hex(5)), ip: address(&mut life.dice) }
+}
+
 /// A program starts, and often ends soon.
 fn start(life: &mut Life<'_>) -> Event {
     let (world, host) = (life.world, life.host);
@@ -214,7 +233,8 @@ fn oddity(life: &mut Life<'_>) -> Option<Event> {
         (_, 6) => {
             let image = format!("C:\\Users\\{}\\AppData\\Local\\Temp\\is-{hex}\\setup.tmp", person.account);
             let setup = life.standing(&person.windows, &image);
-            let site = world.cdn(life.dice.place(3));
+            // Some makers have a server of their own, which nobody here meets again.
+            let site = if life.dice.once_in(3) { rare(life) } else { world.cdn(life.dice.place(3)).clone() };
             connect(&setup, &host.ip, &site.ip, &site.name, 443, &mut life.dice)
         }
         (_, 0..2) => {

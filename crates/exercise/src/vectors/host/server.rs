@@ -5,6 +5,7 @@
 use crate::acts::{
     Proc, SYSTEM, connect, directory_access, ended, share, signed_in, spawn, subject, task, ticket, wrote,
 };
+use crate::plan::tool_hash;
 use crate::record::{Event, Log};
 use crate::vectors::host::Life;
 use crate::world::Role;
@@ -81,7 +82,16 @@ fn server(life: &mut Life<'_>) -> Event {
             let site = world.cdn(life.dice.place(3));
             connect(&by, &host.ip, &site.ip, &site.name, 443, &mut life.dice)
         }
-        76..84 => {
+        // What copies files to a cloud here is the program that everybody uses for it, intruders included.
+        76 => {
+            let parent = life.standing(SYSTEM, SVCHOST);
+            let name = world.called("syncpub");
+            let image = format!("C:\\Program Files\\{name}\\{name}.exe");
+            let line = format!("{name}.exe sync D:\\Public archive:");
+            let copy = Proc::new(world, host, SYSTEM, &image, &line, &mut life.dice);
+            spawn(&parent, &copy.with_hash(&tool_hash(world, "syncpub")))
+        }
+        77..84 => {
             let by = life.standing(SYSTEM, BACKUP);
             let name = life.dice.hex(8);
             wrote(&by, &format!("D:\\Backup\\{name}.bkf"))
