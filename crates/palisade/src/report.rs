@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use palisade_model::{
-    Citation, Confidence, Exhibit, FindingId, Observable, ObservableKind, Prevalence, SourceId, Time, Tlp, terminal,
+    Citation, Confidence, Exhibit, FindingId, Observable, ObservableKind, Prevalence, SourceId, Time, Tlp,
+    terminal,
 };
 use palisade_pipeline::{CaseFindings, Organisation, observables, vector};
 use palisade_report as forms;

@@ -78,7 +78,8 @@ impl Told<'_> {
     /// In the unit people use, with its symbol.
     fn sum(&self, asset: AssetId, units: u128) -> String {
         let (text, symbol) = amount(&self.read.funds.ledger, asset, units);
-        let contract = || self.read.funds.ledger.assets.get(asset.0 as usize).and_then(|a| a.contract.as_deref());
+        let contract =
+            || self.read.funds.ledger.assets.get(asset.0 as usize).and_then(|a| a.contract.as_deref());
         match symbol.as_str() {
             // Without a name and decimals: whole numbers of what the contract counts.
             "" => format!("{text} of {}", contract().unwrap_or("an unnamed asset")),

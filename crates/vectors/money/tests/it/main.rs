@@ -39,7 +39,7 @@ impl Random {
         }
     }
 }
-mod taint;
 mod screen_formats;
 mod screen_lists;
 mod screen_names;
+mod taint;
