@@ -231,7 +231,7 @@ impl Frequency {
     pub(crate) fn side(&self, f: &Evidence) -> Side {
         let (day, host) = context(f);
         let grave = self.grave.get(&day).is_some_and(|hosts| hosts.contains(host));
-        Side { days: (day, day), quiet: !grave }
+        Side { days: (day, day), quiet: !grave, rule: self.rules.get(&f.rule).copied() }
     }
 
     /// The chance that two findings that have nothing to do with each other share it at this distance.
@@ -259,10 +259,11 @@ impl Frequency {
     fn for_rules(&self, thing: u32, [x, y]: [(&Evidence, Side); 2], general: f64, all: bool) -> f64 {
         // With more findings on either side this only ever becomes false: they must never speak against a join.
         let same_context = x.0.host == y.0.host && x.1.days == y.1.days && x.1.days.0 == x.1.days.1;
-        let two = x.0.rule == y.0.rule && !same_context;
+        let number = |side: Side| side.rule.map(|r| r.number);
+        let two = number(x.1) == number(y.1) && !same_context;
         let mut most = general;
         for (one, other) in [(x, y), (y, x)] {
-            let Some(rule) = self.rules.get(&one.0.rule) else { continue };
+            let Some(rule) = one.1.rule else { continue };
             let at = self.held.binary_search_by_key(&(rule.number, thing), |(key, _)| *key);
             let held = at.ok().and_then(|at| self.held.get(at)).map_or((0, 0), |(_, n)| *n);
             // The two themselves are no witnesses.
@@ -288,13 +289,15 @@ pub(crate) struct Side {
     days: (i64, i64),
     /// On one of them there is nothing grave.
     quiet: bool,
+    /// How often their rule fires, if it was counted: looked up once, not for every pair.
+    rule: Option<Rule>,
 }
 
 impl Side {
     /// Both together.
     pub(crate) fn and(self, other: Side) -> Side {
         let days = (self.days.0.min(other.days.0), self.days.1.max(other.days.1));
-        Side { days, quiet: self.quiet || other.quiet }
+        Side { days, quiet: self.quiet || other.quiet, rule: self.rule }
     }
 }
 

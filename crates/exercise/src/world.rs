@@ -173,11 +173,12 @@ impl World {
         while people.len() < desks + COLLEAGUES + ADMINS {
             let (first, last) = (dice.pick(&FIRST), dice.pick(&LAST));
             let account = format!("{}.{last}", first.chars().next().unwrap_or('x')).to_lowercase();
+            let admin = people.len() >= desks + COLLEAGUES;
+            let account = if admin { format!("adm-{}", last.to_lowercase()) } else { account };
+            // No two people share an account, administrators with one family name included.
             if people.iter().any(|p| p.account == account) {
                 continue;
             }
-            let admin = people.len() >= desks + COLLEAGUES;
-            let account = if admin { format!("adm-{}", last.to_lowercase()) } else { account };
             people.push(Person {
                 windows: format!("{realm}\\{account}"),
                 mail: format!("{account}@{domain}"),
@@ -316,5 +317,10 @@ mod tests {
         let names: std::collections::BTreeSet<_> = world.hosts.iter().map(|h| &h.name).collect();
         assert_eq!(names.len(), 8);
         assert!(world.admin(0).account.starts_with("adm-"));
+        for seed in 0..400 {
+            let world = World::new(seed, "grid", &cast, span);
+            let accounts: std::collections::BTreeSet<_> = world.people.iter().map(|p| &p.account).collect();
+            assert_eq!(accounts.len(), world.people.len(), "seed {seed}: an account for each");
+        }
     }
 }
