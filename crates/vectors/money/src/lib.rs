@@ -10,9 +10,11 @@
 //! What this room never does: no I/O (streams and texts come in as arguments), no clock, no
 //! randomness, no network, no panic on anything from evidence.
 
+pub mod cluster;
 pub mod ledger;
 pub mod read;
 pub mod screen;
 pub mod taint;
+pub mod trace;
 
 pub use ledger::{Ledger, LedgerBuilder};

@@ -312,6 +312,18 @@ pub fn follow(
     moves: &mut impl Sink,
     outputs: &mut impl Sink,
 ) -> Result<Outcome, PlanError> {
+    follow_stopping(ledger, plan, &|_, _| false, moves, outputs)
+}
+
+/// Follows as [`follow`] does, but not through parties that pool coins: what such a party sends in that transaction is
+/// its own and clean, what it was sent stays with it.
+pub fn follow_stopping(
+    ledger: &Ledger,
+    plan: &Plan,
+    pools: &dyn Fn(PartyId, TxId) -> bool,
+    moves: &mut impl Sink,
+    outputs: &mut impl Sink,
+) -> Result<Outcome, PlanError> {
     let mut outcome = Outcome::default();
     if !ledger.moves.tx.is_empty() || !plan.openings.is_empty() {
         let mut router = account::Router::new(plan)?;
@@ -321,7 +333,11 @@ pub fn follow(
         let mut at = 0;
         while at < n {
             let end = slice_end(&ledger.moves.tx, at);
-            router.route(&account::Slice::of(&ledger.moves, at..end), &mut routed);
+            let slice = account::Slice::of(&ledger.moves, at..end);
+            // A pool pays out of what nobody knows, as nobody does.
+            let own = |(&p, &tx): (&PartyId, &TxId)| if pools(p, tx) { PartyId::NOBODY } else { p };
+            let from: Vec<PartyId> = slice.from.iter().zip(slice.tx).map(own).collect();
+            router.route(&account::Slice { from: &from, ..slice }, &mut routed);
             rule.feed(&routed, moves);
             at = end;
         }
@@ -334,7 +350,7 @@ pub fn follow(
     }
     if !ledger.spends.is_empty() {
         let mut rule = output::Output::new(plan)?;
-        rule.feed(ledger, outputs);
+        rule.feed(ledger, pools, outputs);
         let done = rule.finish(outputs);
         outcome.outputs = done.holdings;
         outcome.checks.extend(done.checks);

@@ -29,6 +29,8 @@ pub struct Input {
     pub value: u64,
     /// Whose it was.
     pub party: PartyId,
+    /// Its owner pools coins: what it pays with is its own and clean, what the output held stays with it.
+    pub pooled: bool,
 }
 
 /// An output that a transaction makes.
@@ -102,13 +104,16 @@ struct Waiting {
     asset: AssetId,
 }
 
+/// From when, whose id, of which asset only.
+type PartyStart = (TxId, Source, Option<AssetId>);
+
 /// A rule's state over an output ledger.
 #[derive(Debug)]
 pub struct Output {
     method: Method,
     by_output: HashMap<OutputId, Source, FixedState>,
     by_tx: HashMap<TxId, Source, FixedState>,
-    by_party: HashMap<PartyId, Vec<(TxId, Source, Option<AssetId>)>, FixedState>,
+    by_party: HashMap<PartyId, Vec<PartyStart>, FixedState>,
     value: Vec<u64>,
     status: Vec<u8>,
     /// One bit per output: it has a content.
@@ -176,8 +181,9 @@ impl Output {
         Ok(o)
     }
 
-    /// Takes all transactions of a ledger in memory; `sink` hears of tainted outputs as they are made.
-    pub fn feed(&mut self, ledger: &Ledger, sink: &mut impl Sink) {
+    /// Takes all transactions of a ledger in memory; `pools` says who pools coins ([`Input::pooled`]), `sink` hears of
+    /// tainted outputs as they are made.
+    pub fn feed(&mut self, ledger: &Ledger, pools: &dyn Fn(PartyId, TxId) -> bool, sink: &mut impl Sink) {
         let o = &ledger.outputs;
         let (mut inputs, mut made) = (Vec::new(), Vec::new());
         for spend in &ledger.spends {
@@ -187,7 +193,8 @@ impl Output {
             made.clear();
             inputs.extend(ledger.inputs.get(ins).unwrap_or_default().iter().filter_map(|&output| {
                 let i = output.0 as usize;
-                Some(Input { output, value: *o.value.get(i)?, party: *o.party.get(i)? })
+                let (value, party) = (*o.value.get(i)?, *o.party.get(i)?);
+                Some(Input { output, value, party, pooled: pools(party, spend.tx) })
             }));
             if outs.end > o.value.len() {
                 continue;
@@ -309,6 +316,9 @@ impl Output {
                 return Content { amount, runs: vec![] };
             }
             self.marked[i / 64] &= !(1 << (i % 64));
+            if input.pooled {
+                return Content { amount, runs: vec![] };
+            }
             let content = self.contents.remove(&id).unwrap_or_default();
             for &(tag, n) in &content.runs {
                 self.books.take(tx.asset, tag, Col::Resting, n);
@@ -316,6 +326,9 @@ impl Output {
             return content;
         }
         self.tally.double_spent += u64::from(before == SPENT);
+        if input.pooled {
+            return Content { amount: u128::from(input.value), runs: vec![] };
+        }
         self.missing(tx.asset, u128::from(input.value));
         let mut content = Content::of(Tag::UNKNOWN, u128::from(input.value));
         // Made before the ledger begins, and still there when the source starts.
@@ -339,9 +352,7 @@ impl Output {
             return Some(source);
         }
         let starts = self.by_party.get(&party)?;
-        let holds = |s: &&(TxId, Source, Option<AssetId>)| {
-            spent.is_none_or(|tx| tx >= s.0) && s.2.is_none_or(|a| a == asset)
-        };
+        let holds = |s: &&PartyStart| spent.is_none_or(|tx| tx >= s.0) && s.2.is_none_or(|a| a == asset);
         starts.iter().find(holds).map(|s| s.1)
     }
 

@@ -42,4 +42,6 @@ impl Random {
 mod screen_formats;
 mod screen_lists;
 mod screen_names;
+mod cluster;
 mod taint;
+mod trace;

@@ -102,12 +102,39 @@ impl Column<u128> for [u128] {
     }
 }
 
+/// What was found missing in the loop, not yet in the books.
+struct Short<'a> {
+    asset: &'a [AssetId],
+    books: &'a mut Books,
+    tally: &'a mut Tally,
+    of: AssetId,
+    sum: u128,
+}
+
+impl Short<'_> {
+    #[inline(always)]
+    fn add(&mut self, slot: usize, missing: u128) {
+        self.tally.short += 1;
+        if self.asset[slot] != self.of {
+            self.flush();
+            self.of = self.asset[slot];
+        }
+        self.sum = self.sum.saturating_add(missing);
+    }
+
+    fn flush(&mut self) {
+        self.tally.unknown = self.tally.unknown.saturating_add(self.sum);
+        self.books.add(self.of, Tag::UNKNOWN, Col::Created, std::mem::take(&mut self.sum));
+    }
+}
+
 /// Runs over ordinary moves; the position of the first that is none, or the end.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 fn run<W: Word, C: Column<W> + ?Sized, S: Sink>(
     book: &mut Book<W>,
     single: Option<Source>,
+    short: &mut Short<'_>,
     routed: &Routed,
     amounts: &C,
     range: Range<usize>,
@@ -135,9 +162,29 @@ fn run<W: Word, C: Column<W> + ?Sized, S: Sink>(
                 continue;
             }
             let (ca, cb) = (cells[a], cells[b]);
-            // Too little, or a special slot: their balance reads zero.
-            if v > ca.balance || cb.taint > cb.balance {
+            // Special slots: their taint is above a balance of zero.
+            if ca.taint > ca.balance || cb.taint > cb.balance {
                 return i;
+            }
+            if v > ca.balance {
+                // Too little. All that is there goes, and the difference is unknown.
+                if unknown.is_empty() || (ca.taint != W::ZERO && single.is_none()) {
+                    return i;
+                }
+                let Some(sum) = cb.balance.plus(v) else { return i };
+                let missing = v.minus(ca.balance);
+                short.add(a, missing.wide());
+                if let (Some(source), true) = (single, ca.taint != W::ZERO) {
+                    sink.carried(routed.base + i as u64, source, ca.taint.wide());
+                }
+                // Neither exceeds the balance, whose sum fits.
+                let gone = unknown[a].plus(missing).unwrap_or(v);
+                unknown[a] = W::ZERO;
+                unknown[b] = unknown[b].plus(gone).unwrap_or(sum);
+                cells[a] = Cell::default();
+                cells[b] = Cell { balance: sum, taint: cb.taint.plus(ca.taint).unwrap_or(sum) };
+                i += 1;
+                continue;
             }
             let Some(sum) = cb.balance.plus(v) else { return i };
             let mut m = W::ZERO;
@@ -479,15 +526,23 @@ impl Engine for Haircut {
         while at < range.end {
             let rest = at..range.end;
             let single = self.single;
+            let (books, tally) = (&mut self.books, &mut self.tally);
+            let mut short = Short { asset: &self.asset, books, tally, of: AssetId(0), sum: 0 };
+            let s = &mut short;
             at = match (&mut self.cells, &routed.amounts) {
                 (Cells::Narrow(b), Amounts::Narrow(a)) => {
-                    run(b, single, routed, &a[..], rest, &mut warm, sink)
+                    run(b, single, s, routed, &a[..], rest, &mut warm, sink)
                 }
-                (Cells::Wide(b), Amounts::Narrow(a)) => run(b, single, routed, &a[..], rest, &mut warm, sink),
-                (Cells::Wide(b), Amounts::Wide(a)) => run(b, single, routed, &a[..], rest, &mut warm, sink),
+                (Cells::Wide(b), Amounts::Narrow(a)) => {
+                    run(b, single, s, routed, &a[..], rest, &mut warm, sink)
+                }
+                (Cells::Wide(b), Amounts::Wide(a)) => {
+                    run(b, single, s, routed, &a[..], rest, &mut warm, sink)
+                }
                 // Widened above.
                 (Cells::Narrow(_), Amounts::Wide(_)) => at,
             };
+            short.flush();
             if at < range.end {
                 let (from, to, amount) = (routed.from[at], routed.to[at], routed.amount(at));
                 self.step(Leg { index: routed.base + at as u64, from, to, amount, tag: None }, sink);

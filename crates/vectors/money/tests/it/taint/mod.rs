@@ -1,6 +1,6 @@
 //! Rules of taint against the slow definition, and what must hold of every rule.
 
-mod ledgers;
+pub mod ledgers;
 mod oracle;
 
 use palisade_money::Ledger;

@@ -1,0 +1,287 @@
+//! Findings of a trace: what an analyst is told, with the transactions that say so. Never without a citation.
+
+use std::sync::Arc;
+
+use palisade_model::{
+    Citation, Confidence, Exhibit, ExhibitBody, Finding, FindingId, Message, Observable, ObservableKind,
+    RuleInfo, Severity, Time, Tlp, Vector,
+};
+use sha2::{Digest, Sha256};
+
+use crate::Ledger;
+use crate::ledger::{AssetId, PartyId, TxId};
+
+use super::patterns::{DepositAddress, PeelChain};
+use super::{Kind, Trace};
+
+/// Parties that pay into a new collecting address, at least.
+pub const CONSOLIDATION_SENDERS: usize = 3;
+/// Most citations and observables of one finding; the trace has all.
+const MAX_CITED: usize = 64;
+/// Most flows in the picture, the greatest first.
+const MAX_FLOWS: usize = 200;
+
+/// What detection sees.
+pub struct Seen<'a> {
+    /// The ledger.
+    pub ledger: &'a Ledger,
+    /// A trace of it.
+    pub trace: &'a Trace,
+    /// Its peel chains.
+    pub peels: &'a [PeelChain],
+    /// Its deposit addresses.
+    pub deposits: &'a [DepositAddress],
+}
+
+struct Rule {
+    id: &'static str,
+    title: &'static str,
+    level: Severity,
+    confidence: u8,
+}
+
+const SANCTIONED: Rule = Rule {
+    id: "money.sanctioned_counterparty",
+    title: "Traced funds reached a sanctioned party",
+    level: Severity::Critical,
+    confidence: 90,
+};
+const EXCHANGE: Rule = Rule {
+    id: "money.exchange_deposit",
+    title: "Traced funds were deposited with an exchange",
+    level: Severity::High,
+    confidence: 80,
+};
+const MIXER: Rule =
+    Rule { id: "money.mixer", title: "Traced funds entered a mixer", level: Severity::High, confidence: 85 };
+const CONSOLIDATION: Rule = Rule {
+    id: "money.consolidation",
+    title: "Traced funds of several addresses were brought together",
+    level: Severity::Medium,
+    confidence: 60,
+};
+const PEEL: Rule =
+    Rule { id: "money.peel_chain", title: "Peel chain", level: Severity::Medium, confidence: 60 };
+
+fn info(rule: &Rule) -> Arc<RuleInfo> {
+    Arc::new(RuleInfo {
+        id: rule.id.into(),
+        title: rule.title.into(),
+        level: rule.level,
+        confidence: Confidence(rule.confidence),
+        attack: vec!["T1657".into()],
+        author: None,
+        license: None,
+        description: None,
+        false_positives: Vec::new(),
+        file: String::new(),
+    })
+}
+
+/// Observables of parties, those that the model can canonicalise.
+fn wallets(ledger: &Ledger, parties: impl IntoIterator<Item = PartyId>) -> Vec<Observable> {
+    let mut out: Vec<Observable> = parties
+        .into_iter()
+        .filter_map(|p| ledger.parties.get(p.0 as usize))
+        .filter_map(|p| Observable::parse(ObservableKind::CryptoAddress, &p.address).ok())
+        .collect();
+    out.sort();
+    out.dedup();
+    out.truncate(MAX_CITED);
+    out
+}
+
+/// Observables of transactions: the one place that names their kind. The model has none for them.
+fn transactions(_: &Ledger, _: &[TxId]) -> Vec<Observable> {
+    Vec::new()
+}
+
+struct Draft<'a> {
+    rule: &'a Rule,
+    parties: Vec<PartyId>,
+    txs: Vec<TxId>,
+    args: Vec<(&'static str, String)>,
+}
+
+fn finding(ledger: &Ledger, draft: Draft<'_>) -> Option<Finding> {
+    let mut txs = draft.txs;
+    txs.sort_unstable();
+    txs.dedup();
+    let citations: Vec<Citation> =
+        txs.iter().filter_map(|t| ledger.txs.citation.get(t.0 as usize).copied()).take(MAX_CITED).collect();
+    if citations.is_empty() {
+        return None;
+    }
+    let times: Vec<Time> =
+        txs.iter().filter_map(|t| ledger.txs.time.get(t.0 as usize).copied().flatten()).collect();
+    // The same statement about the same transactions is the same finding, whatever file they are read from.
+    let mut h = Sha256::new();
+    let names = draft.parties.iter().filter_map(|p| ledger.parties.get(p.0 as usize)).map(|p| &p.address);
+    for part in names.chain(txs.iter().filter_map(|t| ledger.txs.id.get(t.0 as usize))) {
+        h.update((part.len() as u64).to_le_bytes());
+        h.update(part.as_bytes());
+    }
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&h.finalize()[..16]);
+    let mut observables = wallets(ledger, draft.parties);
+    observables.extend(transactions(ledger, &txs));
+    Some(Finding {
+        id: FindingId::new(draft.rule.id, &digest),
+        vector: Vector::Money,
+        rule: info(draft.rule),
+        message: Message {
+            id: draft.rule.id.into(),
+            args: draft.args.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+        },
+        time: times.iter().min().copied(),
+        time_end: times.iter().max().copied(),
+        host: None,
+        observables,
+        citations,
+        recovered: false,
+    })
+}
+
+/// An amount in the unit people use, exact; with the symbol behind it.
+pub fn amount(ledger: &Ledger, asset: AssetId, amount: u128) -> (String, String) {
+    let Some(a) = ledger.assets.get(asset.0 as usize) else { return (amount.to_string(), String::new()) };
+    let symbol = a.symbol.to_string();
+    let digits = usize::from(a.decimals.unwrap_or(0));
+    let text = format!("{amount:0>width$}", width = digits + 1);
+    let (whole, part) = text.split_at(text.len() - digits);
+    let part = part.trim_end_matches('0');
+    (if part.is_empty() { whole.to_owned() } else { format!("{whole}.{part}") }, symbol)
+}
+
+fn name(ledger: &Ledger, party: PartyId) -> String {
+    ledger.parties.get(party.0 as usize).map(|p| p.address.to_string()).unwrap_or_default()
+}
+
+/// Findings, ordered by rule and id, and the picture of the flow.
+pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
+    let Seen { ledger, trace, .. } = seen;
+    let mut drafts = Vec::new();
+    let sum = |asset: AssetId, n: u128| {
+        let (n, unit) = amount(ledger, asset, n);
+        format!("{n} {unit}").trim_end().to_owned()
+    };
+    for x in &trace.exposure {
+        let rule = match x.kind {
+            Kind::Sanctioned => &SANCTIONED,
+            Kind::Exchange => &EXCHANGE,
+            Kind::Mixer => &MIXER,
+            _ => continue,
+        };
+        let here = |e: &&super::Edge| e.to == x.party && e.asset == x.asset && !e.fee;
+        let edges: Vec<_> = trace.edges.iter().filter(here).collect();
+        drafts.push(Draft {
+            rule,
+            parties: std::iter::once(x.party).chain(edges.iter().map(|e| e.from)).collect(),
+            txs: edges.iter().map(|e| e.tx).collect(),
+            args: vec![
+                ("party", name(ledger, x.party)),
+                ("actor", x.actor.to_string()),
+                ("source", x.source.to_string()),
+                ("direct", sum(x.asset, x.direct)),
+                ("indirect", sum(x.asset, x.indirect)),
+                ("hops", x.hops.to_string()),
+                ("rule", x.rule.name().into()),
+                ("held_then", x.then.to_string()),
+            ],
+        });
+    }
+    for d in seen.deposits {
+        let here = |e: &&super::Edge| e.to == d.party && e.asset == d.asset && !e.fee;
+        let edges: Vec<_> = trace.edges.iter().filter(here).collect();
+        if edges.is_empty() {
+            continue;
+        }
+        let tainted = edges.iter().map(|e| e.tainted(trace.method)).fold(0, u128::saturating_add);
+        drafts.push(Draft {
+            rule: &EXCHANGE,
+            parties: vec![d.party, d.exchange],
+            txs: edges.iter().map(|e| e.tx).chain([d.tx]).collect(),
+            args: vec![
+                ("party", name(ledger, d.party)),
+                ("actor", d.actor.to_string()),
+                ("amount", sum(d.asset, tainted)),
+                ("rule", trace.method.name().into()),
+            ],
+        });
+    }
+    for r in &trace.reached {
+        let here = |e: &&super::Edge| e.to == r.party && e.asset == r.asset && !e.fee;
+        let edges: Vec<_> = trace.edges.iter().filter(here).collect();
+        let mut senders: Vec<PartyId> = edges.iter().map(|e| e.from).collect();
+        senders.sort_unstable();
+        senders.dedup();
+        let terminal = trace.terminals.iter().find(|t| t.party == r.party && t.asset == r.asset);
+        let rests =
+            terminal.is_some_and(|t| matches!(t.reason, super::Reason::Resting | super::Reason::NoData));
+        // Most of what came is still there.
+        if senders.len() < CONSOLIDATION_SENDERS || !rests || r.resting < r.received / 2 {
+            continue;
+        }
+        drafts.push(Draft {
+            rule: &CONSOLIDATION,
+            parties: std::iter::once(r.party).chain(senders.iter().copied()).collect(),
+            txs: edges.iter().map(|e| e.tx).collect(),
+            args: vec![
+                ("party", name(ledger, r.party)),
+                ("senders", senders.len().to_string()),
+                ("resting", sum(r.asset, r.resting)),
+                ("rule", trace.method.name().into()),
+            ],
+        });
+    }
+    for p in seen.peels {
+        // Only chains that the trace goes along.
+        if !trace.edges.iter().any(|e| p.txs.contains(&e.tx)) {
+            continue;
+        }
+        drafts.push(Draft {
+            rule: &PEEL,
+            parties: std::iter::once(p.tail).chain(p.peeled.iter().map(|x| x.0)).collect(),
+            txs: p.txs.clone(),
+            args: vec![
+                ("transactions", p.txs.len().to_string()),
+                ("peeled_to", p.peeled.len().to_string()),
+                ("tail", name(ledger, p.tail)),
+            ],
+        });
+    }
+    let mut findings: Vec<Finding> = drafts.into_iter().filter_map(|d| finding(ledger, d)).collect();
+    findings.sort_by(|a, b| (&a.rule.id, a.id).cmp(&(&b.rule.id, b.id)));
+    findings.dedup_by_key(|f| f.id);
+    (findings, flow(ledger, trace).into_iter().collect())
+}
+
+/// The greatest flows between parties, as a picture.
+fn flow(ledger: &Ledger, trace: &Trace) -> Option<Exhibit> {
+    let mut sums: std::collections::BTreeMap<(PartyId, PartyId, AssetId), (u128, Citation)> =
+        std::collections::BTreeMap::new();
+    for e in trace.edges.iter().filter(|e| !e.fee && e.from != e.to) {
+        let row = sums.entry((e.from, e.to, e.asset)).or_insert((0, e.citation));
+        row.0 = row.0.saturating_add(e.tainted(trace.method));
+    }
+    let mut rows: Vec<_> = sums.into_iter().collect();
+    rows.sort_by_key(|r| (std::cmp::Reverse(r.1.0), r.0));
+    rows.truncate(MAX_FLOWS);
+    let mut parties: Vec<PartyId> = rows.iter().flat_map(|r| [r.0.0, r.0.1]).collect();
+    parties.sort_unstable();
+    parties.dedup();
+    let at = |p: PartyId| parties.binary_search(&p).unwrap_or_default() as u32;
+    let flows = rows.iter().map(|((from, to, asset), (n, _))| {
+        let (n, unit) = amount(ledger, *asset, *n);
+        (at(*from), at(*to), n, unit)
+    });
+    (!rows.is_empty()).then(|| Exhibit {
+        title: format!("Flow under the rule {}", trace.method.name()),
+        body: ExhibitBody::Flow {
+            nodes: parties.iter().map(|p| name(ledger, *p)).collect(),
+            flows: flows.collect(),
+        },
+        citations: rows.iter().map(|r| r.1.1).take(MAX_CITED).collect(),
+        tlp: Tlp::default(),
+    })
+}

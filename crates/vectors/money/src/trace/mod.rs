@@ -1,0 +1,542 @@
+//! Where funds went from stated sources, under a stated rule, and why the trace ends where it ends.
+//!
+//! A trace runs a rule of [`taint`](crate::taint) over the whole ledger and keeps the transfers that carry taint. It
+//! does not go through a labelled service: what leaves one is its own coin, so what arrives there rests there. Each
+//! place where funds rest has a [`Reason`]; addresses whose transactions the ledger does not have are in
+//! [`Trace::needs`]. What a floor or a limit hides is counted.
+//!
+//! Amounts are exact under the rule. [`rank`] scores are an order of interest, not amounts; [`hypotheses`] are scored
+//! guesses about deposits and withdrawals, never part of the flow.
+//!
+//! What this module never does: read a file, treat a service's customers as one, state a guess as a fact.
+
+pub mod detect;
+pub mod hypotheses;
+pub mod labels;
+pub mod patterns;
+pub mod rank;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use palisade_model::{Citation, Time};
+
+use crate::Ledger;
+use crate::ledger::{AssetId, MoveKind, PartyId, TxId};
+use crate::taint::{self, Check, Entry, Method, Plan, PlanError, Source, Tally};
+
+pub use hypotheses::Hypothesis;
+pub use labels::{Kind, Label, LabelTable, Labels};
+
+/// How to trace.
+pub struct Options<'a> {
+    /// Rule, sources, swaps, openings.
+    pub plan: Plan,
+    /// What is known of parties.
+    pub labels: &'a dyn Labels,
+    /// Whether the ledger has all transactions of a party (an export of its own, or whole blocks).
+    pub covered: &'a dyn Fn(PartyId) -> bool,
+    /// Transfers that carry less of an asset are not followed; in its smallest unit.
+    pub floor: BTreeMap<AssetId, u128>,
+    /// Transfers further from the sources are not followed.
+    pub max_hops: u32,
+    /// Most transfers kept; later ones are counted only.
+    pub max_edges: usize,
+    /// Transfers after this are not followed.
+    pub until: Option<Time>,
+}
+
+/// Most transfers in a trace unless asked otherwise: a report of more is read by nobody.
+pub const MAX_EDGES: usize = 1_000_000;
+/// Farthest hop unless asked otherwise.
+pub const MAX_HOPS: u32 = 1_000;
+
+impl<'a> Options<'a> {
+    /// No floor, the usual limits.
+    pub fn new(plan: Plan, labels: &'a dyn Labels, covered: &'a dyn Fn(PartyId) -> bool) -> Options<'a> {
+        Options {
+            plan,
+            labels,
+            covered,
+            floor: BTreeMap::new(),
+            max_hops: MAX_HOPS,
+            max_edges: MAX_EDGES,
+            until: None,
+        }
+    }
+}
+
+/// A transfer that carries taint.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Edge {
+    /// In which transaction.
+    pub tx: TxId,
+    /// From whom; in the output model whose input was the greatest.
+    pub from: PartyId,
+    /// To whom.
+    pub to: PartyId,
+    /// Of what.
+    pub asset: AssetId,
+    /// All that was transferred.
+    pub amount: u128,
+    /// Of it, from the sources (under poison: all of it, for each).
+    pub carried: Vec<(Source, u128)>,
+    /// Transfers from a source to here, this one included.
+    pub hops: u32,
+    /// When.
+    pub time: Option<Time>,
+    /// A fee, not a payment.
+    pub fee: bool,
+    /// Order of interest, 0 to 1.
+    pub rank: f64,
+    /// The record.
+    pub citation: Citation,
+}
+
+impl Edge {
+    /// From all sources together; under poison the greatest.
+    pub fn tainted(&self, method: Method) -> u128 {
+        let parts = self.carried.iter().map(|c| c.1);
+        match method {
+            Method::Poison => parts.max().unwrap_or(0),
+            _ => parts.fold(0, u128::saturating_add),
+        }
+    }
+}
+
+/// A party that funds reached.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Reached {
+    /// Who.
+    pub party: PartyId,
+    /// Of what.
+    pub asset: AssetId,
+    /// Tainted amounts that arrived, summed; what passes twice counts twice.
+    pub received: u128,
+    /// Of it there now.
+    pub resting: u128,
+    /// All that is there now.
+    pub balance: u128,
+    /// Of unknown origin there now.
+    pub unknown: u128,
+    /// Fewest transfers from a source.
+    pub hops: u32,
+    /// When funds arrived first.
+    pub first: Option<Time>,
+    /// By which transaction.
+    pub first_tx: TxId,
+    /// Greatest rank of what arrived.
+    pub rank: f64,
+}
+
+/// Why a trace ends.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Reason {
+    /// Not moved on, as far as the ledger goes.
+    Resting,
+    /// The ledger does not have what the party did next.
+    NoData,
+    /// A service pools it with its customers' coins.
+    Service,
+    /// A mixer or a bridge: goes on elsewhere, see the hypotheses.
+    MixerOrBridge,
+    /// A limit, the floor or the end date.
+    Limit,
+    /// Destroyed, or paid as a fee to nobody known.
+    Burnt,
+}
+
+impl Reason {
+    /// Its name in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Resting => "resting",
+            Reason::NoData => "no_data",
+            Reason::Service => "service",
+            Reason::MixerOrBridge => "mixer_or_bridge",
+            Reason::Limit => "limit",
+            Reason::Burnt => "burnt",
+        }
+    }
+}
+
+/// A place where funds are at the end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Terminal {
+    /// Where.
+    pub party: PartyId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much.
+    pub amount: u128,
+    /// Why here.
+    pub reason: Reason,
+    /// Who it is, if a service.
+    pub actor: Option<Box<str>>,
+}
+
+/// How much reached a labelled party, and how directly.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exposure {
+    /// The labelled party.
+    pub party: PartyId,
+    /// What it is.
+    pub kind: Kind,
+    /// Who it is.
+    pub actor: Box<str>,
+    /// Who says so.
+    pub source: Box<str>,
+    /// Of what.
+    pub asset: AssetId,
+    /// Straight from a source.
+    pub direct: u128,
+    /// By way of others.
+    pub indirect: u128,
+    /// Fewest transfers.
+    pub hops: u32,
+    /// Under which rule.
+    pub rule: Method,
+    /// The label held when (some of) it arrived; else it was given or ended at another time.
+    pub then: bool,
+}
+
+/// What is not shown.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Cut {
+    /// Transfers.
+    pub edges: u64,
+    /// Tainted amounts they carry (saturating).
+    pub amount: u128,
+}
+
+/// A trace.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Trace {
+    /// The rule.
+    pub method: Method,
+    /// Transfers in the order of the chain.
+    pub edges: Vec<Edge>,
+    /// Parties, by party and asset.
+    pub reached: Vec<Reached>,
+    /// Where it ends.
+    pub terminals: Vec<Terminal>,
+    /// Addresses whose transactions are missing.
+    pub needs: Vec<PartyId>,
+    /// Exposure to labelled parties.
+    pub exposure: Vec<Exposure>,
+    /// Hidden by the floor, per asset.
+    pub below_floor: BTreeMap<AssetId, Cut>,
+    /// Hidden by limits, per asset.
+    pub beyond_limits: BTreeMap<AssetId, Cut>,
+    /// Conservation.
+    pub checks: Vec<Check>,
+    /// Counts.
+    pub tally: Tally,
+}
+
+/// Traces forward. Fails as [`taint::follow`] does.
+pub fn forward(ledger: &Ledger, options: &Options<'_>) -> Result<Trace, PlanError> {
+    let starts: BTreeSet<PartyId> = options
+        .plan
+        .starts
+        .iter()
+        .filter_map(|s| match s.entry {
+            Entry::Party { party, .. } => Some(party),
+            _ => None,
+        })
+        .collect();
+    let time = |tx: TxId| ledger.txs.time.get(tx.0 as usize).copied().flatten();
+    let pooled =
+        |party: PartyId, tx: TxId| !starts.contains(&party) && options.labels.pool(party, time(tx)).is_some();
+    let mut carried: BTreeMap<(bool, u64), Vec<(Source, u128)>> = BTreeMap::new();
+    let mut over: BTreeMap<AssetId, Cut> = BTreeMap::new();
+    let mut note = |output: bool, i: u64, s: Source, n: u128| {
+        let full = carried.len() >= options.max_edges;
+        match carried.get_mut(&(output, i)) {
+            Some(list) => taint::add_parts(list, &[(s, n)]),
+            None if full => {
+                let asset = if output { &ledger.outputs.asset } else { &ledger.moves.asset };
+                let cut = over.entry(asset.get(i as usize).copied().unwrap_or(AssetId(0))).or_default();
+                cut.edges += 1;
+                cut.amount = cut.amount.saturating_add(n);
+            }
+            None => {
+                carried.insert((output, i), vec![(s, n)]);
+            }
+        }
+    };
+    let outcome = {
+        let note = std::cell::RefCell::new(&mut note);
+        taint::follow_stopping(
+            ledger,
+            &options.plan,
+            &pooled,
+            &mut |i, s, n| (*note.borrow_mut())(false, i, s, n),
+            &mut |i, s, n| (*note.borrow_mut())(true, i, s, n),
+        )?
+    };
+    let scores = scores(ledger, &starts, options);
+    let mut trace = Trace {
+        method: options.plan.method,
+        edges: Vec::new(),
+        reached: Vec::new(),
+        terminals: Vec::new(),
+        needs: Vec::new(),
+        exposure: Vec::new(),
+        below_floor: BTreeMap::new(),
+        beyond_limits: over,
+        checks: outcome.checks.clone(),
+        tally: outcome.tally,
+    };
+    let mut hops: BTreeMap<PartyId, u32> = starts.iter().map(|p| (*p, 0)).collect();
+    let mut limited: BTreeSet<PartyId> = BTreeSet::new();
+    let mut edges: Vec<Edge> = Vec::new();
+    for ((output, index), parts) in carried {
+        if let Some(mut edge) = edge(ledger, output, index, parts) {
+            edge.rank = scores.get(&(output, index)).copied().unwrap_or(0.0);
+            edges.push(edge);
+        }
+    }
+    // Both models of one ledger in one order.
+    edges.sort_by_key(|e| e.tx);
+    for mut edge in edges {
+        let tainted = edge.tainted(trace.method);
+        // A transaction or an output named as a source begins at its sender.
+        let tx_start = options.plan.starts.iter().any(|s| match s.entry {
+            Entry::Tx { tx, .. } => tx == edge.tx,
+            Entry::Output { output } => ledger.outputs.tx.get(output.0 as usize) == Some(&edge.tx),
+            Entry::Party { .. } => false,
+        });
+        let Some(before) = hops.get(&edge.from).copied().or(tx_start.then_some(0)) else {
+            continue;
+        };
+        edge.hops = before + 1;
+        let late = options.until.is_some_and(|u| edge.time.is_some_and(|t| t > u));
+        let floor = options.floor.get(&edge.asset).copied().unwrap_or(0);
+        let cut = if edge.hops > options.max_hops || late {
+            limited.insert(edge.from);
+            Some(&mut trace.beyond_limits)
+        } else if tainted < floor {
+            limited.insert(edge.from);
+            Some(&mut trace.below_floor)
+        } else {
+            None
+        };
+        if let Some(cuts) = cut {
+            let cut = cuts.entry(edge.asset).or_default();
+            cut.edges += 1;
+            cut.amount = cut.amount.saturating_add(tainted);
+            continue;
+        }
+        if edge.to != PartyId::NOBODY {
+            let known = hops.entry(edge.to).or_insert(edge.hops);
+            *known = (*known).min(edge.hops);
+        }
+        trace.edges.push(edge);
+    }
+    reached(&mut trace, &outcome, ledger);
+    terminals(&mut trace, ledger, options, &limited, &starts);
+    exposure(&mut trace, options);
+    Ok(trace)
+}
+
+fn edge(ledger: &Ledger, output: bool, index: u64, carried: Vec<(Source, u128)>) -> Option<Edge> {
+    let i = usize::try_from(index).ok()?;
+    let (hops, rank) = (0, 0.0);
+    if output {
+        let o = &ledger.outputs;
+        let tx = *o.tx.get(i)?;
+        let spend = ledger.spends.binary_search_by_key(&tx, |s| s.tx).ok().map(|at| &ledger.spends[at]);
+        let inputs = spend.and_then(|s| ledger.inputs.get(s.inputs.start as usize..s.inputs.end as usize));
+        let greatest = inputs.unwrap_or_default().iter().rev().max_by_key(|i| o.value.get(i.0 as usize));
+        Some(Edge {
+            tx,
+            from: greatest.and_then(|i| o.party.get(i.0 as usize)).copied().unwrap_or(PartyId::NOBODY),
+            to: *o.party.get(i)?,
+            asset: *o.asset.get(i)?,
+            amount: u128::from(*o.value.get(i)?),
+            carried,
+            hops,
+            time: *ledger.txs.time.get(tx.0 as usize)?,
+            fee: false,
+            rank,
+            citation: *ledger.txs.citation.get(tx.0 as usize)?,
+        })
+    } else {
+        let m = &ledger.moves;
+        let tx = *m.tx.get(i)?;
+        Some(Edge {
+            tx,
+            from: m.from[i],
+            to: m.to[i],
+            asset: m.asset[i],
+            amount: m.amount[i],
+            carried,
+            hops,
+            time: *ledger.txs.time.get(tx.0 as usize)?,
+            fee: m.kind[i] == MoveKind::Fee,
+            rank,
+            citation: m.citation[i],
+        })
+    }
+}
+
+/// Scores of all transfers, the greatest of which is 1.
+fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) -> BTreeMap<(bool, u64), f64> {
+    let mut keys = Vec::new();
+    let mut transfers = Vec::new();
+    let m = &ledger.moves;
+    // Amounts of one asset are compared with each other only; whole units bring assets near each other.
+    let unit = |a: AssetId| {
+        let decimals = ledger.assets.get(a.0 as usize).and_then(|a| a.decimals).unwrap_or(0);
+        10f64.powi(i32::from(decimals))
+    };
+    let seconds =
+        |tx: TxId| ledger.txs.time.get(tx.0 as usize).copied().flatten().map(|t| t.0.div_euclid(1_000_000));
+    let mut sources = starts.clone();
+    for start in &options.plan.starts {
+        if let Entry::Tx { tx, .. } = start.entry {
+            let first = m.tx.partition_point(|t| *t < tx);
+            let in_tx = m.tx[first..].iter().take_while(|t| **t == tx).count();
+            sources.extend(m.from[first..first + in_tx].iter().filter(|p| **p != PartyId::NOBODY));
+        }
+        if let Entry::Output { output } = start.entry {
+            sources.extend(ledger.outputs.party.get(output.0 as usize).filter(|p| **p != PartyId::NOBODY));
+        }
+    }
+    for i in 0..m.tx.len() {
+        if m.kind[i] == MoveKind::Fee || options.labels.pool(m.from[i], None).is_some() {
+            continue;
+        }
+        keys.push((false, i as u64));
+        transfers.push(rank::Transfer {
+            from: m.from[i],
+            to: m.to[i],
+            asset: m.asset[i],
+            amount: m.amount[i] as f64 / unit(m.asset[i]),
+            seconds: seconds(m.tx[i]),
+        });
+    }
+    for spend in &ledger.spends {
+        for i in spend.outputs.clone() {
+            let Some(e) = edge(ledger, true, u64::from(i), Vec::new()) else { continue };
+            if e.from == PartyId::NOBODY || e.from == e.to {
+                continue;
+            }
+            keys.push((true, u64::from(i)));
+            transfers.push(rank::Transfer {
+                from: e.from,
+                to: e.to,
+                asset: e.asset,
+                amount: e.amount as f64 / unit(e.asset),
+                seconds: seconds(e.tx),
+            });
+        }
+    }
+    let scores = rank::rank(&transfers, |p| sources.contains(&p));
+    let most = scores.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    keys.into_iter().zip(scores.into_iter().map(|s| s / most)).collect()
+}
+
+fn reached(trace: &mut Trace, outcome: &taint::Outcome, ledger: &Ledger) {
+    let mut rows: BTreeMap<(PartyId, AssetId), Reached> = BTreeMap::new();
+    for e in &trace.edges {
+        let row = rows.entry((e.to, e.asset)).or_insert(Reached {
+            party: e.to,
+            asset: e.asset,
+            received: 0,
+            resting: 0,
+            balance: 0,
+            unknown: 0,
+            hops: e.hops,
+            first: e.time,
+            first_tx: e.tx,
+            rank: 0.0,
+        });
+        row.received = row.received.saturating_add(e.tainted(trace.method));
+        row.hops = row.hops.min(e.hops);
+        row.rank = row.rank.max(e.rank);
+    }
+    let outputs = outcome.outputs.iter().filter_map(|(o, h)| {
+        let i = o.0 as usize;
+        Some((*ledger.outputs.party.get(i)?, *ledger.outputs.asset.get(i)?, h))
+    });
+    let accounts = outcome.accounts.iter().map(|(p, a, h)| (*p, *a, h));
+    for (party, asset, h) in accounts.chain(outputs) {
+        if let Some(row) = rows.get_mut(&(party, asset)) {
+            let parts = h.tainted.iter().map(|t| t.1);
+            let tainted = match trace.method {
+                Method::Poison => parts.max().unwrap_or(0),
+                _ => parts.fold(0, u128::saturating_add),
+            };
+            row.resting = row.resting.saturating_add(tainted);
+            row.balance = row.balance.saturating_add(h.balance);
+            row.unknown = row.unknown.saturating_add(h.unknown);
+        }
+    }
+    trace.reached = rows.into_values().collect();
+}
+
+fn terminals(
+    trace: &mut Trace,
+    ledger: &Ledger,
+    options: &Options<'_>,
+    limited: &BTreeSet<PartyId>,
+    starts: &BTreeSet<PartyId>,
+) {
+    let mut sends: BTreeSet<PartyId> = ledger.moves.from.iter().copied().collect();
+    sends.extend(ledger.inputs.iter().filter_map(|i| ledger.outputs.party.get(i.0 as usize)));
+    let mut needs = BTreeSet::new();
+    for r in &trace.reached {
+        let label = options.labels.pool(r.party, r.first).filter(|_| !starts.contains(&r.party));
+        // Poison has no remainder: whatever was reached and does not send is an end.
+        let amount = if trace.method == Method::Poison && label.is_some() { r.received } else { r.resting };
+        let nobody = r.party == PartyId::NOBODY;
+        if amount == 0 && !nobody {
+            continue;
+        }
+        let reason = match label.map(|l| l.kind) {
+            _ if nobody => Reason::Burnt,
+            Some(Kind::Mixer | Kind::Bridge | Kind::Swapper) => Reason::MixerOrBridge,
+            Some(_) => Reason::Service,
+            None if limited.contains(&r.party) => Reason::Limit,
+            None if !sends.contains(&r.party) && !(options.covered)(r.party) => Reason::NoData,
+            None => Reason::Resting,
+        };
+        if reason == Reason::NoData {
+            needs.insert(r.party);
+        }
+        trace.terminals.push(Terminal {
+            party: r.party,
+            asset: r.asset,
+            amount: if nobody { r.received } else { amount },
+            reason,
+            actor: label.map(|l| l.actor.clone()),
+        });
+    }
+    trace.needs = needs.into_iter().collect();
+}
+
+fn exposure(trace: &mut Trace, options: &Options<'_>) {
+    let mut rows: BTreeMap<(PartyId, AssetId, usize), Exposure> = BTreeMap::new();
+    for e in trace.edges.iter().filter(|e| !e.fee) {
+        for (n, label) in options.labels.of(e.to).iter().enumerate() {
+            let row = rows.entry((e.to, e.asset, n)).or_insert_with(|| Exposure {
+                party: e.to,
+                kind: label.kind,
+                actor: label.actor.clone(),
+                source: label.source.clone(),
+                asset: e.asset,
+                direct: 0,
+                indirect: 0,
+                hops: e.hops,
+                rule: trace.method,
+                then: false,
+            });
+            let sum = if e.hops == 1 { &mut row.direct } else { &mut row.indirect };
+            *sum = sum.saturating_add(e.tainted(trace.method));
+            row.hops = row.hops.min(e.hops);
+            row.then |= label.holds(e.time);
+        }
+    }
+    trace.exposure = rows.into_values().collect();
+}

@@ -1,0 +1,189 @@
+//! Traces over small ledgers: where they end and why, what is exposed, what is only guessed.
+
+use std::collections::BTreeMap;
+
+use palisade_money::Ledger;
+use palisade_money::ledger::{AssetId, MoveKind, PartyId, Spend, TxId};
+use palisade_money::taint::{Entry, Method, Plan, Source, Start};
+use palisade_money::trace::{
+    self, Kind, Label, LabelTable, Options, Reason, Trace, detect, hypotheses, patterns,
+};
+
+use crate::taint::ledgers::{empty, output, transaction, transfer};
+
+fn label(kind: Kind, actor: &str) -> Label {
+    Label { kind, actor: actor.into(), source: "test".into(), from: None, until: None }
+}
+
+fn plan(party: u32, method: Method) -> Plan {
+    let entry = Entry::Party { party: PartyId(party), asset: None, from: TxId(0) };
+    Plan::new(method, vec![Start { source: Source(0), entry }])
+}
+
+fn pay(l: &mut Ledger, block: u64, from: u32, to: u32, amount: u128) -> TxId {
+    let tx = transaction(l, block);
+    transfer(l, tx, 0, from, to, amount, MoveKind::Token);
+    tx
+}
+
+fn forward(l: &Ledger, plan: Plan, labels: &LabelTable) -> Trace {
+    trace::forward(l, &Options::new(plan, labels, &|p| p.0 < 5)).unwrap()
+}
+
+/// 1 steals 100, pays 60 to 2 and 40 to 6; 2 pays 50 to exchange 3, which pays others; 6 is not in the data.
+fn theft() -> (Ledger, LabelTable) {
+    let mut l = empty(9, 1);
+    pay(&mut l, 1, 0, 1, 100);
+    pay(&mut l, 2, 1, 2, 60);
+    pay(&mut l, 3, 1, 6, 40);
+    pay(&mut l, 4, 2, 3, 50);
+    pay(&mut l, 5, 3, 7, 500);
+    let mut labels = LabelTable::default();
+    labels.add(PartyId(3), label(Kind::Exchange, "Bourse"));
+    (l, labels)
+}
+
+#[test]
+fn a_trace_says_where_it_ends_and_why() {
+    let (l, labels) = theft();
+    for method in [Method::Haircut, Method::Fifo, Method::Lifo] {
+        let t = forward(&l, plan(1, method), &labels);
+        let ends: BTreeMap<u32, (u128, Reason)> =
+            t.terminals.iter().map(|t| (t.party.0, (t.amount, t.reason))).collect();
+        let want = [(2, (10, Reason::Resting)), (3, (50, Reason::Service)), (6, (40, Reason::NoData))];
+        assert_eq!(ends, want.into_iter().collect(), "{method:?}");
+        assert_eq!(t.needs, [PartyId(6)]);
+        assert!(t.checks.iter().all(|c| c.holds()));
+        let x = &t.exposure[0];
+        assert_eq!((x.direct, x.indirect, x.hops, x.kind), (0, 50, 2, Kind::Exchange));
+        assert_eq!(t.edges.iter().map(|e| e.tainted(method)).collect::<Vec<_>>(), [60, 40, 50]);
+        assert!(t.edges.iter().all(|e| e.to != PartyId(7)), "what an exchange pays is its own");
+    }
+}
+
+#[test]
+fn floors_and_hops_hide_and_count() {
+    let (l, labels) = theft();
+    let mut options = Options::new(plan(1, Method::Fifo), &labels, &|_| true);
+    options.floor.insert(AssetId(0), 45);
+    let t = trace::forward(&l, &options).unwrap();
+    assert_eq!((t.below_floor[&AssetId(0)].edges, t.below_floor[&AssetId(0)].amount), (1, 40));
+    options.floor.clear();
+    options.max_hops = 1;
+    let t = trace::forward(&l, &options).unwrap();
+    assert_eq!(t.beyond_limits[&AssetId(0)].amount, 50);
+    assert!(t.terminals.iter().any(|t| t.party == PartyId(2) && t.reason == Reason::Limit));
+}
+
+#[test]
+fn a_label_counts_while_it_holds() {
+    let (l, _) = theft();
+    let mut labels = LabelTable::default();
+    let ended = l.txs.time[0];
+    labels.add(PartyId(3), Label { until: ended, ..label(Kind::Exchange, "Bourse") });
+    labels.add(PartyId(3), Label { from: l.txs.time[4], ..label(Kind::Sanctioned, "List") });
+    let t = forward(&l, plan(1, Method::Fifo), &labels);
+    assert!(t.edges.iter().any(|e| e.to == PartyId(7)), "the label had ended, the trace goes on");
+    assert!(t.exposure.iter().all(|x| !x.then));
+}
+
+#[test]
+fn findings_cite_and_are_stable() {
+    let (mut l, mut labels) = theft();
+    labels.add(PartyId(6), label(Kind::Sanctioned, "Somebody"));
+    for from in [1, 2] {
+        pay(&mut l, 6, from, 8, 5);
+    }
+    let t = forward(&l, plan(1, Method::Haircut), &labels);
+    let deposits = patterns::deposit_addresses(&l, &labels);
+    let seen = detect::Seen { ledger: &l, trace: &t, peels: &[], deposits: &deposits };
+    let (findings, exhibits) = detect::detect(&seen);
+    let rules: Vec<&str> = findings.iter().map(|f| f.rule.id.as_str()).collect();
+    assert!(rules.contains(&"money.sanctioned_counterparty"), "{rules:?}");
+    assert!(rules.contains(&"money.exchange_deposit"), "{rules:?}");
+    assert!(findings.iter().all(|f| !f.citations.is_empty() && !f.observables.is_empty()));
+    assert_eq!(exhibits.len(), 1);
+    assert_eq!(detect::detect(&seen), (findings, exhibits));
+}
+
+#[test]
+fn amounts_are_written_exactly() {
+    let mut l = empty(1, 1);
+    l.assets[0].decimals = Some(18);
+    let text = |n| detect::amount(&l, AssetId(0), n).0;
+    assert_eq!(text(1), "0.000000000000000001");
+    assert_eq!(text(1_500_000_000_000_000_000), "1.5");
+    assert_eq!(text(u128::MAX), "340282366920938463463.374607431768211455");
+    assert_eq!(text(0), "0");
+}
+
+#[test]
+fn deposits_and_withdrawals_are_only_guesses() {
+    let mut l = empty(9, 1);
+    let mut labels = LabelTable::default();
+    labels.add(PartyId(5), label(Kind::Mixer, "Mixer"));
+    pay(&mut l, 1, 0, 1, 1_000);
+    pay(&mut l, 2, 1, 5, 1_000);
+    pay(&mut l, 3, 5, 6, 990);
+    pay(&mut l, 4, 5, 7, 998);
+    pay(&mut l, 5, 5, 8, 400);
+    let t = forward(&l, plan(1, Method::Fifo), &labels);
+    let found = hypotheses::find(&l, &t, &labels);
+    assert_eq!(found.iter().map(|h| h.withdrawal).collect::<Vec<_>>(), [3, 2]);
+    assert!(found.iter().all(|h| h.candidates == 2 && h.score <= 0.5));
+    assert!(t.edges.iter().all(|e| e.from != PartyId(5)));
+}
+
+#[test]
+fn shapes() {
+    let mut l = empty(40, 1);
+    let mut labels = LabelTable::default();
+    labels.add(PartyId(9), label(Kind::Exchange, "Bourse"));
+    pay(&mut l, 1, 1, 2, 1_000);
+    pay(&mut l, 2, 2, 9, 990);
+    let found = patterns::deposit_addresses(&l, &labels);
+    assert_eq!(found.iter().map(|d| d.party.0).collect::<Vec<_>>(), [2]);
+    for i in 0..6 {
+        pay(&mut l, 10 + i, 3, 10 + i as u32, 100 + u128::from(i) % 3);
+    }
+    for i in 0..6 {
+        pay(&mut l, 20 + i, 10 + i as u32, 30, 99);
+    }
+    let found = patterns::splittings(&l, &labels);
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].party.0, found[0].parts.len(), found[0].collector), (3, 6, Some(PartyId(30))));
+    // A look-alike of 21, which 20 has paid.
+    let real = format!("0xabcd{}1234", "0".repeat(32));
+    let fake = format!("0xabcd{}1234", "7".repeat(32));
+    (l.parties[21].address, l.parties[22].address) = (real.into(), fake.into());
+    pay(&mut l, 40, 20, 21, 50_000);
+    pay(&mut l, 41, 20, 22, 0);
+    let found = patterns::poisonings(&l);
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].victim.0, found[0].lookalike.0, found[0].imitates.0), (20, 22, 21));
+}
+
+#[test]
+fn a_peel_chain_is_followed_to_its_tail() {
+    let mut l = empty(20, 1);
+    let tx = transaction(&mut l, 1);
+    let mut carried = output(&mut l, tx, 0, 1, 1_000_000, true);
+    l.spends.push(Spend { tx, inputs: 0..0, outputs: 0..1, coinbase: true, unknown_inputs: 0 });
+    let mut value = 1_000_000;
+    for i in 0..6u32 {
+        let tx = transaction(&mut l, u64::from(i) + 2);
+        let at = l.inputs.len() as u32;
+        l.inputs.push(carried);
+        l.outputs.spent_by[carried.0 as usize] = Some(tx);
+        let first = l.outputs.tx.len() as u32;
+        output(&mut l, tx, 0, 10 + i, 50_000, true);
+        value -= 51_000;
+        carried = output(&mut l, tx, 1, 2 + i, value, true);
+        let outputs = first..l.outputs.tx.len() as u32;
+        l.spends.push(Spend { tx, inputs: at..at + 1, outputs, coinbase: false, unknown_inputs: 0 });
+    }
+    let found = patterns::peel_chains(&l, &LabelTable::default());
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].txs.len(), found[0].tail, found[0].rest), (6, PartyId(7), value));
+    assert_eq!(found[0].peeled.len(), 6);
+}
