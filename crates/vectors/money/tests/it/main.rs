@@ -1,4 +1,5 @@
 //! Tests of the money room.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 mod screen_formats;
 mod screen_lists;
