@@ -1,4 +1,5 @@
 //! Tests of the text room: one check per algorithm, many cases.
+#![allow(clippy::unwrap_used)]
 
 use palisade_text::alike::{Sounds, edits, jaro_winkler, sound};
 use palisade_text::fold::{Script, words};

@@ -366,12 +366,12 @@ pub fn list_pairs(lists: &Lists, seed: u64) -> Vec<Pair> {
                 }
             }
             let lower: Vec<String> = words.iter().map(|w| w.to_lowercase()).collect();
-            if let Some(bin) = lower.iter().position(|w| matches!(w.as_str(), "bin" | "ben" | "ibn")) {
-                if schema == Schema::Person && bin > 0 && bin + 1 < words.len() && dice.chance(50) {
-                    let mut turned = words.clone();
-                    turned.swap(bin - 1, bin + 1);
-                    add(turned.join(" "), name.clone(), false);
-                }
+            let bin = lower.iter().position(|w| matches!(w.as_str(), "bin" | "ben" | "ibn"));
+            let inside = |bin: &usize| schema == Schema::Person && *bin > 0 && bin + 1 < words.len();
+            if let Some(bin) = bin.filter(inside).filter(|_| dice.chance(50)) {
+                let mut turned = words.clone();
+                turned.swap(bin - 1, bin + 1);
+                add(turned.join(" "), name.clone(), false);
             }
             // Another party's word in its place, or another party that shares a word.
             if words.len() >= 2 && dice.chance(70) {

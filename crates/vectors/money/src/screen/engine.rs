@@ -16,6 +16,7 @@ use super::hosts::Hosts;
 use super::index::{NameIndex, Workspace};
 use super::lists::Lists;
 use super::name::score::{self, probability};
+use super::name::words::Kind;
 use super::name::{Name, Rarity, Rules, Scored, Term, Weights};
 use super::party::{Birth, Date, Gender, Identifier, NameKind, Party, Schema};
 
@@ -142,12 +143,15 @@ pub struct Screen {
     rejected: Vec<(u32, String)>,
 }
 
-/// Hits below this are not returned by [`Screen::query`]: 0.2 of a calibrated score.
-pub const FLOOR: f64 = 0.2;
+/// Hits below this are not returned by [`Screen::query`].
+///
+/// A pair's score is calibrated on pairs of which half are true. A query meets tens of thousands of
+/// names of which at most a few are true, and keeps the best: so screening asks for more than 0.5.
+pub const FLOOR: f64 = 0.5;
 /// Score from which a hit deserves a look.
-pub const REVIEW: f64 = 0.5;
+pub const REVIEW: f64 = 0.8;
 /// Score from which a hit is an alert.
-pub const ALERT: f64 = 0.85;
+pub const ALERT: f64 = 0.95;
 /// Most hits of one query.
 pub const MAX_HITS: usize = 50;
 /// Shortest number that identifies anybody by itself.
@@ -302,6 +306,9 @@ impl Screen {
         if party.names.get(*n as usize).is_some_and(|n| n.kind == NameKind::Weak) {
             logit += evidence::WEAK_ALIAS;
         }
+        if single(name, listed) {
+            logit += evidence::SINGLE_WORD;
+        }
         let new = (logit, *n, rules, at);
         let old = best.entry(*place).or_insert(new);
         if logit > old.0 {
@@ -336,6 +343,10 @@ impl Screen {
             if name_of.is_some_and(|n| n.kind == NameKind::Weak) {
                 scored.terms.push(term("weak alias", evidence::WEAK_ALIAS));
                 scored.logit += evidence::WEAK_ALIAS;
+            }
+            if single(&name, listed) {
+                scored.terms.push(term("one word of several", evidence::SINGLE_WORD));
+                scored.logit += evidence::SINGLE_WORD;
             }
             let mut agrees = false;
             evidence::each(query, party, &mut |what, logit| {
@@ -396,6 +407,17 @@ impl Screen {
             }
         }
     }
+}
+
+/// One of the names is a single word, the other more: `Omar` is everybody's.
+fn single(a: &Name, b: &Name) -> bool {
+    let words = |n: &Name| {
+        n.readings.first().map_or(0, |r| {
+            r.tokens.iter().filter(|t| !matches!(t.kind, Kind::Particle | Kind::Title)).count()
+        })
+    };
+    let (a, b) = (words(a), words(b));
+    a.min(b) <= 1 && a.max(b) > 1
 }
 
 fn kinds(query: &Query) -> &'static [Rules] {

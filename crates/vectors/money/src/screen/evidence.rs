@@ -12,6 +12,8 @@ use super::party::{Birth, Date, Identifier, Party};
 
 /// A weak alias hits too many others: it must not alert alone.
 pub const WEAK_ALIAS: f32 = -2.0;
+/// A one-word name met inside a longer one: among tens of thousands of names some one word always agrees.
+pub const SINGLE_WORD: f32 = -3.0;
 /// The same day.
 const SAME_DAY: f32 = 4.5;
 /// Day and month have changed places.

@@ -12,7 +12,7 @@
 use foldhash::HashMap;
 use palisade_text::translit::skeleton;
 
-use super::name::compare::compare;
+use super::name::compare::{compare, without_glued};
 use super::name::words::Kind;
 use super::name::{Name, Rules, Token};
 
@@ -211,6 +211,11 @@ impl NameIndex {
             query_mass = query_mass.max(tokens.iter().map(|t| t.weight).sum());
             for token in tokens.iter().filter(|t| carries(t)) {
                 self.gain(token, token.weight, space);
+                if self.rules == Rules::Body
+                    && let Some(rest) = without_glued(&token.latin)
+                {
+                    self.gain_joined(rest, token.weight, space);
+                }
             }
             for pair in tokens.windows(2) {
                 self.gain_joined(

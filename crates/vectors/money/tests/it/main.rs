@@ -1,4 +1,5 @@
 //! Integration tests of the money room.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 // Helpers outside of `#[test]` functions may fail a test in the plain way, too.
 #![allow(

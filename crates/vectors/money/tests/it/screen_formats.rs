@@ -162,6 +162,9 @@ fn any_bytes_end() {
     for _ in 0..rounds {
         let mut data = seeds[next(seeds.len())].clone();
         for _ in 0..1 + next(8) {
+            if data.is_empty() {
+                break;
+            }
             let at = next(data.len());
             match next(5) {
                 0 => data[at] = next(256) as u8,

@@ -165,11 +165,8 @@ fn addresses_of_ofac_files_are_found() {
     assert_eq!(screen.rejected(), []);
     assert_eq!(screen.address_count(), 641);
     for address in &all {
-        let upper = if address.starts_with("0x") {
-            format!("0x{}", address[2..].to_uppercase())
-        } else {
-            address.clone()
-        };
+        let upper =
+            address.strip_prefix("0x").map_or(address.clone(), |hex| format!("0x{}", hex.to_uppercase()));
         assert!(!screen.address(&upper).is_empty(), "{address}");
     }
     let _ = lists;

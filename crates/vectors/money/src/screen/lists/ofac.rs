@@ -92,10 +92,11 @@ pub fn read(input: &mut dyn Read, format: Format, sink: &mut Sink<'_>) {
         side.rows.push((number, fields, record.offset));
     }
     if format == Format::OfacParties {
-        // Members of the Palestinian Legislative Council stand on the consolidated list only.
+        // Members of the Palestinian Legislative Council are a good part of the consolidated list, and few of them SDNs.
         let first = primary.at.values().min().copied().unwrap_or(0);
         let parties = sink.lists.parties.get(first..).unwrap_or_default();
-        let most = parties.iter().any(|p| p.programmes.iter().any(|p| p == "NS-PLC"));
+        let council = parties.iter().filter(|p| p.programmes.iter().any(|p| p == "NS-PLC")).count();
+        let most = council * 20 > parties.len();
         if let Some(info) = sink.info() {
             info.name = if most { "OFAC Consolidated" } else { "OFAC SDN" }.to_owned();
         }

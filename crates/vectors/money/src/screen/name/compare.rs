@@ -186,6 +186,11 @@ pub fn compare(a: &Token, b: &Token, rules: Rules) -> Option<(Class, f32)> {
     if a.latin.len().max(b.latin.len()) <= exact {
         return None;
     }
+    if rules == Rules::Body
+        && (without_glued(&a.latin) == Some(&b.latin) || without_glued(&b.latin) == Some(&a.latin))
+    {
+        return Some((Class::Joined, 0.9));
+    }
     let best = letters(a.latin.as_bytes(), b.latin.as_bytes());
     let spoken = spoken(a, b);
     let best = match (best, spoken) {
@@ -209,6 +214,15 @@ pub fn compare(a: &Token, b: &Token, rules: Rules) -> Option<(Class, f32)> {
         return Some((Class::Prefix, short.latin.len() as f32 / long.latin.len() as f32));
     }
     None
+}
+
+/// What is left of `JSCARGUMENT` without the legal form that is glued to it.
+pub fn without_glued(word: &str) -> Option<&str> {
+    const FORMS: [&str; 8] = ["ojsc", "pjsc", "cjsc", "jsc", "ooo", "oao", "pao", "llc"];
+    FORMS
+        .iter()
+        .find_map(|form| word.strip_prefix(form).or_else(|| word.strip_suffix(form)))
+        .filter(|rest| rest.len() >= 4)
 }
 
 /// `Abdulrahman` and `Rahman`.
