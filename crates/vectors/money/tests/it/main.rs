@@ -1,11 +1,11 @@
 //! Integration tests of the money room.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 // Helpers outside of `#[test]` functions may fail a test in the plain way, too.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::print_stderr,
     clippy::too_many_arguments
 )]
@@ -40,9 +40,9 @@ impl Random {
         }
     }
 }
+mod cluster;
 mod screen_formats;
 mod screen_lists;
 mod screen_names;
-mod cluster;
 mod taint;
 mod trace;
