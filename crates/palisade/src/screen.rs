@@ -187,7 +187,7 @@ impl Form<'_, '_> {
             }
             let Some(party) = engine.lists().parties.get(hit.party) else { continue };
             let list = engine.lists().info(party);
-            let (list_name, version) = list.map_or(("", None), |l| (l.name.as_str(), l.version.as_deref()));
+            let (list_name, version) = list.map_or(("", None), |l| (l.name.as_str(), l.version));
             told += 1;
             match args.format {
                 ScreenFormat::Table => {
@@ -220,17 +220,19 @@ impl Form<'_, '_> {
                 }
                 ScreenFormat::Csv => {
                     let why: Vec<String> = hit.scored.terms.iter().take(6).map(why).collect();
-                    let cells = [
+                    let (why, score) = (why.join("; "), format!("{:.6}", hit.scored.score));
+                    let programmes = party.programmes.join("; ");
+                    let cells: [&str; 10] = [
                         &query.id,
-                        &format!("{:.6}", hit.scored.score),
+                        &score,
                         by(hit.by),
                         &hit.listed,
                         party.primary(),
                         list_name,
                         &party.id,
-                        &party.programmes.join("; "),
+                        &programmes,
                         if hit.on_list { "yes" } else { "no" },
-                        &why.join("; "),
+                        &why,
                     ];
                     let cells: Vec<String> = cells.iter().map(|c| csv_cell(c).into_owned()).collect();
                     writeln!(self.out, "{}", cells.join(","))?;
@@ -296,7 +298,7 @@ fn object(engine: &Engine, query: &Query, hit: &Hit) -> Value {
         "programmes": party.programmes,
         "countries": party.countries,
         "list": list.map(|l| &l.name),
-        "list_version": list.and_then(|l| l.version.as_ref()),
+        "list_version": list.and_then(|l| l.version).map(|d| d.to_string()),
         "entry": party.id,
         "on_list": hit.on_list,
         "listed_from": party.listed.map(|d| d.to_string()),

@@ -47,7 +47,7 @@ struct Word {
 }
 
 /// Words near to one, with how near.
-type Near = std::rc::Rc<[(u32, f32)]>;
+type Near = std::sync::Arc<[(u32, f32)]>;
 
 /// Memory of one thread that screens.
 #[derive(Default)]
@@ -267,13 +267,13 @@ impl NameIndex {
             key.into()
         };
         let near = match space.memo[memo].get(&key) {
-            Some(near) => std::rc::Rc::clone(near),
+            Some(near) => std::sync::Arc::clone(near),
             None => {
                 let near: Near = self.near(token, &mut space.found).into();
                 if space.memo[memo].len() >= MAX_MEMO {
                     space.memo[memo].clear();
                 }
-                space.memo[memo].insert(key, std::rc::Rc::clone(&near));
+                space.memo[memo].insert(key, std::sync::Arc::clone(&near));
                 near
             }
         };
