@@ -156,7 +156,7 @@ fn table() {
         let peer = measure::figures(&rows.iter().map(|r| (r.0, r.2)).collect::<Vec<_>>(), 0.7);
         let (value, low, high) = measure::bootstrap(rows, 11);
         println!(
-            "{what:<44} {:>4} | {:.3} {:.3} {:.3} {:.3} {:.3} | {:.3} {:.3} {:.3} {:.3} | {value:+.3} [{low:+.3}, {high:+.3}]",
+            "{what:<44} {:>4} | {:.3} {:.3} {:.3} {:.3} {:.3} | {:.3} {:.3} {:.3} {:.3} | {value:+.4} [{low:+.4}, {high:+.4}]",
             rows.len(),
             own.f1,
             own.precision,

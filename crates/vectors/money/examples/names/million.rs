@@ -165,8 +165,9 @@ pub fn run(count: usize, sample: usize, threads: usize) {
         if let Some(best) = all.first() {
             tops += 1;
             top += usize::from(some.contains(best));
-            if !some.contains(best) && std::env::var_os("SHOW_MISSED").is_some() {
-                let hit = &every[0];
+        }
+        for hit in every.iter().filter(|h| h.scored.score >= REVIEW && !some.contains(&h.party)) {
+            if std::env::var_os("SHOW_MISSED").is_some() {
                 println!(
                     "missed: {} ({}) -> {} {:.3}",
                     query.name,

@@ -17,7 +17,7 @@ use super::name::words::Kind;
 use super::name::{Name, Rules, Token};
 
 /// Names compared in full per query, at most. Recall against all names is measured in the example.
-pub const CANDIDATES: usize = 120;
+pub const CANDIDATES: usize = 250;
 /// Letters of a word that its keys are made of.
 const KEYED: usize = 9;
 /// Most near words of one query word.
@@ -237,7 +237,7 @@ impl NameIndex {
             // A short name inside a long one is a candidate, too.
             let inside = gained / query_mass.min(mass).max(0.1);
             let promise = share + 0.3 * inside.min(1.0);
-            if promise >= 0.5 {
+            if promise >= 0.45 {
                 space.order.push((promise, at));
             }
         }
@@ -356,6 +356,12 @@ fn keys(token: &Token, each: &mut dyn FnMut(u64)) {
                 each(hash(2, bones.as_bytes(), (i, usize::MAX)));
             }
         }
+    }
+    // Beginnings, for words that are cut or end otherwise.
+    if sound.len() >= 4 {
+        each(hash(6, &sound[..4], none));
+    } else if sound.len() == 3 {
+        each(hash(6, sound, none));
     }
     if token.nickname != 0 {
         each(hash(3, &token.nickname.to_le_bytes(), none));

@@ -3,6 +3,7 @@
 //! What this module never does: look at other tokens of the names.
 
 use palisade_text::alike::{self, Sounds};
+use palisade_text::translit::skeleton;
 
 use super::words::Kind;
 use super::{Rules, Token};
@@ -266,6 +267,10 @@ fn spoken(a: &Token, b: &Token) -> Option<(Class, f32)> {
     let bound = longest as f32 * if cross { 0.45 } else { 0.3 };
     let distance = alike::sound(a.sound.as_bytes(), b.sound.as_bytes(), sounds, bound.min(2.6))?;
     let alike = 1.0 - distance / longest as f32;
+    // Where vowels cost nothing, words of one or two consonants are all alike: those must agree.
+    if sounds == Sounds::LEFT_OUT && longest <= 5 && skeleton(&a.sound) != skeleton(&b.sound) {
+        return None;
+    }
     let class = match distance {
         d if d <= 0.3 || (cross && d <= 0.65) => Class::Variant,
         d if d <= 0.75 && longest >= 4 => Class::Near,

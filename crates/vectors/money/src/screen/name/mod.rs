@@ -189,6 +189,11 @@ impl Name {
 
     fn body(&mut self, parts: &mut Vec<Part>) {
         states(parts);
+        let craft = |p: &[Part]| matches!(p, [m, v, _, ..] if matches!((&*m.latin, &*v.latin), ("m", "v" | "t" | "y") | ("s", "s")));
+        if self.rules == Rules::Craft && craft(parts) {
+            // `M/V`, `S/S`: what kind of ship, not which.
+            parts.drain(..2);
+        }
         let latin: Vec<&str> = parts.iter().map(|p| &*p.latin).collect();
         let mut keep = vec![true; parts.len()];
         let mut key = String::new();
