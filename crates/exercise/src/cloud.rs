@@ -337,7 +337,8 @@ pub(crate) fn okta(time: Time, actor: &str, ip: &str, kind: &str, target: &str, 
     if target == actor { line } else { line.naming(ObservableKind::Account, target) }
 }
 
-/// What a Kubernetes audit record is about: verb, resource, subresource, namespace, name.
+/// What a Kubernetes audit record is about: verb, resource, subresource (with what is asked of it, behind `?`),
+/// namespace, name.
 pub(crate) type Asked<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
 
 /// A record of Kubernetes audit.
@@ -366,7 +367,7 @@ pub(crate) fn kubernetes(
     json.obj("objectRef", |o| {
         o.str("resource", resource).str("namespace", namespace).str("name", name).str("apiVersion", "v1");
         if !sub.is_empty() {
-            o.str("subresource", sub);
+            o.str("subresource", sub.split('?').next().unwrap_or(sub));
         }
     });
     json.obj("responseStatus", |r| {

@@ -301,6 +301,11 @@ impl<'w> Plan<'w> {
         self.planted.push(Planted { source, time: self.now, body, of: (group, step) });
     }
 
+    /// Something that the records of the step begun last name, besides what is told from their fields.
+    pub fn names(&mut self, kind: ObservableKind, value: &str) {
+        self.name(kind, value);
+    }
+
     fn name(&mut self, kind: ObservableKind, value: &str) {
         let named = Named { kind, value: value.to_owned() };
         if let Some(step) = self.groups.last_mut().and_then(|g| g.steps.last_mut())

@@ -56,10 +56,6 @@ pub struct Told<'a> {
 }
 
 impl Told<'_> {
-    fn method(&self) -> Method {
-        self.followed.trace.method
-    }
-
     fn address(&self, party: PartyId) -> &str {
         if party == PartyId::NOBODY {
             return "nobody";
@@ -130,7 +126,7 @@ pub fn run(args: &Trace) -> Result<Exit> {
     let starts = starts(args)?;
     let mapping = args.mapping.as_deref().map(mapping).transpose()?;
     let prices = args.prices.as_deref().map(prices::Prices::read).transpose()?;
-    let mut bar = Bar::new(!args.quiet);
+    let bar = Bar::new(!args.quiet);
     let settings = LedgerSettings { chain: args.chain.clone(), mapping };
     let mut show = |bytes, total| bar.show(Progress { bytes, total, ..Progress::default() });
     let read = read_ledgers(&args.ledger, &args.labels, settings, Limits::default(), &mut show)?;

@@ -111,7 +111,13 @@ pub fn follow(funds: &Funds, labels: &LabelTable, s: &FollowSettings) -> Result<
     let mut deposits = patterns::deposit_addresses(ledger, labels);
     deposits.retain(|d| on_the_way.contains(&d.party));
     let hypotheses = hypotheses::find(ledger, &trace, labels);
-    let seen = Seen { ledger, trace: &trace, peels: &peels, deposits: &deposits };
+    let mut begins: BTreeMap<Source, Vec<PartyId>> = BTreeMap::new();
+    for start in &options.plan.starts {
+        if let Entry::Party { party, .. } = start.entry {
+            begins.entry(start.source).or_default().push(party);
+        }
+    }
+    let seen = Seen { ledger, trace: &trace, peels: &peels, deposits: &deposits, starts: &begins };
     let (findings, exhibits) = detect::detect(&seen);
     let splittings = patterns::splittings(ledger, labels);
     let poisonings = patterns::poisonings(ledger);

@@ -7,7 +7,7 @@ use crate::acts::{audited, clipboard, spawn, wrote};
 use crate::cloud::{Caller, Cloud};
 use crate::plan::{Leg, Plan};
 use crate::scenario::decoys::{self, Grounds};
-use crate::scenario::moves::{aws, github, okta, pod_shell, reaches, server};
+use crate::scenario::moves::{aws, github, okta, pod_runs, pod_shell, reaches, server};
 use crate::scenario::programs::{CMD, POWERSHELL};
 use crate::scenario::{ScenarioInfo, Scene, rules};
 use crate::truth::ActorProfile;
@@ -233,6 +233,16 @@ fn plant(p: &mut Plan<'_>) {
     p.phase(760, 22);
     p.step(0, "a shell in the container that prepares withdrawals", &["T1609"], &[rules::POD_SHELL]);
     pod_shell(p, "system:serviceaccount:ci:runner", &relay.ip, "custody", "withdraw-5c7d");
+    let thief = p.market().fresh("thief", 0);
+    p.step(
+        240,
+        "the address that is paid out to is put into the container's settings",
+        &["T1565.001"],
+        &[rules::POD_SHELL],
+    );
+    let set = ["/app/settings", "set", "payout.override", thief.as_str()];
+    pod_runs(p, "system:serviceaccount:ci:runner", &relay.ip, ("custody", "withdraw-5c7d"), &set);
+    p.names(ObservableKind::CryptoAddress, &thief);
     p.step(500, "an account's keys on the signing host", &["T1098.004"], &[rules::SSH_KEYS]);
     let shell = p.standing(signer, "signer", "/usr/bin/bash");
     p.on(signer, wrote(&shell, "/home/signer/.ssh/authorized_keys"));

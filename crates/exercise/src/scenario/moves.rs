@@ -89,7 +89,20 @@ pub(crate) fn okta(p: &mut Plan<'_>, actor: &str, ip: &str, kind: &str, target: 
 
 /// A shell in a container.
 pub(crate) fn pod_shell(p: &mut Plan<'_>, user: &str, ip: &str, namespace: &str, name: &str) {
-    let asked = ("create", "pods", "exec", namespace, name);
+    pod_runs(p, user, ip, (namespace, name), &["sh"]);
+}
+
+/// A command run in a container, which the request names word by word.
+pub(crate) fn pod_runs(
+    p: &mut Plan<'_>,
+    user: &str,
+    ip: &str,
+    (namespace, name): (&str, &str),
+    command: &[&str],
+) {
+    let words: Vec<String> = command.iter().map(|w| format!("command={w}")).collect();
+    let exec = format!("exec?{}&container=app&stdin=true&stdout=true", words.join("&"));
+    let asked = ("create", "pods", exec.as_str(), namespace, name);
     let line = cloud::kubernetes(p.now(), user, ip, asked, 101, &mut p.dice);
     p.at(Cloud::Kubernetes, line);
 }

@@ -96,7 +96,7 @@ fn plain_haircut(e: &Edges, sources: &[u32]) -> (Vec<u128>, Vec<u128>) {
         if balance[a] < v {
             balance[a] = v;
         }
-        let m = if balance[a] == 0 { 0 } else { taint[a] * v / balance[a] };
+        let m = (taint[a] * v).checked_div(balance[a]).unwrap_or(0);
         balance[a] -= v;
         taint[a] -= m;
         balance[b] += v;

@@ -1,5 +1,6 @@
 //! Findings of a trace: what an analyst is told, with the transactions that say so. Never without a citation.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use palisade_model::{
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Ledger;
 use crate::ledger::{AssetId, PartyId, TxId};
+use crate::taint::Source;
 
 use super::patterns::{DepositAddress, PeelChain};
 use super::{Kind, Trace};
@@ -31,6 +33,8 @@ pub struct Seen<'a> {
     pub peels: &'a [PeelChain],
     /// Its deposit addresses.
     pub deposits: &'a [DepositAddress],
+    /// Where its sources begin, by their numbers.
+    pub starts: &'a BTreeMap<Source, Vec<PartyId>>,
 }
 
 struct Rule {
@@ -54,6 +58,12 @@ const EXCHANGE: Rule = Rule {
 };
 const MIXER: Rule =
     Rule { id: "money.mixer", title: "Traced funds entered a mixer", level: Severity::High, confidence: 85 };
+const MOVED: Rule = Rule {
+    id: "money.moved_on",
+    title: "Funds of a wallet that is watched or named in evidence were moved on",
+    level: Severity::Medium,
+    confidence: 80,
+};
 const CONSOLIDATION: Rule = Rule {
     id: "money.consolidation",
     title: "Traced funds of several addresses were brought together",
@@ -91,14 +101,18 @@ fn wallets(ledger: &Ledger, parties: impl IntoIterator<Item = PartyId>) -> Vec<O
     out
 }
 
-/// Observables of transactions: the one place that names their kind. The model has none for them.
-fn transactions(_: &Ledger, _: &[TxId]) -> Vec<Observable> {
-    Vec::new()
+/// Observables of transactions.
+fn transactions(ledger: &Ledger, txs: &[TxId]) -> Vec<Observable> {
+    let ids = txs.iter().filter_map(|t| ledger.txs.id.get(t.0 as usize)).take(MAX_CITED);
+    ids.filter_map(|id| Observable::parse(ObservableKind::CryptoTransaction, id).ok()).collect()
 }
 
 struct Draft<'a> {
     rule: &'a Rule,
+    /// Whom the statement is about.
     parties: Vec<PartyId>,
+    /// Whose wallets join this finding to others: the flow's own, never a service that everybody uses.
+    own: Vec<PartyId>,
     txs: Vec<TxId>,
     args: Vec<(&'static str, String)>,
 }
@@ -123,7 +137,7 @@ fn finding(ledger: &Ledger, draft: Draft<'_>) -> Option<Finding> {
     }
     let mut digest = [0; 16];
     digest.copy_from_slice(&h.finalize()[..16]);
-    let mut observables = wallets(ledger, draft.parties);
+    let mut observables = wallets(ledger, draft.own);
     observables.extend(transactions(ledger, &txs));
     Some(Finding {
         id: FindingId::new(draft.rule.id, &digest),
@@ -161,6 +175,21 @@ fn name(ledger: &Ledger, party: PartyId) -> String {
 pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
     let Seen { ledger, trace, .. } = seen;
     let mut drafts = Vec::new();
+    // By receiver, so that a million transfers are looked at once and not once for each receiver.
+    let mut arrivals: BTreeMap<(PartyId, AssetId), Vec<&super::Edge>> = BTreeMap::new();
+    for e in trace.edges.iter().filter(|e| !e.fee) {
+        arrivals.entry((e.to, e.asset)).or_default().push(e);
+    }
+    let at = |party: PartyId, asset: AssetId| arrivals.get(&(party, asset)).map_or(&[][..], Vec::as_slice);
+    let ends: BTreeMap<(PartyId, AssetId), super::Reason> =
+        trace.terminals.iter().map(|t| ((t.party, t.asset), t.reason)).collect();
+    let carried: BTreeSet<TxId> = trace.edges.iter().map(|e| e.tx).collect();
+    // Where the funds of some transfers come from: what names the source elsewhere is joined to what became of it.
+    let origins = |edges: &[&super::Edge]| {
+        let sources: BTreeSet<Source> = edges.iter().flat_map(|e| &e.carried).map(|c| c.0).collect();
+        let starts = sources.into_iter().filter_map(|s| seen.starts.get(&s)).flatten().copied();
+        starts.take(MAX_CITED / 2).collect::<Vec<_>>().into_iter()
+    };
     let sum = |asset: AssetId, n: u128| {
         let (n, unit) = amount(ledger, asset, n);
         format!("{n} {unit}").trim_end().to_owned()
@@ -172,11 +201,11 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
             Kind::Mixer => &MIXER,
             _ => continue,
         };
-        let here = |e: &&super::Edge| e.to == x.party && e.asset == x.asset && !e.fee;
-        let edges: Vec<_> = trace.edges.iter().filter(here).collect();
+        let edges = at(x.party, x.asset);
         drafts.push(Draft {
             rule,
             parties: std::iter::once(x.party).chain(edges.iter().map(|e| e.from)).collect(),
+            own: origins(edges).chain(edges.iter().map(|e| e.from)).collect(),
             txs: edges.iter().map(|e| e.tx).collect(),
             args: vec![
                 ("party", name(ledger, x.party)),
@@ -190,9 +219,27 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
             ],
         });
     }
+    for (source, starts) in seen.starts {
+        let mut first: Vec<&super::Edge> =
+            trace.edges.iter().filter(|e| !e.fee && e.hops == 1 && starts.contains(&e.from)).collect();
+        first.retain(|e| e.carried.iter().any(|c| c.0 == *source));
+        if first.is_empty() {
+            continue;
+        }
+        drafts.push(Draft {
+            rule: &MOVED,
+            parties: starts.clone(),
+            own: starts.iter().copied().chain(first.iter().map(|e| e.to)).collect(),
+            txs: first.iter().map(|e| e.tx).collect(),
+            args: vec![
+                ("wallet", starts.iter().take(3).map(|p| name(ledger, *p)).collect::<Vec<_>>().join(", ")),
+                ("transfers", first.len().to_string()),
+                ("rule", trace.method.name().into()),
+            ],
+        });
+    }
     for d in seen.deposits {
-        let here = |e: &&super::Edge| e.to == d.party && e.asset == d.asset && !e.fee;
-        let edges: Vec<_> = trace.edges.iter().filter(here).collect();
+        let edges = at(d.party, d.asset);
         if edges.is_empty() {
             continue;
         }
@@ -200,6 +247,7 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
         drafts.push(Draft {
             rule: &EXCHANGE,
             parties: vec![d.party, d.exchange],
+            own: origins(edges).chain([d.party]).collect(),
             txs: edges.iter().map(|e| e.tx).chain([d.tx]).collect(),
             args: vec![
                 ("party", name(ledger, d.party)),
@@ -210,14 +258,13 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
         });
     }
     for r in &trace.reached {
-        let here = |e: &&super::Edge| e.to == r.party && e.asset == r.asset && !e.fee;
-        let edges: Vec<_> = trace.edges.iter().filter(here).collect();
+        let edges = at(r.party, r.asset);
         let mut senders: Vec<PartyId> = edges.iter().map(|e| e.from).collect();
         senders.sort_unstable();
         senders.dedup();
-        let terminal = trace.terminals.iter().find(|t| t.party == r.party && t.asset == r.asset);
-        let rests =
-            terminal.is_some_and(|t| matches!(t.reason, super::Reason::Resting | super::Reason::NoData));
+        let rests = ends
+            .get(&(r.party, r.asset))
+            .is_some_and(|reason| matches!(reason, super::Reason::Resting | super::Reason::NoData));
         // Most of what came is still there.
         if senders.len() < CONSOLIDATION_SENDERS || !rests || r.resting < r.received / 2 {
             continue;
@@ -225,6 +272,7 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
         drafts.push(Draft {
             rule: &CONSOLIDATION,
             parties: std::iter::once(r.party).chain(senders.iter().copied()).collect(),
+            own: origins(edges).chain([r.party]).chain(senders.iter().copied()).collect(),
             txs: edges.iter().map(|e| e.tx).collect(),
             args: vec![
                 ("party", name(ledger, r.party)),
@@ -236,12 +284,13 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
     }
     for p in seen.peels {
         // Only chains that the trace goes along.
-        if !trace.edges.iter().any(|e| p.txs.contains(&e.tx)) {
+        if !p.txs.iter().any(|t| carried.contains(t)) {
             continue;
         }
         drafts.push(Draft {
             rule: &PEEL,
             parties: std::iter::once(p.tail).chain(p.peeled.iter().map(|x| x.0)).collect(),
+            own: std::iter::once(p.tail).chain(p.peeled.iter().map(|x| x.0)).collect(),
             txs: p.txs.clone(),
             args: vec![
                 ("transactions", p.txs.len().to_string()),
@@ -258,8 +307,7 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
 
 /// The greatest flows between parties, as a picture.
 fn flow(ledger: &Ledger, trace: &Trace) -> Option<Exhibit> {
-    let mut sums: std::collections::BTreeMap<(PartyId, PartyId, AssetId), (u128, Citation)> =
-        std::collections::BTreeMap::new();
+    let mut sums: BTreeMap<(PartyId, PartyId, AssetId), (u128, Citation)> = BTreeMap::new();
     for e in trace.edges.iter().filter(|e| !e.fee && e.from != e.to) {
         let row = sums.entry((e.from, e.to, e.asset)).or_insert((0, e.citation));
         row.0 = row.0.saturating_add(e.tainted(trace.method));
