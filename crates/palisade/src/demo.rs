@@ -2,6 +2,7 @@
 //!
 //! The writer shares no code with any reader, so that what it writes tests them.
 
+use std::collections::HashSet;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -123,17 +124,25 @@ fn play(parameters: &Parameters, folder: &Path) -> Result<Played> {
     })
 }
 
-/// What was found against what was planted, by the records that findings cite.
+/// What was found against what was planted, by the records that findings cite: one for each finding. One that cites
+/// many is of what was planted if at least half of them are.
 fn compare(truth: &Truth, read: &CaseFindings, joined: &Joined, evidence: &Path) -> Score {
     let by_id = read.by_id();
     let root = evidence.canonicalize().unwrap_or_else(|_| evidence.to_owned());
+    let steps = truth.groups.iter().flat_map(|g| &g.steps);
+    let planted: HashSet<(&str, u64)> =
+        steps.flat_map(|s| &s.records).map(|r| (r.file.as_str(), r.record)).collect();
     let records = |id| {
         let citations = by_id.get(&id).map(|f| f.citations.as_slice()).unwrap_or_default();
-        citations.iter().filter_map(|c| {
+        let cited = citations.iter().filter_map(|c| {
             let path = Path::new(&c.path);
             let below = path.strip_prefix(evidence).or_else(|_| path.strip_prefix(&root)).ok()?;
             Some((below.to_string_lossy().replace('\\', "/"), c.record))
-        })
+        });
+        let (own, other): (Vec<_>, Vec<_>) =
+            cited.partition(|(file, n)| planted.contains(&(file.as_str(), *n)));
+        let told = if own.len() >= other.len() { own } else { other };
+        told.into_iter().next()
     };
     let found: Vec<Found> = joined
         .campaigns

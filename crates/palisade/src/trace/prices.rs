@@ -95,7 +95,7 @@ mod tests {
         let prices = Prices::read(file.path()).unwrap();
         let asset =
             Asset { chain: "ethereum".into(), contract: None, symbol: "ETH".into(), decimals: Some(18) };
-        let time = |day| Some(Time::from_unix_seconds(1_790_899_200 + day * 86_400 + 5));
+        let time = |day: i64| Some(Time::from_unix_seconds(1_790_899_200 + day * 86_400 + 5));
         let half = 500_000_000_000_000_000;
         assert_eq!(prices.worth(&asset, half, time(0)).as_deref(), Some("617.25"));
         assert_eq!(prices.worth(&asset, half, time(1)).as_deref(), Some("1000.00"));

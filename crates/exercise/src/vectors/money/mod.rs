@@ -64,7 +64,8 @@ impl VectorWriter for LedgerWriter {
     }
 
     fn planted(&self, plan: &Plan<'_>) -> u64 {
-        plan.transfers.len() as u64 * ROWS_PER_TRANSACTION
+        let tokens = |t: &Transfer| t.legs.iter().filter(|l| l.coin != Coin::Ether).count() as u64;
+        plan.transfers.iter().map(|t| ROWS_PER_TRANSACTION + tokens(t)).sum()
     }
 
     fn write(
@@ -92,13 +93,10 @@ impl VectorWriter for LedgerWriter {
                 "{hash},{nonce},{},{block},{index},{from},{to},{value},{gas},{price},{input},{time},,,0",
                 block_hash(*block)
             ))?;
-            // Where tokens move, the row of the token says how much.
-            if t.tokens.is_empty() {
-                note(&mut written, t, &path, record);
-            }
+            note(&mut written, t, &path, record);
             Ok(())
         })?;
-        files.begin("ledger/receipts.csv")?;
+        let path = files.begin("ledger/receipts.csv")?;
         files.line(
             "transaction_hash,transaction_index,block_hash,block_number,cumulative_gas_used,gas_used,contract_address,\
              root,status,effective_gas_price",
@@ -107,10 +105,11 @@ impl VectorWriter for LedgerWriter {
             let (status, gas) = (u8::from(!t.failed), gas(t));
             let cumulative = gas * (u64::from(t.index) + 1);
             let (hash, index, block, price) = (&t.hash, t.index, t.block, t.price);
-            files.line(&format!(
+            let record = files.line(&format!(
                 "{hash},{index},{},{block},{cumulative},{gas},,,{status},{price}",
                 block_hash(block)
             ))?;
+            note(&mut written, t, &path, record);
             Ok(())
         })?;
         let path = files.begin("ledger/token_transfers.csv")?;
