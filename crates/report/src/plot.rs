@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use palisade_model::{Exhibit, ExhibitBody};
 
+use crate::doc::cut_middle;
 use crate::picture::{Anchor, Ink, Picture, Shape};
 use crate::story::Story;
 use crate::timeline::fit;
@@ -18,6 +19,8 @@ const ROW: f64 = 22.0;
 const TOP: f64 = 26.0;
 /// Most nodes of a column, those with most first.
 const MAX_NODES: usize = 24;
+/// Longest label of a node, in characters.
+const MAX_LABEL: usize = 34;
 /// Most cells of a heat map in either direction.
 const MAX_CELLS: usize = 48;
 /// Shades of a heat map.
@@ -88,7 +91,8 @@ fn columns(story: &Story<'_>, title: &str, nodes: &[String], edges: &[Edge]) -> 
         let at = (x, 14.0);
         shapes.push(Shape::Text { at, text: story.t(head), ink: Ink::Dim, size: 11.5, anchor, link: None });
         for (i, node) in column.iter().enumerate() {
-            let text = fit(nodes.get(*node as usize).map_or("", |n| n), 12.0, LABELS - 16.0);
+            // Both ends of a long name are what tells it from others.
+            let text = cut_middle(nodes.get(*node as usize).map_or("", |n| n), MAX_LABEL);
             let at = (x, y(i) + 4.0);
             shapes.push(Shape::Text { at, text, ink: Ink::Text, size: 12.0, anchor, link: None });
         }

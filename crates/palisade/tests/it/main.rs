@@ -8,6 +8,7 @@ mod errors;
 mod forms;
 mod hostile;
 mod hunt;
+mod money;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

@@ -20,7 +20,9 @@ use super::{Kind, Trace};
 pub const CONSOLIDATION_SENDERS: usize = 3;
 /// Most citations and observables of one finding; the trace has all.
 const MAX_CITED: usize = 64;
-/// Most flows in the picture, the greatest first.
+/// Most pictures of one trace.
+const MAX_EXHIBITS: usize = 8;
+/// Most flows in a picture, the greatest first.
 const MAX_FLOWS: usize = 200;
 
 /// What detection sees.
@@ -302,34 +304,56 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
     let mut findings: Vec<Finding> = drafts.into_iter().filter_map(|d| finding(ledger, d)).collect();
     findings.sort_by(|a, b| (&a.rule.id, a.id).cmp(&(&b.rule.id, b.id)));
     findings.dedup_by_key(|f| f.id);
-    (findings, flow(ledger, trace).into_iter().collect())
+    (findings, flows(ledger, trace))
 }
 
-/// The greatest flows between parties, as a picture.
-fn flow(ledger: &Ledger, trace: &Trace) -> Option<Exhibit> {
-    let mut sums: BTreeMap<(PartyId, PartyId, AssetId), (u128, Citation)> = BTreeMap::new();
+/// The greatest flows between parties, a picture for each asset: amounts of two assets are no widths to compare.
+fn flows(ledger: &Ledger, trace: &Trace) -> Vec<Exhibit> {
+    let mut sums: BTreeMap<AssetId, BTreeMap<(PartyId, PartyId), (u128, Citation)>> = BTreeMap::new();
     for e in trace.edges.iter().filter(|e| !e.fee && e.from != e.to) {
-        let row = sums.entry((e.from, e.to, e.asset)).or_insert((0, e.citation));
+        let rows = sums.entry(e.asset).or_default();
+        let row = rows.entry((e.from, e.to)).or_insert((0, e.citation));
         row.0 = row.0.saturating_add(e.tainted(trace.method));
     }
-    let mut rows: Vec<_> = sums.into_iter().collect();
-    rows.sort_by_key(|r| (std::cmp::Reverse(r.1.0), r.0));
-    rows.truncate(MAX_FLOWS);
-    let mut parties: Vec<PartyId> = rows.iter().flat_map(|r| [r.0.0, r.0.1]).collect();
-    parties.sort_unstable();
-    parties.dedup();
-    let at = |p: PartyId| parties.binary_search(&p).unwrap_or_default() as u32;
-    let flows = rows.iter().map(|((from, to, asset), (n, _))| {
-        let (n, unit) = amount(ledger, *asset, *n);
-        (at(*from), at(*to), n, unit)
-    });
-    (!rows.is_empty()).then(|| Exhibit {
-        title: format!("Flow under the rule {}", trace.method.name()),
-        body: ExhibitBody::Flow {
-            nodes: parties.iter().map(|p| name(ledger, *p)).collect(),
-            flows: flows.collect(),
-        },
-        citations: rows.iter().map(|r| r.1.1).take(MAX_CITED).collect(),
-        tlp: Tlp::default(),
-    })
+    let actors: BTreeMap<PartyId, &str> =
+        trace.terminals.iter().filter_map(|t| Some((t.party, t.actor.as_deref()?))).collect();
+    let named = |p: PartyId| match actors.get(&p) {
+        Some(actor) => format!("{actor}, {}", name(ledger, p)),
+        None => name(ledger, p),
+    };
+    let mut out: Vec<(u64, Exhibit)> = Vec::new();
+    for (asset, rows) in sums {
+        let transfers = rows.len() as u64;
+        let mut rows: Vec<_> = rows.into_iter().collect();
+        rows.sort_by_key(|r| (std::cmp::Reverse(r.1.0), r.0));
+        rows.truncate(MAX_FLOWS);
+        let mut parties: Vec<PartyId> = rows.iter().flat_map(|r| [r.0.0, r.0.1]).collect();
+        parties.sort_unstable();
+        parties.dedup();
+        let at = |p: PartyId| parties.binary_search(&p).unwrap_or_default() as u32;
+        let flow = |((from, to), (n, _)): &((PartyId, PartyId), (u128, Citation))| {
+            let (n, unit) = amount(ledger, asset, *n);
+            (at(*from), at(*to), n, unit)
+        };
+        let of = ledger.assets.get(asset.0 as usize).map_or(String::new(), |a| match a.contract.as_deref() {
+            Some(contract) if a.symbol.is_empty() => contract.to_owned(),
+            Some(contract) => format!("{} ({contract})", a.symbol),
+            None => a.symbol.to_string(),
+        });
+        out.push((
+            transfers,
+            Exhibit {
+                title: format!("Flow of {of}, rule {}", trace.method.name()),
+                body: ExhibitBody::Flow {
+                    nodes: parties.iter().map(|p| named(*p)).collect(),
+                    flows: rows.iter().map(flow).collect(),
+                },
+                citations: rows.iter().map(|r| r.1.1).take(MAX_CITED).collect(),
+                tlp: Tlp::default(),
+            },
+        ));
+    }
+    // Anybody can send worthless tokens: the busiest assets are shown.
+    out.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.title.cmp(&b.1.title)));
+    out.into_iter().take(MAX_EXHIBITS).map(|(_, e)| e).collect()
 }

@@ -1,0 +1,227 @@
+//! `trace`, `screen`, and money among other evidence.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::{arg, expect, file};
+
+/// Four addresses and a service, in lower case: no checksum to get right.
+const SOURCE: &str = "0x1111111111111111111111111111111111111111";
+const THIEF: &str = "0x2222222222222222222222222222222222222222";
+const HOP: &str = "0x3333333333333333333333333333333333333333";
+const SERVICE: &str = "0x4444444444444444444444444444444444444444";
+
+fn tx(n: u32) -> String {
+    format!("0x{n:064x}")
+}
+
+/// The source pays the thief 1.5 coins and a clean stranger pays the hop 1; the thief pays the hop 1, which pays
+/// the service 1 of its 2: half of that is tainted.
+fn ledger(folder: &Path) -> String {
+    let coin = |tenths: u64| tenths * 100_000_000_000_000_000;
+    let stranger = "0x5555555555555555555555555555555555555555";
+    let moves = [
+        (SOURCE, THIEF, coin(15)),
+        (stranger, HOP, coin(10)),
+        (THIEF, HOP, coin(10)),
+        (HOP, SERVICE, coin(10)),
+    ];
+    let mut text = String::from(
+        "hash,nonce,block_hash,block_number,transaction_index,from_address,to_address,value,gas,gas_price,input,block_timestamp\n",
+    );
+    let mut receipts = String::from(
+        "transaction_hash,transaction_index,block_hash,block_number,cumulative_gas_used,gas_used,contract_address,root,status,effective_gas_price\n",
+    );
+    for (n, (from, to, value)) in (1u32..).zip(moves) {
+        let block = format!("0x{n:064x}");
+        let time = 1_790_900_000 + n * 60;
+        text += &format!("{},0,{block},{},0,{from},{to},{value},21000,0,0x,{time}\n", tx(n), 100 + n);
+        receipts += &format!("{},0,{block},{},21000,21000,,,1,0\n", tx(n), 100 + n);
+    }
+    file(folder, "ledger/receipts.csv", &receipts);
+    file(folder, "ledger/transactions.csv", &text);
+    file(
+        folder,
+        "ledger/labels.yaml",
+        &format!(
+            "title: known\ncreator: test\ncurrency: ETH\nlastmod: 2026-01-01\nsource: test\nconfidence: service_data\ntags:\n  - address: \"{SERVICE}\"\n    label: \"<b>Bank\\e[31m of X</b>\"\n    category: exchange\n"
+        ),
+    );
+    arg(&folder.join("ledger"))
+}
+
+fn objects(text: &str) -> Vec<Value> {
+    text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+#[test]
+fn a_trace_is_exact_and_says_where_it_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = ledger(dir.path());
+    let run = expect(0, &["trace", THIEF, "--ledger", &ledger, "--format", "ndjson", "--quiet"]);
+    let all = objects(&run.out);
+    let of = |kind: &str| all.iter().filter(|o| o["kind"] == kind).collect::<Vec<_>>();
+    // A coin and a half arrives; one goes on into a balance of two, of which half is paid on.
+    let last = of("edge").into_iter().find(|e| e["to"] == SERVICE).unwrap();
+    assert_eq!(last["amount"], "500000000000000000");
+    assert_eq!((last["hops"].as_u64(), last["share"].as_str()), (Some(2), Some("0.333333")));
+    assert_eq!(last["citation"]["record"], 4);
+    assert!(last["citation"]["sha256"].as_str().unwrap().len() == 64);
+    let ends: Vec<(&str, &str)> = of("terminal")
+        .iter()
+        .map(|t| (t["decimal"].as_str().unwrap(), t["reason"].as_str().unwrap()))
+        .collect();
+    assert!(ends.contains(&("0.5", "service")) && ends.contains(&("0.5", "resting")), "{ends:?}");
+    let summary = of("summary")[0];
+    assert!(summary["conservation"].as_array().unwrap().iter().all(|c| c["holds"] == true), "{summary}");
+    // First in, first out: the stranger's coin leaves the hop first.
+    let fifo =
+        expect(0, &["trace", THIEF, "--ledger", &ledger, "--format", "ndjson", "--method", "fifo", "-q"]);
+    assert!(!objects(&fifo.out).iter().any(|o| o["kind"] == "edge" && o["to"] == SERVICE));
+    // From a transaction, in another spelling.
+    let run = expect(
+        0,
+        &["trace", &tx(3).to_uppercase().replace("0X", "0x"), "--ledger", &ledger, "--format", "json", "-q"],
+    );
+    let one: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(one["terminal"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn what_a_label_says_is_neutralised() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = ledger(dir.path());
+    let table = expect(0, &["trace", THIEF, "--ledger", &ledger]);
+    assert!(!table.out.contains('\u{1b}') && table.out.contains("of X"), "{}", table.out);
+    assert!(table.out.contains("The amounts add up"));
+    let page = expect(0, &["trace", THIEF, "--ledger", &ledger, "--format", "html", "-q"]);
+    assert!(page.out.contains("&lt;b&gt;Bank") && !page.out.contains("<b>Bank") && page.out.contains("<svg"));
+    let dot = expect(0, &["trace", THIEF, "--ledger", &ledger, "--format", "dot", "-q"]);
+    assert!(dot.out.starts_with("digraph") && !dot.out.contains('\u{1b}'));
+}
+
+#[test]
+fn what_cannot_be_traced_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = ledger(dir.path());
+    let says = |args: &[&str], what: &str| {
+        let run = expect(2, args);
+        assert!(run.err.contains(what), "{args:?}: {}", run.err);
+    };
+    let nobody = "0x9999999999999999999999999999999999999999";
+    says(&["trace", nobody, "--ledger", &ledger], "no ledger has a transaction of this address");
+    says(&["trace", "1BoatSLRHtKNngkdXEeobR76b53LETtpyU", "--ledger", &ledger], "wrong checksum");
+    says(&["trace", "--ledger", &ledger], "nothing to start from");
+    says(&["trace", THIEF, "--ledger", &ledger, "--method", "tiho"], "not defined for account ledgers");
+    says(&["trace", THIEF, "--ledger", &ledger, "--asset", "USDT"], "no asset \"USDT\"");
+    let log = file(dir.path(), "other/a.log", "not a ledger\n");
+    says(&["trace", THIEF, "--ledger", &log], "a ledger that Palisade can read");
+}
+
+#[test]
+fn parquet_and_prices() {
+    let dir = tempfile::tempdir().unwrap();
+    let evidence = crate::log(dir.path());
+    let case = arg(&dir.path().join("case"));
+    expect(0, &["investigate", &arg(&evidence), "--case", &case, "--quiet"]);
+    let row = |n: u32, from: &str, to: &str| {
+        format!(
+            "SELECT '{}' AS hash, {} AS block_number, 0 AS transaction_index, '{from}' AS from_address, '{to}' AS to_address,
+             '2000000000000000000' AS value, '0' AS gas_price, {} AS block_timestamp, '0x' AS input, 1 AS receipt_status",
+            tx(n),
+            100 + n,
+            1_790_900_000 + n
+        )
+    };
+    let sql = format!("{} UNION ALL {}", row(1, SOURCE, THIEF), row(2, THIEF, HOP));
+    let table = arg(&dir.path().join("transactions.parquet"));
+    expect(0, &["hunt", "--case", &case, "--no-cite", "--sql", &sql, "--format", "parquet", "-o", &table]);
+    let prices = file(dir.path(), "prices.csv", "date,asset,currency,price\n2026-10-02,ETH,eur,2500.25\n");
+    let run = expect(
+        0,
+        &[
+            "trace",
+            THIEF,
+            "--ledger",
+            &table,
+            "--format",
+            "ndjson",
+            "--prices",
+            &prices,
+            "--needs",
+            &arg(&dir.path().join("needs.csv")),
+        ],
+    );
+    let edge = objects(&run.out).into_iter().find(|o| o["kind"] == "edge" && o["to"] == HOP).unwrap();
+    assert_eq!((edge["decimal"].as_str(), edge["citation"]["record"].as_u64()), (Some("2"), Some(2)));
+    assert_eq!(edge["worth"]["amount"], "5000.50");
+    assert!(std::fs::read_to_string(dir.path().join("needs.csv")).unwrap().starts_with("chain,address"));
+}
+
+#[test]
+fn a_theft_joins_the_break_in_that_names_its_wallet() {
+    let dir = tempfile::tempdir().unwrap();
+    ledger(&dir.path().join("evidence"));
+    let line = format!(
+        r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a-1","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/custody/pods/pay/exec?command=set&command={THIEF}","verb":"create","user":{{"username":"system:serviceaccount:ci:runner"}},"sourceIPs":["198.18.0.7"],"objectRef":{{"resource":"pods","namespace":"custody","name":"pay","apiVersion":"v1","subresource":"exec"}},"responseStatus":{{"code":101}},"requestReceivedTimestamp":"2026-10-01T20:00:00Z","stageTimestamp":"2026-10-01T20:00:00Z"}}"#
+    );
+    file(&dir.path().join("evidence"), "audit.ndjson", &format!("{line}\n"));
+    let case = arg(&dir.path().join("case"));
+    let evidence = arg(&dir.path().join("evidence"));
+    let run = expect(0, &["investigate", &evidence, "--case", &case, "--format", "ndjson", "--quiet"]);
+    let found: Vec<Value> = objects(&run.out).into_iter().filter(|o| o["kind"] == "finding").collect();
+    let wallets = |f: &Value| f["observables"].to_string().contains(THIEF);
+    assert!(found.iter().any(|f| f["vector"] == "host" && wallets(f)), "{found:#?}");
+    let money: Vec<&Value> = found.iter().filter(|f| f["vector"] == "money").collect();
+    assert!(money.iter().any(|f| f["rule"]["id"] == "money.exchange_deposit" && wallets(f)), "{money:#?}");
+    assert!(money.iter().all(|f| !f["citations"].as_array().unwrap().is_empty()));
+    // The service is everybody's: its wallet joins nothing.
+    assert!(money.iter().all(|f| !f["observables"].to_string().contains(SERVICE)));
+    let list: Value =
+        serde_json::from_str(&expect(0, &["campaign", "list", "--case", &case, "--format", "json"]).out)
+            .unwrap();
+    assert_eq!(list["campaigns"].as_array().unwrap().len(), 1, "{list}");
+    let page = dir.path().join("report.html");
+    expect(0, &["report", "--case", &case, "-o", &arg(&page)]);
+    assert!(std::fs::read_to_string(&page).unwrap().contains("Flow of ETH, rule haircut"));
+    expect(0, &["case", "verify", &case]);
+    // The same evidence again adds nothing.
+    let again = expect(0, &["investigate", &evidence, "--case", &case, "--format", "ndjson", "--quiet"]);
+    assert!(!again.out.contains("\"kind\":\"finding\""));
+}
+
+#[test]
+fn screening_explains_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = file(
+        dir.path(),
+        "own.csv",
+        &format!(
+            "name,schema,aliases,address\nKim Jong Sik,Person,김정식,\n=Evil Trading Co.,Company,,{THIEF}\n"
+        ),
+    );
+    let run = expect(
+        1,
+        &["screen", "KIM, Chong-sik", &THIEF.replace("0x22", "0X22"), "--list", &list, "--format", "ndjson"],
+    );
+    let hits = objects(&run.out);
+    assert_eq!(hits[0]["party"], "Kim Jong Sik");
+    let sum: f64 = hits[0]["terms"].as_array().unwrap().iter().map(|t| t["log_odds"].as_f64().unwrap()).sum();
+    assert!((sum - hits[0]["log_odds"].as_f64().unwrap()).abs() < 0.01, "{}", hits[0]);
+    assert!(hits.iter().any(|h| h["by"] == "address"), "{hits:#?}");
+    let csv = expect(1, &["screen", "Evil Trading", "--list", &list, "--format", "csv", "-q"]);
+    assert!(csv.out.lines().skip(1).all(|l| !l.contains(",=")), "{}", csv.out);
+    expect(0, &["screen", "Somebody Entirely Other", "--list", &list, "-q"]);
+    let pairs = file(
+        dir.path(),
+        "p.csv",
+        "name1,name2,schema\nJohn Smith,Jon Smith,Person\nJohn Smith,Maria Garcia,Person\n",
+    );
+    let run = expect(0, &["screen", "--pairs", &pairs]);
+    let score =
+        |n: usize| -> f64 { run.out.lines().nth(n).unwrap().split(',').nth(1).unwrap().parse().unwrap() };
+    assert!(score(1) > 0.5 && score(2) < 0.1, "{}", run.out);
+    assert!(expect(2, &["screen", "x", "--list", &pairs]).err.contains("name nobody"));
+    assert!(expect(2, &["screen", "x"]).err.contains("--list"));
+}
