@@ -32,6 +32,14 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // What decodes a damaged segment may panic on a thread of a query; the store catches that and says which segment
+    // it is. Elsewhere a panic is a defect, and is shown as one.
+    let shown = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().name() != Some(palisade_store::lake::QUERY_THREAD) {
+            shown(info);
+        }
+    }));
     let args = args::Args::parse();
     let done = match args.command {
         args::Command::Investigate(a) => investigate::run(&a),

@@ -1,7 +1,7 @@
 //! A Parquet file as lines of JSON, one per row: for readers that know a table by its column names.
 //!
 //! The file is evidence, so what its footer says meets limits before anything is decoded. Rows come in the
-//! file's order; NULLs are left out, times are RFC 3339 in UTC, decimals are text.
+//! file's order; NULLs are left out, times are RFC 3339 in UTC, decimals have all their digits.
 //!
 //! What this never does: hold more than one batch of rows, or read what the footer declares too large. The
 //! decoder itself may panic on a damaged page; whoever reads evidence guards against that for every format.
@@ -122,9 +122,9 @@ mod tests {
         let mut text = String::new();
         lines.read_to_string(&mut text).unwrap();
         assert_eq!(text.lines().count(), rows);
-        let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-        assert_eq!(first["value"].to_string().trim_matches('"'), "1000000000000000000000000000000");
-        assert_eq!(first["hash"], "0x0");
+        let first = text.lines().next().unwrap();
+        // Digits, not what a float makes of them.
+        assert!(first.contains("1000000000000000000000000000000") && first.contains("\"0x0\""), "{first}");
         assert!(!text.lines().nth(1).unwrap().contains("hash"));
     }
 

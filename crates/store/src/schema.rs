@@ -5,8 +5,8 @@
 //! finding ids lower-case hexadecimal, lists JSON text. A column called `…_key` holds [`db::key`]
 //! of the column before it.
 //!
-//! What this module never does: change a step that was released, or skip one. Each step runs in a
-//! transaction of its own and leaves its name and checksum.
+//! What this module never does: change a step that was released, or skip one. Each step leaves its name and
+//! checksum in the transaction that it runs in.
 
 use sqlx::Row as _;
 
@@ -307,21 +307,26 @@ pub(crate) async fn foreign(conn: &mut Conn, steps: &[Step]) -> Result<Option<(i
     Ok(None)
 }
 
-/// Brings a database to the version of the last of `steps`, each in a transaction of its own.
+/// Brings a database to the version of the last of `steps`, each in a transaction of its own; a new database in one,
+/// so that a case that is killed while it is made is none, and not one of an old version.
 pub(crate) async fn migrate(conn: &mut Conn, steps: &[Step]) -> Result<(), Inner> {
     let from = version(&mut *conn).await?.unwrap_or(0);
     let kind = db::kind(conn);
-    for step in steps.iter().filter(|s| s.version > from) {
+    let wanted: Vec<&Step> = steps.iter().filter(|s| s.version > from).collect();
+    let together = if from == 0 { wanted.len().max(1) } else { 1 };
+    for steps in wanted.chunks(together) {
         let mut tx = db::begin(conn).await?;
-        for sql in [RECORD, step.sql] {
-            sqlx::raw_sql(sqlx::AssertSqlSafe(dialect(sql, kind))).execute(&mut *tx).await?;
+        for step in steps {
+            for sql in [RECORD, step.sql] {
+                sqlx::raw_sql(sqlx::AssertSqlSafe(dialect(sql, kind))).execute(&mut *tx).await?;
+            }
+            sqlx::query("INSERT INTO schema_migration (version, name, sha256) VALUES ($1, $2, $3)")
+                .bind(step.version)
+                .bind(step.name)
+                .bind(checksum(step))
+                .execute(&mut *tx)
+                .await?;
         }
-        sqlx::query("INSERT INTO schema_migration (version, name, sha256) VALUES ($1, $2, $3)")
-            .bind(step.version)
-            .bind(step.name)
-            .bind(checksum(step))
-            .execute(&mut *tx)
-            .await?;
         tx.commit().await?;
     }
     Ok(())

@@ -57,4 +57,6 @@ pub use pack::{Load, Packer, Part, SeenRows};
 pub use prevalence::CasePrevalence;
 pub use segment::{BLOCK_ROWS, ROW_GROUP_ROWS};
 pub use segments::{Counted, CountedRead, Lake, Segment};
-pub use session::{KnowledgeTable, MAX_SQL_BYTES, QueryCost, QueryError, QueryLimits, Visible, query};
+pub use session::{
+    KnowledgeTable, MAX_SQL_BYTES, QUERY_THREAD, QueryCost, QueryError, QueryLimits, Visible, query,
+};

@@ -44,6 +44,9 @@ const FOOTER_CACHE: usize = 256 << 20;
 const BOMBS: [&str; 8] =
     ["repeat", "lpad", "rpad", "array_repeat", "generate_series", "range", "array_resize", "list_resize"];
 
+/// Name of the threads that plan and run a query: a panic there is caught and told as a damaged segment.
+pub const QUERY_THREAD: &str = "query";
+
 /// Limits of a query.
 #[derive(Clone, Copy, Debug)]
 pub struct QueryLimits {
@@ -213,7 +216,7 @@ pub fn query(
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(limits.threads.max(1))
-        .thread_name("query")
+        .thread_name(QUERY_THREAD)
         // Plans nest as queries do, and not everything that walks them grows the stack.
         .thread_stack_size(bounds::STACK)
         .enable_time()

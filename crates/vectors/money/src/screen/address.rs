@@ -1,18 +1,25 @@
 //! Addresses on chains, as far as screening needs them: one spelling for one address.
 //!
-//! A small door: whoever knows chains (payload and checksum) stands behind [`canonical`].
+//! What the model knows as an address is looked up in its canonical form; forms of other chains by their spelling.
 //!
 //! What this module never does: say which chain an address is of.
+
+use palisade_model::{Address, AddressError};
 
 /// Longest text that can be an address.
 const MAX_TEXT: usize = 256;
 
 /// The spelling under which an address is looked up; `None` for what can be none.
 ///
-/// Hexadecimal and bech32 addresses do not distinguish case, base58 does. Blanks around and a
-/// `bitcoincash:` in front do not belong to it.
+/// A damaged address (wrong checksum, cut off, put into lower case) is none. Of forms that the model does not know,
+/// hexadecimal does not distinguish case and everything else does.
 pub fn canonical(text: &str) -> Option<String> {
     let text = text.trim();
+    match Address::parse(text).or_else(|e| Address::evm_any_case(text).map_err(|_| e)) {
+        Ok(address) => return Some(address.text().to_owned()),
+        Err(AddressError::Checksum(_) | AddressError::Truncated | AddressError::LowerCased) => return None,
+        Err(_) => {}
+    }
     let text =
         text.strip_prefix("bitcoincash:").or_else(|| text.strip_prefix("BITCOINCASH:")).unwrap_or(text);
     if !(20..=MAX_TEXT).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
