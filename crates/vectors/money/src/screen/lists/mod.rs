@@ -18,7 +18,7 @@
 //! | `birth_date` | `1977-03-25`, `1977`, `circa 1977`, `1975-1979` |
 //! | `gender`, `countries`, `programmes`, `linked`, `places` | as lists have them |
 //! | `identifiers` | `number` or `kind:number` |
-//! | `addresses` | on chains: `address` or `ticker:address` |
+//! | `addresses`, `address` | on chains: `address` or `ticker:address` |
 //! | `hosts` | IP addresses, networks (`198.51.100.0/24`), domains, `AS64500` |
 //! | `owners` | `name` or `name:51` (percent) |
 //! | `listed_from`, `listed_until` | first and last day, `YYYY-MM-DD` |

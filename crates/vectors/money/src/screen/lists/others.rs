@@ -145,6 +145,9 @@ pub fn own(input: &mut dyn Read, sink: &mut Sink<'_>) {
                 add(to, value);
             }
         }
+        for value in values("category") {
+            add(&mut party.programmes, value);
+        }
         for value in values("hosts").chain(values("host")) {
             add(&mut party.hosts, value);
         }
@@ -156,7 +159,7 @@ pub fn own(input: &mut dyn Read, sink: &mut Sink<'_>) {
                 country: String::new(),
             });
         }
-        for value in values("addresses") {
+        for value in values("addresses").chain(values("address")) {
             // A ticker has no more than eight letters; `bitcoincash:q…` is an address.
             let (ticker, text) = value.split_once(':').filter(|(t, _)| t.len() <= 8).unwrap_or(("", value));
             party.addresses.push(CryptoAddress {
