@@ -157,16 +157,26 @@ impl Form<'_, '_> {
     fn answers(&mut self, queries: &[Query], spaces: &mut [Workspace]) -> io::Result<()> {
         let engine = self.engine;
         let parts = queries.len().div_ceil(spaces.len().max(1)).max(1);
-        let found: Vec<Vec<Vec<Hit>>> = std::thread::scope(|scope| {
+        let found: Option<Vec<Vec<Vec<Hit>>>> = std::thread::scope(|scope| {
             let work = |(part, space): (&'_ [Query], &'_ mut Workspace)| engine.chunk(part, space);
             let chunks = queries.chunks(parts).zip(spaces.iter_mut());
             if parts >= queries.len() {
-                return chunks.map(work).collect();
+                return Some(chunks.map(work).collect());
             }
             let running: Vec<_> = chunks.map(|c| scope.spawn(move || engine.chunk(c.0, c.1))).collect();
-            running.into_iter().map(|h| h.join().unwrap_or_default()).collect()
+            running.into_iter().map(|h| h.join().ok()).collect()
         });
-        for (query, hits) in queries.iter().zip(found.into_iter().flatten()) {
+        // An answer must never stand with another's question.
+        let failed = || {
+            io::Error::other(
+                "a part of the screening failed, which is a defect in Palisade: no answer is whole",
+            )
+        };
+        let found: Vec<Vec<Hit>> = found.ok_or_else(failed)?.into_iter().flatten().collect();
+        if found.len() != queries.len() {
+            return Err(failed());
+        }
+        for (query, hits) in queries.iter().zip(found) {
             self.tally.queries += 1;
             self.answer(query, &hits)?;
         }
@@ -388,8 +398,15 @@ fn table(
     let mut spaces: Vec<Workspace> = (0..jobs).map(|_| Workspace::default()).collect();
     let mut held: Vec<Query> = Vec::with_capacity(CHUNK * jobs);
     let mut row = csv::StringRecord::new();
-    for line in 1..=MAX_QUERIES {
+    for line in 1.. {
         let more = reader.read_record(&mut row).map_err(other)?;
+        if more && line > MAX_QUERIES {
+            form.answers(&held, &mut spaces)?;
+            return Err(io::Error::other(format!(
+                "{}: more than {MAX_QUERIES} queries; split the table",
+                file.display()
+            )));
+        }
         if more {
             held.push(columns.query(&row, line as u64, schema, day));
         }

@@ -1,5 +1,6 @@
 //! `palisade trace`: from what a user names to where it went, in the form somebody wants it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -9,7 +10,7 @@ use palisade_model::{Limits, Problem, csv_cell, terminal};
 use palisade_money::ledger::{AssetId, PartyId, TxId};
 use palisade_money::read::Mapping;
 use palisade_money::taint::{Method, mul_div};
-use palisade_money::trace::{LabelTable, Labels as _, detect::amount};
+use palisade_money::trace::{LabelTable, Labels as _, Terminal, detect::amount};
 use palisade_pipeline::{
     FollowSettings, Followed, LedgerSettings, LedgersRead, Progress, follow, read_ledgers,
 };
@@ -53,6 +54,9 @@ pub struct Told<'a> {
     prices: Option<&'a prices::Prices>,
     clock: Clock,
     starts: &'a [String],
+    /// Sums of what entered, and why the trace ends where, looked up once.
+    entered: BTreeMap<AssetId, u128>,
+    ends: BTreeMap<(PartyId, AssetId), &'a Terminal>,
 }
 
 impl Told<'_> {
@@ -83,14 +87,14 @@ impl Told<'_> {
         }
     }
 
-    /// All that entered of an asset.
+    /// All that entered of an asset; nothing under poison.
     fn entered(&self, asset: AssetId) -> u128 {
-        let t = &self.followed.trace;
-        if t.method == Method::Poison {
-            return 0;
-        }
-        let of = t.checks.iter().filter(|c| c.asset == asset && c.tag.source().is_some());
-        of.map(|c| c.created.saturating_add(c.converted_in)).fold(0, u128::saturating_add)
+        self.entered.get(&asset).copied().unwrap_or(0)
+    }
+
+    /// Why the trace ends at a party, if it does.
+    fn end(&self, party: PartyId, asset: AssetId) -> Option<&Terminal> {
+        self.ends.get(&(party, asset)).copied()
     }
 
     /// Share of what entered, with six digits; `None` under poison and where nothing entered.
@@ -159,6 +163,8 @@ pub fn run(args: &Trace) -> Result<Exit> {
         prices: prices.as_ref(),
         clock: Clock::new(shown, args.display_timezone.clone()),
         starts: &starts,
+        entered: entered(&followed),
+        ends: followed.trace.terminals.iter().map(|t| ((t.party, t.asset), t)).collect(),
     };
     let mut sink = Sink::open(args.output.as_deref())?;
     let written = sink.step(|out| match args.format {
@@ -188,6 +194,16 @@ pub fn run(args: &Trace) -> Result<Exit> {
 
 fn paths(all: &[std::path::PathBuf]) -> String {
     all.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// What entered of each asset.
+fn entered(followed: &Followed) -> BTreeMap<AssetId, u128> {
+    let mut sums: BTreeMap<AssetId, u128> = BTreeMap::new();
+    for check in followed.trace.checks.iter().filter(|c| c.tag.source().is_some()) {
+        let sum = sums.entry(check.asset).or_default();
+        *sum = sum.saturating_add(check.created).saturating_add(check.converted_in);
+    }
+    sums
 }
 
 /// What is named on the command line, and in the files named there.
@@ -230,15 +246,14 @@ fn needs(told: &Told<'_>, file: &Path) -> Result<()> {
     let mut write = || -> io::Result<()> {
         writeln!(out, "chain,address,received,asset,first_time,first_tx")?;
         let t = &told.followed.trace;
-        for party in &t.needs {
-            for r in t.reached.iter().filter(|r| r.party == *party) {
-                let (sum, symbol) = amount(&told.read.funds.ledger, r.asset, r.received);
-                let time = r.first.map(|t| told.clock.exact(t)).unwrap_or_default();
-                let (chain, address) = (told.chain(*party), told.address(*party));
-                let cell = |t: &str| csv_cell(t).into_owned();
-                let (chain, address, symbol) = (cell(chain), cell(address), cell(&symbol));
-                writeln!(out, "{chain},{address},{sum},{symbol},{time},{}", told.tx(r.first_tx))?;
-            }
+        let missing: BTreeSet<PartyId> = t.needs.iter().copied().collect();
+        for r in t.reached.iter().filter(|r| missing.contains(&r.party)) {
+            let (sum, symbol) = amount(&told.read.funds.ledger, r.asset, r.received);
+            let time = r.first.map(|t| told.clock.exact(t)).unwrap_or_default();
+            let cell = |t: &str| csv_cell(t).into_owned();
+            let (chain, address, symbol) =
+                (cell(told.chain(r.party)), cell(told.address(r.party)), cell(&symbol));
+            writeln!(out, "{chain},{address},{sum},{symbol},{time},{}", told.tx(r.first_tx))?;
         }
         out.flush()
     };

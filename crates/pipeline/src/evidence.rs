@@ -17,6 +17,8 @@ pub struct EvidenceFile {
     ready: Condvar,
     /// Whether its rows go into the lake.
     packed: AtomicBool,
+    /// Whether it has a part in what is found over all files together.
+    together: AtomicBool,
 }
 
 impl EvidenceFile {
@@ -27,7 +29,16 @@ impl EvidenceFile {
             hash: Mutex::new(None),
             ready: Condvar::new(),
             packed: AtomicBool::new(false),
+            together: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn set_together(&self) {
+        self.together.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_together(&self) -> bool {
+        self.together.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_packed(&self, packed: bool) {

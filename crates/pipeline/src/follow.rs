@@ -117,15 +117,22 @@ pub fn follow(funds: &Funds, labels: &LabelTable, s: &FollowSettings) -> Result<
             begins.entry(start.source).or_default().push(party);
         }
     }
-    let seen = Seen { ledger, trace: &trace, peels: &peels, deposits: &deposits, starts: &begins };
+    let pools = |p: PartyId| labels.of(p).iter().any(|l| l.kind.pools());
+    let seen =
+        Seen { ledger, trace: &trace, peels: &peels, deposits: &deposits, starts: &begins, pools: &pools };
     let (findings, exhibits) = detect::detect(&seen);
     let splittings = patterns::splittings(ledger, labels);
     let poisonings = patterns::poisonings(ledger);
     Ok(Followed { trace, sources, hypotheses, peels, deposits, splittings, poisonings, findings, exhibits })
 }
 
+/// Sources that an investigation tells apart; more are followed as one.
+const MAX_APART: usize = 64;
+
 /// What an investigation follows by itself.
 pub(crate) struct Watch<'a> {
+    /// Wallets that findings name beyond those that are kept.
+    pub(crate) left_out: u64,
     /// Wallets that findings of other channels name.
     pub(crate) wallets: &'a BTreeSet<String>,
     /// Wallets of the organisation's own watch-list.
@@ -159,16 +166,17 @@ pub(crate) fn detect(funds: &Funds, watch: &Watch<'_>) -> (Vec<Finding>, Vec<Exh
     if starts.is_empty() {
         return (Vec::new(), Vec::new(), problems);
     }
-    if starts.len() > MAX_SOURCES {
+    if watch.left_out > 0 {
         let message = format!(
-            "{} wallets to follow; the first {MAX_SOURCES} are: follow others with `palisade trace`",
-            starts.len()
+            "{} wallets that findings name are too many to follow; the others are: follow more with `palisade trace`",
+            watch.left_out
         );
         problems.push(Problem::new(ProblemCode::Limit, &Origin::file("ledgers"), None, message));
     }
     let settings = FollowSettings {
-        starts: starts.into_iter().take(MAX_SOURCES).collect(),
-        separate: true,
+        // Told apart while that is affordable: every tainted amount holds a part for each source.
+        separate: starts.len() <= MAX_APART,
+        starts: starts.into_iter().collect(),
         method: Method::Haircut,
         asset: None,
         until: None,
@@ -203,10 +211,14 @@ fn entries(funds: &Funds, text: &str, asset: Option<AssetId>) -> Result<Vec<Entr
                 outputs.map(|n| Entry::Output { output: OutputId(n as u32) }).collect()
             }
         };
-        return match found.is_empty() {
-            true => Err(FollowError::Unknown(text.into(), "no ledger has this transaction".into())),
-            false => Ok(found),
-        };
+        // Accounts of some chains look like transactions.
+        let account = || funds.parties(text).is_ok_and(|p| !p.is_empty());
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        if !account() {
+            return Err(FollowError::Unknown(text.into(), "no ledger has this transaction".into()));
+        }
     }
     let parties = match funds.parties(text) {
         Ok(parties) => parties,
@@ -222,9 +234,26 @@ fn entries(funds: &Funds, text: &str, asset: Option<AssetId>) -> Result<Vec<Entr
 fn asset(funds: &Funds, text: &str) -> Result<AssetId, FollowError> {
     let text = text.trim();
     let all = || funds.ledger.assets.iter().enumerate().map(|(n, a)| (AssetId(n as u32), a));
-    let contract = all().find(|(_, a)| a.contract.as_deref().is_some_and(|c| c.eq_ignore_ascii_case(text)));
-    let coin = || all().find(|(_, a)| a.contract.is_none() && a.chain.eq_ignore_ascii_case(text));
-    if let Some((id, _)) = contract.or_else(coin) {
+    let (chain, bare) = match text.rsplit_once(':') {
+        Some((chain, contract)) if all().any(|(_, a)| *a.chain == *chain) => (Some(chain), contract),
+        _ => (None, text),
+    };
+    let of_chain = |a: &palisade_money::ledger::Asset| chain.is_none_or(|c| *a.chain == *c);
+    let contracts: Vec<_> = all()
+        .filter(|(_, a)| of_chain(a) && a.contract.as_deref().is_some_and(|c| c.eq_ignore_ascii_case(bare)))
+        .collect();
+    match contracts.as_slice() {
+        [(id, _)] => return Ok(*id),
+        [] => {}
+        several => {
+            let on: Vec<String> = several.iter().map(|(_, a)| format!("{}:{bare}", a.chain)).collect();
+            return Err(FollowError::Asset(format!(
+                "several chains have the contract {bare}; name one: {}",
+                on.join(", ")
+            )));
+        }
+    }
+    if let Some((id, _)) = all().find(|(_, a)| a.contract.is_none() && a.chain.eq_ignore_ascii_case(text)) {
         return Ok(id);
     }
     let named: Vec<_> = all().filter(|(_, a)| a.symbol.eq_ignore_ascii_case(text)).collect();

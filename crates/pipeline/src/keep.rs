@@ -75,6 +75,8 @@ pub(crate) struct Keeper<'c> {
     before: i64,
     /// A commit failed, and what waited for it is gone.
     failed: AtomicBool,
+    /// Files read to their end that are complete only once what was found over all files together is kept.
+    together: Mutex<Vec<Said>>,
 }
 
 /// What has been read and waits to be committed together: whole files, and rows of the lake.
@@ -157,6 +159,7 @@ impl<'c> Keeper<'c> {
             looking: keep.looking,
             before,
             failed: AtomicBool::new(false),
+            together: Mutex::default(),
         })
     }
 
@@ -293,11 +296,18 @@ impl<'c> Keeper<'c> {
         let rows: Vec<CoverageRow> = rows.into_values().collect();
         let mut source = record(file, sha256, SourceState::Complete, notes.coverage.events());
         source.rows_kept = notes.rows;
-        let FileNotes { findings, problems, .. } = notes;
+        let FileNotes { findings, mut problems, .. } = notes;
+        let mut coverage = rows;
+        if file.is_together() {
+            let (problems, coverage) = (std::mem::take(&mut problems), std::mem::take(&mut coverage));
+            let whole = Said { source: source.clone(), findings: Vec::new(), problems, coverage };
+            self.together.lock().unwrap_or_else(PoisonError::into_inner).push(whole);
+            source.state = SourceState::Partial;
+        }
         let due = {
             let mut waiting = self.waiting();
             waiting.notes += findings.len() + problems.len();
-            waiting.files.push(Said { source, findings, problems, coverage: rows });
+            waiting.files.push(Said { source, findings, problems, coverage });
             waiting.since.get_or_insert_with(Instant::now);
             waiting.is_due()
         };
@@ -339,8 +349,8 @@ impl<'c> Keeper<'c> {
         }
     }
 
-    /// Keeps what was found over all files together. The files are complete; findings stand with the one they cite
-    /// first.
+    /// Keeps what was found over all files together; findings stand with the file they cite first. Only then are the
+    /// files complete: a run that ends before reads them again.
     pub(crate) fn late(
         &self,
         findings: &[Finding],
@@ -357,7 +367,6 @@ impl<'c> Keeper<'c> {
         }
         for (file, findings) in by_file.into_values() {
             let Some(sha256) = file.sha256_hex() else { continue };
-            // Takes nothing away from a file that is complete.
             let source = record(file, sha256, SourceState::Partial, 0);
             let said = Said { source, findings, problems: Vec::new(), coverage: Vec::new() };
             self.waiting().files.push(said);
@@ -366,7 +375,9 @@ impl<'c> Keeper<'c> {
         if !exhibits.is_empty() {
             self.lock().exhibits(exhibits, &resolve(sources))?;
         }
-        Ok(())
+        let whole = std::mem::take(&mut *self.together.lock().unwrap_or_else(PoisonError::into_inner));
+        self.waiting().files.extend(whole);
+        self.flush(sources)
     }
 
     /// Ends the run.

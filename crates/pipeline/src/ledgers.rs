@@ -115,7 +115,11 @@ impl Intake {
         let Intake { builder, mut lists, formats, .. } = self;
         let (ledger, mut problems) = builder.finish();
         problems.extend(lists.finish());
-        (Funds { ledger, lists, formats }, problems)
+        let mut index: HashMap<Box<str>, Vec<PartyId>> = HashMap::new();
+        for (n, party) in ledger.parties.iter().enumerate().skip(1) {
+            index.entry(party.address.clone()).or_default().push(PartyId(n as u32));
+        }
+        (Funds { ledger, lists, formats, index }, problems)
     }
 }
 
@@ -127,21 +131,14 @@ pub struct Funds {
     /// Labels and lists.
     pub lists: Lists,
     formats: BTreeMap<SourceId, LedgerFormat>,
+    /// Parties by canonical address: one for each chain that has it.
+    index: HashMap<Box<str>, Vec<PartyId>>,
 }
 
 impl Funds {
     /// Whether there is a ledger at all.
     pub fn is_empty(&self) -> bool {
         self.ledger.txs.id.is_empty()
-    }
-
-    /// Parties by canonical address.
-    fn addresses(&self) -> HashMap<&str, Vec<PartyId>> {
-        let mut all: HashMap<&str, Vec<PartyId>> = HashMap::new();
-        for (n, party) in self.ledger.parties.iter().enumerate().skip(1) {
-            all.entry(&party.address).or_default().push(PartyId(n as u32));
-        }
-        all
     }
 
     /// Parties at an address as somebody writes it: one for each chain that the ledger has it on.
@@ -154,17 +151,15 @@ impl Funds {
         match Address::parse(text).or_else(|e| Address::evm_any_case(text).map_err(|_| e)) {
             Ok(address) => spellings.push(address.text().to_owned()),
             // A chain unknown here has addresses of its own.
-            Err(e) if !self.ledger.parties.iter().any(|p| *p.address == *text) => return Err(e),
+            Err(e) if !self.index.contains_key(text) => return Err(e),
             Err(_) => {}
         }
-        let known = |p: &palisade_money::ledger::Party| spellings.iter().any(|s| **s == *p.address);
-        let all = self.ledger.parties.iter().enumerate().skip(1);
-        Ok(all.filter(|(_, p)| known(p)).map(|(n, _)| PartyId(n as u32)).collect())
+        spellings.dedup();
+        Ok(spellings.iter().filter_map(|s| self.index.get(s.as_str())).flatten().copied().collect())
     }
 
     /// What lists say of the parties of the ledger.
     pub fn labels(&self) -> LabelTable {
-        let addresses = self.addresses();
         let mut table = LabelTable::default();
         for party in &self.lists.parties {
             let info = self.lists.info(party);
@@ -180,7 +175,7 @@ impl Funds {
             for listed in &party.addresses {
                 let parsed = Address::parse(&listed.text).or_else(|_| Address::evm_any_case(&listed.text));
                 let text = parsed.as_ref().map_or(listed.text.trim(), Address::text);
-                for id in addresses.get(text).into_iter().flatten() {
+                for id in self.index.get(text).into_iter().flatten() {
                     let on = Chain::of_ledger(&self.ledger.parties[id.0 as usize].chain);
                     let same = parsed.as_ref().ok().zip(on).is_none_or(|(a, on)| a.chains().contains(&on));
                     if same {
@@ -211,8 +206,12 @@ impl Funds {
                 *one = one.filter(|p| both.contains(p));
             }
         }
-        let all = subjects.into_values().flatten().flatten().filter(|p| *p != PartyId::NOBODY);
-        Covered::These(all.collect())
+        let one = |both: [Option<PartyId>; 2]| match both.map(|p| p.filter(|p| *p != PartyId::NOBODY)) {
+            // An export with one counterparty does not say which of the two it is of.
+            [Some(a), Some(b)] if a != b => None,
+            [a, b] => a.or(b),
+        };
+        Covered::These(subjects.into_values().filter_map(one).collect())
     }
 }
 
@@ -259,7 +258,10 @@ fn kind(party: &Party, format: Option<Format>) -> Kind {
     let about = |p: &&String| !p.starts_with("source:") && !p.starts_with("confidence:");
     let words: Vec<String> = party.programmes.iter().filter(about).map(|p| p.to_ascii_lowercase()).collect();
     let says = |any: &[&str]| words.iter().any(|w| any.iter().any(|a| w.contains(a)));
-    if !matches!(format, Some(Format::TagPack | Format::Own) | None) || says(&["sanction"]) {
+    // Lists of one purpose name whom they sanction; collections hold others, too, and say which are.
+    let mixed =
+        [Format::TagPack, Format::Own, Format::Ftm, Format::OpenSanctions, Format::Csl, Format::BisDenied];
+    if format.is_some_and(|f| !mixed.contains(&f)) || says(&["sanction"]) {
         return Kind::Sanctioned;
     }
     if says(&["mixer", "mixing", "coinjoin", "tumbler"]) {
@@ -338,9 +340,9 @@ pub fn read_ledgers(
             break;
         }
     }
-    let mut next = walker.sources;
+    let first = walker.sources;
     let mut intake = intake.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for path in lists {
+    for (n, path) in (first..).zip(lists) {
         let origin = Origin::file(path.display().to_string());
         let size = path.metadata().map_or(0, |m| m.len());
         let file = Arc::new(EvidenceFile::new(path.clone(), size));
@@ -349,14 +351,13 @@ pub fn read_ledgers(
         match File::open(path) {
             Ok(mut file) => {
                 let lists = &mut intake.lists;
-                let source = SourceId(next);
+                let source = SourceId(n);
                 problems.extend(walk::guarded(&origin, || lists.load(&mut file, source, &origin)));
             }
             Err(e) => {
                 problems.push(Problem::new(ProblemCode::Io, &origin, None, format!("cannot open it: {e}")))
             }
         }
-        next += 1;
     }
     let (funds, more) = intake.finish();
     problems.extend(more);

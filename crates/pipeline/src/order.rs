@@ -22,8 +22,8 @@ const PROBLEMS_ALIKE: u64 = 100;
 /// Findings of one log remembered, to leave out carved copies of them.
 const TOLD_IDS: usize = 1 << 20;
 
-/// Wallets that findings name and ledgers are followed from; more are told as a problem.
-pub(crate) const MAX_WALLETS: usize = 1_000;
+/// Wallets kept of those that findings name; only what a ledger has is followed, and how many are left out is told.
+const MAX_WALLETS: usize = 200_000;
 
 /// What comes out of one item, to be put in order.
 pub(crate) enum Outcome {
@@ -65,6 +65,8 @@ pub(crate) struct Order<'o> {
     total: u64,
     /// Wallets that findings name: where ledgers are followed from.
     pub(crate) wallets: BTreeSet<String>,
+    /// Wallets named beyond those kept.
+    pub(crate) wallets_left_out: u64,
 }
 
 impl<'o> Order<'o> {
@@ -89,6 +91,7 @@ impl<'o> Order<'o> {
             bytes: 0,
             total,
             wallets: BTreeSet::new(),
+            wallets_left_out: 0,
         }
     }
 
@@ -162,8 +165,13 @@ impl<'o> Order<'o> {
                     let wallets =
                         finding.observables.iter().filter(|o| o.kind() == ObservableKind::CryptoAddress);
                     for wallet in wallets {
-                        if self.wallets.len() <= MAX_WALLETS {
+                        if self.wallets.contains(wallet.value()) {
+                            continue;
+                        }
+                        if self.wallets.len() < MAX_WALLETS {
                             self.wallets.insert(wallet.value().to_owned());
+                        } else {
+                            self.wallets_left_out += 1;
                         }
                     }
                     self.tell_finding(finding)?;

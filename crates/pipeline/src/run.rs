@@ -184,22 +184,7 @@ pub fn investigate(
     }
     // A run that fails keeps what it had read to the end.
     order.keep_rest();
-    let intake = std::mem::take(&mut *run.money.lock().unwrap_or_else(PoisonError::into_inner));
-    let (funds, problems) = intake.finish();
-    for problem in problems {
-        order.take(Outcome::Problem(problem));
-    }
-    order.summary.transactions = funds.ledger.txs.id.len() as u64;
-    if !funds.is_empty() {
-        let watch = follow::Watch { wallets: &order.wallets, listed: &settings.organisation.wallets };
-        let (findings, exhibits, problems) = follow::detect(&funds, &watch);
-        let in_time = |f: &Finding| run.judge.in_time(f.time);
-        let findings: Vec<Finding> = findings.into_iter().filter(in_time).collect();
-        order.late(&findings, &exhibits);
-        for problem in problems {
-            order.take(Outcome::Problem(problem));
-        }
-    }
+    run.together(&mut order);
     let mut summary = order.summary;
     summary.files_known = run.files_known.into_inner();
     summary.rules_loaded = knowledge.engine.rules().len() as u64;
@@ -236,6 +221,33 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// What is found over all files together, after the last of them.
+    fn together(&self, order: &mut Order<'_>) {
+        let intake = std::mem::take(&mut *self.money.lock().unwrap_or_else(PoisonError::into_inner));
+        let watch = follow::Watch {
+            left_out: order.wallets_left_out,
+            wallets: &order.wallets,
+            listed: &self.settings.organisation.wallets,
+        };
+        let (mut findings, mut exhibits, mut transactions) = (Vec::new(), Vec::new(), 0);
+        let problems = walk::guarded(&Origin::file("ledgers"), || {
+            let (funds, mut problems) = intake.finish();
+            transactions = funds.ledger.txs.id.len() as u64;
+            if !funds.is_empty() {
+                let more;
+                (findings, exhibits, more) = follow::detect(&funds, &watch);
+                problems.extend(more);
+            }
+            problems
+        });
+        findings.retain(|f: &Finding| self.judge.in_time(f.time));
+        order.summary.transactions = transactions;
+        order.late(&findings, &exhibits);
+        for problem in problems {
+            order.take(Outcome::Problem(problem));
+        }
+    }
+
     /// Hashes a file, or starts to; says whether it needs to be read.
     fn admit(&self, file: &Arc<EvidenceFile>, hasher: Option<&mpsc::Sender<Arc<EvidenceFile>>>) -> Admit {
         if let Some(keeper) = self.keeper {

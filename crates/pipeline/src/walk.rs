@@ -246,6 +246,7 @@ impl Walker<'_> {
         if let Some((intake, money)) = money {
             let id = SourceId(self.sources);
             self.sources += 1;
+            file.set_together();
             (self.emit)(Item::Source(Source { file: file.clone(), origin: origin.clone() }))?;
             let top = (*origin == Origin::file(file.path.display().to_string())).then_some(&*file.path);
             let (problems, reported) = with_stream(content, &mut |stream| {

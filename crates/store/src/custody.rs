@@ -222,9 +222,15 @@ impl Sealed {
 /// Adds a link over all of it as it is now.
 pub(crate) async fn seal(conn: &mut Conn, run: i64, what: Sealed) -> Result<(), Inner> {
     let (digest, count) = what.digest(&mut *conn).await?;
-    // Most cases have no exhibit, and none is ever taken away: nothing to seal then.
+    // Most cases never have an exhibit: nothing to seal then.
     if what == Sealed::Exhibits && count == 0 {
-        return Ok(());
+        let sealed: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM custody WHERE kind = $1")
+            .bind(what.name())
+            .fetch_one(&mut *conn)
+            .await?;
+        if sealed == 0 {
+            return Ok(());
+        }
     }
     append(conn, run, what.name(), "", &digest, count).await
 }

@@ -51,8 +51,20 @@ impl RunWriter<'_> {
             let mut tx = db::begin(conn).await?;
             for exhibit in exhibits {
                 let title = db::clean(&exhibit.title);
-                let body = serde_json::to_string(&exhibit.body).unwrap_or_default();
+                let Ok(body) = serde_json::to_string(&exhibit.body) else {
+                    left_out += 1;
+                    continue;
+                };
                 let body = db::clean(&body);
+                // Before anything is taken away for it.
+                let others: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM exhibit WHERE title <> $1")
+                    .bind(&*title)
+                    .fetch_one(&mut *tx)
+                    .await?;
+                if body.len() > MAX_EXHIBIT_BYTES || others >= signed(MAX_EXHIBITS as u64) {
+                    left_out += 1;
+                    continue;
+                }
                 let mut cited: Vec<Cited> = Vec::new();
                 for c in exhibit.citations.iter().take(MAX_CITATIONS) {
                     let unknown = |what| Error::UnknownSource { finding: exhibit.title.clone(), what };
@@ -67,12 +79,6 @@ impl RunWriter<'_> {
                     cited.push((source, member_of(&found.origin), c.record, c.offset));
                 }
                 sqlx::query("DELETE FROM exhibit WHERE title = $1").bind(&*title).execute(&mut *tx).await?;
-                let number: i64 =
-                    sqlx::query_scalar("SELECT COUNT(*) FROM exhibit").fetch_one(&mut *tx).await?;
-                if body.len() > MAX_EXHIBIT_BYTES || number >= signed(MAX_EXHIBITS as u64) {
-                    left_out += 1;
-                    continue;
-                }
                 let hash = Sha256::digest(format!("{}\0{title}\0{body}", title.len()));
                 sqlx::query(
                     "INSERT INTO exhibit (id, title, tlp, body, citations, run) VALUES ($1, $2, $3, $4, $5, $6)

@@ -12,15 +12,15 @@ use std::io::{self, Read};
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-/// Rows decoded at once.
-const BATCH_ROWS: usize = 1_024;
+/// Rows decoded at once: few, since one value of a dictionary may be large and stand in every row.
+const BATCH_ROWS: usize = 64;
 
 /// Most bytes that one row group may say it decodes to: exports have tens of megabytes.
-const MAX_GROUP_BYTES: i64 = 1 << 30;
+const MAX_GROUP_BYTES: i64 = 256 << 20;
 
 /// Most row groups and columns.
 const MAX_GROUPS: usize = 100_000;
-const MAX_COLUMNS: usize = 2_000;
+const MAX_COLUMNS: usize = 128;
 
 /// Whether a file begins as Parquet does.
 pub fn is_parquet(head: &[u8]) -> bool {

@@ -58,7 +58,7 @@ pub struct Trace {
     /// Each start is a source of its own, told apart in the output
     #[arg(long, help_heading = "Rule")]
     pub separate: bool,
-    /// Prices: CSV with date, asset (contract, symbol or chain), currency, price; values at the day of each transfer
+    /// Prices: CSV with date, asset (a token's contract, a coin's symbol or chain), currency, price; values at the day of each transfer
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub prices: Option<PathBuf>,
     /// Form of the output

@@ -13,6 +13,8 @@ use crate::output::{count, plural};
 
 /// Transfers listed; `--format ndjson` has all.
 const TRANSFERS: usize = 2_000;
+/// Assets shown: anybody can send worthless tokens.
+const ASSETS: usize = 12;
 /// Places where it ends that are listed.
 const ENDS: usize = 500;
 
@@ -49,8 +51,16 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     limits(told, out)?;
     let assets: BTreeSet<AssetId> =
         t.edges.iter().map(|e| e.asset).chain(t.terminals.iter().map(|e| e.asset)).collect();
-    for asset in assets {
+    let more = assets.len().saturating_sub(ASSETS);
+    for asset in assets.into_iter().take(ASSETS) {
         of_asset(told, asset, out)?;
+    }
+    if more > 0 {
+        write!(
+            out,
+            "<p class=\"dim\">{} more assets are not shown; --asset chooses one.</p>",
+            count(more as u64)
+        )?;
     }
     exposure(told, out)?;
     guesses(told, out)?;

@@ -215,7 +215,7 @@ fn draw_node(svg: &mut String, told: &Told<'_>, asset: AssetId, node: Node, p: &
         Node::Rest(_) => (format!("{} more addresses", p.addresses), None, String::new()),
         Node::One(party) => {
             let label = told.labels.of(party).first();
-            let end = told.followed.trace.terminals.iter().find(|t| (t.party, t.asset) == (party, asset));
+            let end = told.end(party, asset);
             let mut hover = told.address(party).to_owned();
             if let Some(end) = end.filter(|e| e.reason != Reason::Limit) {
                 let _ = write!(hover, ": {} {}", told.sum(asset, end.amount), because(end.reason));

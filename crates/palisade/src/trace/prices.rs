@@ -67,16 +67,22 @@ impl Prices {
     /// What an amount was worth on the day, with two digits; `None` without a price of that day.
     pub fn worth(&self, asset: &Asset, units: u128, time: Option<Time>) -> Option<String> {
         let day = time?.0.div_euclid(86_400_000_000);
+        // A token is its contract: anybody can give one another's symbol.
+        let coin = asset.contract.is_none();
         let names = [
             asset.contract.as_deref(),
-            Some(&*asset.symbol),
-            Some(&*asset.chain).filter(|_| asset.contract.is_none()),
+            Some(&*asset.symbol).filter(|_| coin),
+            Some(&*asset.chain).filter(|_| coin),
         ];
         let prices = names.into_iter().flatten().find_map(|n| self.by_asset.get(&n.to_lowercase()))?;
         let price = *prices.get(&day)?;
         let scale = 10u128.checked_pow(u32::from(asset.decimals?))?;
         // A price has eight digits, a sum of money two.
-        let cents = mul_div(units, price, scale) / 1_000_000;
+        let worth = mul_div(units, price, scale);
+        if worth == u128::MAX {
+            return None;
+        }
+        let cents = worth / 1_000_000;
         Some(format!("{}.{:02}", cents / 100, cents % 100))
     }
 }

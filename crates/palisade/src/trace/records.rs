@@ -29,7 +29,9 @@ pub fn json(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
             lists.insert(kind, record.into());
         } else {
             let list = lists.entry(kind).or_insert_with(|| Value::Array(Vec::new()));
-            list.as_array_mut().map(|l| l.push(record.into()));
+            if let Some(list) = list.as_array_mut() {
+                list.push(record.into());
+            }
         }
         Ok(())
     })?;
@@ -91,7 +93,7 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
         f(record)?;
     }
     for r in &t.reached {
-        let end = t.terminals.iter().find(|x| (x.party, x.asset) == (r.party, r.asset));
+        let end = told.end(r.party, r.asset);
         let labels: Vec<Value> = told
             .labels
             .of(r.party)

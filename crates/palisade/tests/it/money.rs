@@ -180,7 +180,7 @@ fn a_wallet_that_a_log_names_is_followed() {
     assert!(money.iter().all(|f| !f["observables"].to_string().contains(SERVICE)));
     let page = dir.path().join("report.html");
     expect(0, &["report", "--case", &case, "-o", &arg(&page)]);
-    assert!(std::fs::read_to_string(&page).unwrap().contains("Flow of ETH, rule haircut"));
+    assert!(std::fs::read_to_string(&page).unwrap().contains("Flow of ETH on ethereum, rule haircut"));
     expect(0, &["case", "verify", &case]);
     // The same evidence again adds nothing.
     let again = expect(0, &["investigate", &evidence, "--case", &case, "--format", "ndjson", "--quiet"]);

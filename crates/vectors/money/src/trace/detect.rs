@@ -37,6 +37,8 @@ pub struct Seen<'a> {
     pub deposits: &'a [DepositAddress],
     /// Where its sources begin, by their numbers.
     pub starts: &'a BTreeMap<Source, Vec<PartyId>>,
+    /// Whether coins of many owners lie together at a party: its wallet joins nothing.
+    pub pools: &'a dyn Fn(PartyId) -> bool,
 }
 
 struct Rule {
@@ -203,11 +205,18 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
             Kind::Mixer => &MIXER,
             _ => continue,
         };
-        let edges = at(x.party, x.asset);
+        // What comes back to where it began, or stays there, reached nobody.
+        let began = |c: &(Source, u128)| seen.starts.get(&c.0).is_some_and(|s| s.contains(&x.party));
+        let here = at(x.party, x.asset).iter().copied();
+        let edges: Vec<&super::Edge> =
+            here.filter(|e| e.from != e.to && !e.carried.iter().all(began)).collect();
+        if edges.is_empty() {
+            continue;
+        }
         drafts.push(Draft {
             rule,
             parties: std::iter::once(x.party).chain(edges.iter().map(|e| e.from)).collect(),
-            own: origins(edges).chain(edges.iter().map(|e| e.from)).collect(),
+            own: origins(&edges).chain(edges.iter().map(|e| e.from)).collect(),
             txs: edges.iter().map(|e| e.tx).collect(),
             args: vec![
                 ("party", name(ledger, x.party)),
@@ -301,15 +310,21 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
             ],
         });
     }
+    for draft in &mut drafts {
+        draft.own.retain(|p| !(seen.pools)(*p));
+    }
     let mut findings: Vec<Finding> = drafts.into_iter().filter_map(|d| finding(ledger, d)).collect();
     findings.sort_by(|a, b| (&a.rule.id, a.id).cmp(&(&b.rule.id, b.id)));
     findings.dedup_by_key(|f| f.id);
     (findings, flows(ledger, trace))
 }
 
+/// Tainted amounts from one party to another, and the first record of them.
+type Between = BTreeMap<(PartyId, PartyId), (u128, Citation)>;
+
 /// The greatest flows between parties, a picture for each asset: amounts of two assets are no widths to compare.
 fn flows(ledger: &Ledger, trace: &Trace) -> Vec<Exhibit> {
-    let mut sums: BTreeMap<AssetId, BTreeMap<(PartyId, PartyId), (u128, Citation)>> = BTreeMap::new();
+    let mut sums: BTreeMap<AssetId, Between> = BTreeMap::new();
     for e in trace.edges.iter().filter(|e| !e.fee && e.from != e.to) {
         let rows = sums.entry(e.asset).or_default();
         let row = rows.entry((e.from, e.to)).or_insert((0, e.citation));
@@ -340,10 +355,11 @@ fn flows(ledger: &Ledger, trace: &Trace) -> Vec<Exhibit> {
             Some(contract) => format!("{} ({contract})", a.symbol),
             None => a.symbol.to_string(),
         });
+        let chain = ledger.assets.get(asset.0 as usize).map_or("", |a| &a.chain);
         out.push((
             transfers,
             Exhibit {
-                title: format!("Flow of {of}, rule {}", trace.method.name()),
+                title: format!("Flow of {of} on {chain}, rule {}", trace.method.name()),
                 body: ExhibitBody::Flow {
                     nodes: parties.iter().map(|p| named(*p)).collect(),
                     flows: rows.iter().map(flow).collect(),

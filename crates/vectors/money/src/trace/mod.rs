@@ -334,7 +334,7 @@ pub fn forward(ledger: &Ledger, options: &Options<'_>) -> Result<Trace, PlanErro
         trace.edges.push(edge);
     }
     reached(&mut trace, &outcome, ledger);
-    terminals(&mut trace, ledger, options, &limited, &starts);
+    terminals(&mut trace, options, &limited, &starts);
     exposure(&mut trace, options);
     Ok(trace)
 }
@@ -478,13 +478,10 @@ fn reached(trace: &mut Trace, outcome: &taint::Outcome, ledger: &Ledger) {
 
 fn terminals(
     trace: &mut Trace,
-    ledger: &Ledger,
     options: &Options<'_>,
     limited: &BTreeSet<PartyId>,
     starts: &BTreeSet<PartyId>,
 ) {
-    let mut sends: BTreeSet<PartyId> = ledger.moves.from.iter().copied().collect();
-    sends.extend(ledger.inputs.iter().filter_map(|i| ledger.outputs.party.get(i.0 as usize)));
     let mut needs = BTreeSet::new();
     for r in &trace.reached {
         let label = options.labels.pool(r.party, r.first).filter(|_| !starts.contains(&r.party));
@@ -499,7 +496,7 @@ fn terminals(
             Some(Kind::Mixer | Kind::Bridge | Kind::Swapper) => Reason::MixerOrBridge,
             Some(_) => Reason::Service,
             None if limited.contains(&r.party) => Reason::Limit,
-            None if !sends.contains(&r.party) && !(options.covered)(r.party) => Reason::NoData,
+            None if !(options.covered)(r.party) => Reason::NoData,
             None => Reason::Resting,
         };
         if reason == Reason::NoData {

@@ -97,7 +97,14 @@ fn findings_cite_and_are_stable() {
     let t = forward(&l, plan(1, Method::Haircut), &labels);
     let deposits = patterns::deposit_addresses(&l, &labels);
     let starts = std::collections::BTreeMap::new();
-    let seen = detect::Seen { ledger: &l, trace: &t, peels: &[], deposits: &deposits, starts: &starts };
+    let seen = detect::Seen {
+        ledger: &l,
+        trace: &t,
+        peels: &[],
+        deposits: &deposits,
+        starts: &starts,
+        pools: &|_| false,
+    };
     let (findings, exhibits) = detect::detect(&seen);
     let rules: Vec<&str> = findings.iter().map(|f| f.rule.id.as_str()).collect();
     assert!(rules.contains(&"money.sanctioned_counterparty"), "{rules:?}");

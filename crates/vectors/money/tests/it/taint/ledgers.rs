@@ -153,7 +153,7 @@ pub fn accounts(seed: u64) -> (Ledger, Vec<Start>, Vec<Opening>) {
     }
     let mut openings = Vec::new();
     // Every other ledger knows enough of what was before.
-    for i in (1..=parties).filter(|_| seed % 2 == 0) {
+    for i in (1..=parties).filter(|_| seed.is_multiple_of(2)) {
         for asset in 0..assets {
             openings.push(Opening { party: PartyId(i), asset: AssetId(asset), amount: u128::from(5 * top) });
         }
@@ -189,7 +189,7 @@ pub fn outputs(seed: u64) -> (Ledger, Vec<Start>) {
     let most = if r.chance(10) { 80 } else { 25 };
     let transactions = 1 + r.below(most);
     // Every other ledger begins with the chain.
-    let (missing, unseen) = if seed % 2 == 0 { (0, 0) } else { (8, 5) };
+    let (missing, unseen) = if seed.is_multiple_of(2) { (0, 0) } else { (8, 5) };
     let mut made = 0;
     let mut block = 1;
     while made < transactions {

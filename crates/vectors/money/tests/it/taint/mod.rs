@@ -25,8 +25,11 @@ fn run(l: &Ledger, plan: &Plan) -> (Outcome, oracle::Carried, oracle::Carried) {
     (outcome, moves, outputs)
 }
 
+/// Tainted parts of each holding.
+type Parts = Vec<(PartyId, AssetId, Vec<(Source, u128)>)>;
+
 /// What poison says of unknown coin is what balances say; the oracle counts it by FIFO, so it is left out.
-fn sets(h: &[(PartyId, AssetId, Holding)]) -> Vec<(PartyId, AssetId, Vec<(Source, u128)>)> {
+fn sets(h: &[(PartyId, AssetId, Holding)]) -> Parts {
     h.iter().filter(|h| !h.2.tainted.is_empty()).map(|h| (h.0, h.1, h.2.tainted.clone())).collect()
 }
 
