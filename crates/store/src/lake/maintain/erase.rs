@@ -363,8 +363,47 @@ impl Redaction<'_> {
                 .execute(&mut *conn)
                 .await?;
         }
+        // Pictures and tables name people in their cells; they cite no rows.
+        if self.all {
+            let mut changed = Vec::new();
+            db::each(&mut *conn, sqlx::query("SELECT id, body FROM exhibit"), |row| {
+                let (id, body): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+                changed.extend(without(&body, &self.names.values).map(|body| (id, body)));
+                Ok(())
+            })
+            .await?;
+            for (id, body) in changed {
+                sqlx::query("UPDATE exhibit SET body = $2 WHERE id = $1")
+                    .bind(&id)
+                    .bind(&body)
+                    .execute(&mut *conn)
+                    .await?;
+            }
+        }
         Ok(())
     }
+}
+
+/// An exhibit's content without texts that hold one of the values; `None` if none does.
+fn without(body: &str, values: &[String]) -> Option<String> {
+    fn erase(value: &mut Value, values: &[String]) -> bool {
+        match value {
+            Value::String(text) => {
+                let lower = text.to_lowercase();
+                let named = values.iter().any(|v| lower.contains(v.as_str()));
+                if named {
+                    *text = ERASED.to_owned();
+                }
+                named
+            }
+            // All of them, not only the first that is named.
+            Value::Array(all) => all.iter_mut().fold(false, |named, v| erase(v, values) | named),
+            Value::Object(all) => all.values_mut().fold(false, |named, v| erase(v, values) | named),
+            _ => false,
+        }
+    }
+    let mut content: Value = serde_json::from_str(body).ok()?;
+    erase(&mut content, values).then(|| content.to_string())
 }
 
 /// What a finding says that may name somebody, as the database has it.
@@ -421,7 +460,8 @@ fn digests(case: &mut Case, observables: &[Observable]) -> Result<Vec<String>> {
 }
 
 /// Columns that an erasure leaves as they are: the chain covers them, or an analyst wrote them.
-const KEPT: [(&str, &str); 17] = [
+const KEPT: [(&str, &str); 18] = [
+    ("exhibit", "body"),
     ("finding", "title"),
     ("finding", "host"),
     ("finding", "message"),
@@ -466,4 +506,18 @@ async fn left(conn: &mut Conn, names: &Names) -> Result<Vec<Left>, Inner> {
     }
     let found = counts.into_iter().filter(|(_, rows)| *rows > 0);
     Ok(found.map(|((table, column), rows)| Left { place: format!("{table}.{column}"), rows }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without;
+
+    #[test]
+    fn an_exhibit_loses_every_text_that_names_the_person() {
+        let body = r#"{"flow":{"nodes":["Bank, 0xAB12","0xab12","0xcd"],"flows":[[0,1,"1.5","ETH"]]}}"#;
+        let now = without(body, &["0xab12".to_owned()]).unwrap();
+        assert_eq!(now.matches("0xab12").count() + now.matches("0xAB12").count(), 0, "{now}");
+        assert!(now.contains("0xcd") && now.contains("1.5"), "{now}");
+        assert_eq!(without(body, &["0xef".to_owned()]), None);
+    }
 }
