@@ -134,7 +134,8 @@ fn parquet_and_prices() {
             1_790_900_000 + n
         )
     };
-    let sql = format!("{} UNION ALL {}", row(1, SOURCE, THIEF), row(2, THIEF, HOP));
+    // The two halves of a UNION ALL are read side by side: without an order, either may come first.
+    let sql = format!("SELECT * FROM ({} UNION ALL {}) ORDER BY block_number", row(1, SOURCE, THIEF), row(2, THIEF, HOP));
     let table = arg(&dir.path().join("transactions.parquet"));
     expect(0, &["hunt", "--case", &case, "--no-cite", "--sql", &sql, "--format", "parquet", "-o", &table]);
     let prices = file(dir.path(), "prices.csv", "date,asset,currency,price\n2026-10-02,ETH,eur,2500.25\n");
