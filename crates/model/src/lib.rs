@@ -55,4 +55,4 @@ pub use state::{Prevalence, State};
 pub use time::{Time, TimeError};
 pub use tlp::Tlp;
 pub use value::Value;
-pub use verdict::{Verdict, VerdictKind};
+pub use verdict::{Judged, Judgements, Verdict, VerdictKind};

@@ -2,18 +2,19 @@
 //!
 //! The pipeline keeps runs; here are who ran them with what, and the commands on a case.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
-use palisade_model::{Time, Verdict, VerdictKind, csv_cell, terminal};
-use palisade_pipeline::{Input, LoadedRules};
+use palisade_model::{Judgements, Severity, Time, Verdict, VerdictKind, csv_cell, terminal};
+use palisade_pipeline::{Input, LoadedRules, observable, settled};
 use palisade_store::{Backup, Case, Filter, Outcome, Overview, RunInfo, StoredFinding, verify};
 use sha2::Digest as _;
 
 use crate::args::{
-    CaseBackup, CaseFindings, CaseFormat, CaseRestore, CaseShow, CaseShowFormat, CaseVerify, VerdictAdd,
-    VerdictList, VerdictUndo,
+    CaseBackup, CaseFindings, CaseFormat, CaseHits, CaseRestore, CaseShow, CaseShowFormat, CaseVerify,
+    VerdictAdd, VerdictList, VerdictUndo,
 };
 use crate::errors::{Exit, note};
 use crate::output::{count, plural};
@@ -151,18 +152,31 @@ pub fn findings(args: &CaseFindings) -> Result<Exit> {
     let found = case.findings(&filter)?;
     let verdicts = case.verdicts()?;
     let now = now();
-    let word = |id: &str, rule: &str| {
-        let holds = verdicts.iter().rev().filter(|(_, v)| v.holds(now));
-        let about = |v: &Verdict| v.subject.iter().any(|s| s == id || s == rule);
-        holds.map(|(_, v)| v).find(|v| about(v)).map(|v| v.kind.name())
+    let words = Judgements::new(verdicts.iter().cloned(), now);
+    let mut hidden = Hidden::default();
+    let mut shown = Vec::new();
+    for f in found {
+        match settled(&words, &f) {
+            Some((number, v)) if v.kind == VerdictKind::FalsePositive && !args.all => {
+                hidden.count(*number, v, f.severity);
+            }
+            _ => shown.push(f),
+        }
+    }
+    let found = shown;
+    let comment = |f: &StoredFinding| {
+        let about = |v: &Verdict| v.subject.iter().any(|s| *s == f.id || *s == f.rule_id);
+        let held = verdicts.iter().rev().filter(|(_, v)| v.holds(now) && v.kind == VerdictKind::Comment);
+        held.map(|(_, v)| v).find(|v| about(v)).map(|v| v.kind.name())
     };
+    let word = |f: &StoredFinding| settled(&words, f).map(|(_, v)| v.kind.name()).or_else(|| comment(f));
     let clock = Clock::default();
     let mut out = io::BufWriter::new(io::stdout().lock());
     if args.format == CaseFormat::Csv {
         let mut writer = csv::Writer::from_writer(&mut out);
         writer.write_record(CSV)?;
         for f in &found {
-            csv_row(&mut writer, f, word(&f.id, &f.rule_id), &clock)?;
+            csv_row(&mut writer, f, word(f), &clock)?;
         }
         writer.flush()?;
     }
@@ -171,12 +185,12 @@ pub fn findings(args: &CaseFindings) -> Result<Exit> {
             CaseFormat::Csv => break,
             CaseFormat::Ndjson => {
                 let mut line = serde_json::to_value(f)?;
-                line["verdict"] = word(&f.id, &f.rule_id).into();
+                line["verdict"] = word(f).into();
                 writeln!(out, "{line}")?;
             }
             CaseFormat::Table => {
                 let time = f.time.map_or_else(|| "no time".into(), |t| clock.short(t));
-                let verdict = word(&f.id, &f.rule_id).map(|w| format!("  [{w}]")).unwrap_or_default();
+                let verdict = word(f).map(|w| format!("  [{w}]")).unwrap_or_default();
                 writeln!(
                     out,
                     "{}  {time:<19}  {:<13}  {}  {}{verdict}",
@@ -198,6 +212,88 @@ pub fn findings(args: &CaseFindings) -> Result<Exit> {
             plural(counts.sources, "evidence file"),
             plural(counts.runs, "run")
         )?;
+    }
+    out.flush()?;
+    hidden.tell();
+    Ok(Exit::Clean)
+}
+
+/// What verdicts hid.
+#[derive(Default)]
+pub struct Hidden {
+    by_verdict: BTreeMap<i64, (String, u64)>,
+    /// Hidden findings by severity.
+    pub by_severity: BTreeMap<Severity, u64>,
+}
+
+impl Hidden {
+    /// Counts one more.
+    pub fn count(&mut self, number: i64, verdict: &Verdict, severity: Severity) {
+        let said = || (format!("{} of {}: {}", number, verdict.analyst, verdict.reason), 0);
+        self.by_verdict.entry(number).or_insert_with(said).1 += 1;
+        *self.by_severity.entry(severity).or_default() += 1;
+    }
+
+    /// Says how many each verdict hid; nothing if none did.
+    pub fn tell(&self) {
+        for (said, n) in self.by_verdict.values() {
+            note(&format!("{} hidden by verdict {}", plural(*n, "finding"), terminal(said)));
+        }
+    }
+}
+
+/// `palisade case hits DIR`.
+pub fn hits(args: &CaseHits) -> Result<Exit> {
+    let mut case = Case::open_read_only(&args.dir)?;
+    let now = now();
+    let verdicts = case.verdicts()?;
+    let mut words: HashMap<&str, &Verdict> = HashMap::new();
+    for (_, v) in verdicts.iter().filter(|(_, v)| v.holds(now)) {
+        words.extend(v.subject.iter().map(|s| (s.as_str(), v)));
+    }
+    let clock = Clock::default();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    if args.format == CaseFormat::Csv {
+        writeln!(out, "hit,score,name,listed,party,first,verdict,analyst,reason")?;
+    }
+    // Those spoken of are few beside all: as many more are read as there are words.
+    let limit = if args.open { args.limit.saturating_add(words.len() as u64) } else { args.limit };
+    let mut shown = 0;
+    for hit in case.screening_hits(None, limit)? {
+        let word = words.get(hit.id.as_str());
+        if args.open && word.is_some() || shown >= args.limit {
+            continue;
+        }
+        shown += 1;
+        let score = format!("{}.{:06}", hit.score / 1_000_000, hit.score % 1_000_000);
+        match args.format {
+            CaseFormat::Table => {
+                let word = word.map_or(String::new(), |v| format!("  [{} by {}]", v.kind.name(), v.analyst));
+                let (name, listed) = (terminal(&hit.name), terminal(&hit.listed));
+                let (party, word) = (terminal(&hit.party), terminal(&word));
+                writeln!(out, "{}  {}  {name}: {listed} ({party}){word}", hit.id, &score[..4])?;
+            }
+            CaseFormat::Ndjson => {
+                let mut line = serde_json::to_value(&hit)?;
+                line["score"] = (hit.score as f64 / 1e6).into();
+                line["verdict"] = word.map(|v| v.kind.name()).into();
+                line["analyst"] = word.map(|v| v.analyst.as_str()).into();
+                line["reason"] = word.map(|v| v.reason.as_str()).into();
+                writeln!(out, "{line}")?;
+            }
+            CaseFormat::Csv => {
+                let (kind, analyst, reason) =
+                    word.map_or(("", "", ""), |v| (v.kind.name(), v.analyst.as_str(), v.reason.as_str()));
+                let first = clock.exact(hit.first);
+                let cells =
+                    [&hit.id, &score, &hit.name, &hit.listed, &hit.party, &first, kind, analyst, reason];
+                let cells: Vec<String> = cells.iter().map(|c| csv_cell(c).into_owned()).collect();
+                writeln!(out, "{}", cells.join(","))?;
+            }
+        }
+    }
+    if args.format == CaseFormat::Table && shown == 0 {
+        writeln!(out, "no hits; `palisade screen --case DIR` keeps what it finds")?;
     }
     out.flush()?;
     Ok(Exit::Clean)
@@ -399,8 +495,20 @@ pub fn verdict_add(args: &VerdictAdd) -> Result<Exit> {
             if two { "two findings" } else { "one finding or rule" }
         );
     }
+    let settles = matches!(kind, VerdictKind::FalsePositive | VerdictKind::Confirmed);
+    if !args.only.is_empty() && !settles {
+        bail!("--only narrows false_positive and confirmed; a verdict {} has no use for it", kind.name());
+    }
+    let mut subject = args.subjects.clone();
+    for scope in &args.only {
+        let host = scope.strip_prefix("host:").filter(|h| !h.is_empty()).map(|_| scope.clone());
+        let written = host.or_else(|| observable(scope).map(|o| o.to_string()));
+        subject.push(written.ok_or_else(|| {
+            anyhow!("--only {scope} is neither host:NAME nor an observable like account:…, ip:…, domain:…, sha256:…")
+        })?);
+    }
     let verdict = Verdict {
-        subject: args.subjects.clone(),
+        subject,
         kind,
         analyst: analyst(args.analyst.as_deref()),
         time: now(),
@@ -410,9 +518,15 @@ pub fn verdict_add(args: &VerdictAdd) -> Result<Exit> {
     };
     let mut case = Case::open(&args.dir)?;
     let known = case.findings(&Filter::default())?;
-    let is_known = |s: &String| known.iter().any(|f| f.id == *s || f.rule_id == *s);
-    if let Some(typo) = args.subjects.iter().find(|s| !is_known(s)) {
-        bail!("the case has no finding and no rule \"{typo}\"; `palisade case findings DIR` lists them");
+    for subject in &args.subjects {
+        let found = known.iter().any(|f| f.id == *subject || f.rule_id == *subject);
+        // Hits of screening are words on names: two of them are not pinned or cut.
+        if !found && (two || case.screening_hits(Some(subject), 1)?.is_empty()) {
+            bail!(
+                "the case has no finding, no rule and no hit of screening \"{subject}\"; `palisade case findings DIR` \
+                 and `palisade case hits DIR` list them"
+            );
+        }
     }
     let id = case.verdict_add(&verdict)?;
     writeln!(io::stdout(), "verdict {id}: {} by {}", kind.name(), terminal(&verdict.analyst))?;

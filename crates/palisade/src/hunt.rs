@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
-use palisade_model::{Finding, Problem, Severity, terminal};
+use palisade_model::{Finding, Judgements, Problem, Severity, terminal};
 use palisade_pipeline::{
     HuntSettings, Knowledge, Observer, Progress, Sources, Summary, hunt, indicator_rows, looked_items,
 };
@@ -284,7 +284,9 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
     let streams = matches!(form, Format::Ndjson | Format::Json | Format::Csv);
     let bar =
         Bar::new(!(args.quiet || streams && args.output.is_none() && output::terminal_width().is_some()));
-    let screen = Screen { form: output::form(form, style), sink: Sink::open(args.output.as_deref())?, bar };
+    let (words, hidden) = (Judgements::new(case.verdicts()?, now()), case::Hidden::default());
+    let sink = Sink::open(args.output.as_deref())?;
+    let screen = Screen { form: output::form(form, style), sink, bar, words, hidden };
     let info = case::run_info(&custody, "hunt");
     let mut writer = if keep { Some(case.begin_run(&info)?) } else { None };
     if let Some(writer) = &mut writer {
@@ -318,14 +320,17 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
     finish(&mut screen, &summary)?;
     screen.sink.close()?;
     if !args.quiet {
+        screen.hidden.tell();
         remark(&summary);
     }
-    let reached = args.fail_on.is_some_and(|level| reached(&summary, level));
+    let reached = args.fail_on.is_some_and(|level| reached(&summary, &screen.hidden, level));
     Ok(if reached { Exit::Bad } else { Exit::Clean })
 }
 
-fn reached(summary: &Summary, level: Severity) -> bool {
-    summary.by_severity.iter().any(|(s, n)| *s >= level && *n > 0)
+/// What somebody said is none sets off no alarm.
+pub fn reached(summary: &Summary, hidden: &case::Hidden, level: Severity) -> bool {
+    let left = |s: &Severity, n: u64| n > hidden.by_severity.get(s).copied().unwrap_or(0);
+    summary.by_severity.iter().any(|(s, n)| *s >= level && left(s, *n))
 }
 
 fn finish(screen: &mut Screen, summary: &Summary) -> Result<()> {

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
-use palisade_model::{Finding, Problem};
-use palisade_pipeline::{Error, Keep, Observer, Progress, Settings, Sources, Summary, investigate};
+use palisade_model::{Finding, Judged, Judgements, Problem};
+use palisade_pipeline::{
+    Error, Keep, Observer, Progress, Settings, Sources, Summary, dismissed, investigate,
+};
 
 use crate::args::{Format, Investigate};
 use crate::case;
@@ -13,7 +15,7 @@ use crate::errors::{Exit, note, reason};
 use crate::inputs;
 use crate::output::{self, Form, Sink, Style};
 use crate::progress::Bar;
-use crate::times::{Clock, moment, zone};
+use crate::times::{Clock, moment, now, zone};
 
 mod reread;
 
@@ -61,6 +63,10 @@ pub fn run(args: &Investigate) -> Result<Exit> {
         // What a run that was cut short left behind, before anything new is written.
         case.sweep()?;
     }
+    let words = match &mut opened {
+        Some(case) => Judgements::new(case.verdicts()?, now()),
+        None => Judgements::default(),
+    };
     let rows_before = match opened.as_mut().filter(|_| args.reread) {
         Some(case) => reread::rows(case)?,
         None => 0,
@@ -85,13 +91,17 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let streams = matches!(args.format, Format::Ndjson | Format::Json | Format::Csv);
     let bar =
         Bar::new(!(args.quiet || streams && args.output.is_none() && output::terminal_width().is_some()));
-    let mut screen = Screen { form: output::form(args.format, style), sink, bar };
+    let mut screen =
+        Screen { form: output::form(args.format, style), sink, bar, words, hidden: Default::default() };
     let whole = settings.since.is_none() && settings.until.is_none();
     let made = args.reread.then(HashSet::new);
     let mut noting = reread::Noting { screen: &mut screen, made };
     let summary = drive(&settings, &knowledge, keep, &problems, failed, &mut noting)?;
     let made = noting.made;
     screen.sink.close()?;
+    if !args.quiet {
+        screen.hidden.tell();
+    }
     if let (Some(case), Some(made), false) = (opened.as_mut(), &made, args.quiet) {
         note(&reread::changes(case, &knowledge, made, rows_before, whole)?);
     }
@@ -111,11 +121,11 @@ pub fn run(args: &Investigate) -> Result<Exit> {
         ));
     }
     let Some(level) = args.fail_on else { return Ok(Exit::Clean) };
-    let mut reached = summary.by_severity.iter().any(|(s, n)| *s >= level && *n > 0);
+    let mut reached = crate::hunt::reached(&summary, &screen.hidden, level);
     // What was known and not read again still counts.
     if let Some(case) = opened.as_mut().filter(|_| summary.files_known > 0) {
-        let filter = palisade_store::Filter { min_severity: level, limit: Some(1), ..Default::default() };
-        reached |= !case.findings(&filter)?.is_empty();
+        let filter = palisade_store::Filter { min_severity: level, ..Default::default() };
+        reached |= case.findings(&filter)?.iter().any(|f| dismissed(&screen.words, f).is_none());
     }
     Ok(if reached { Exit::Bad } else { Exit::Clean })
 }
@@ -131,7 +141,7 @@ fn drive(
 ) -> Result<Summary> {
     let told = problems.iter().try_for_each(|p| noting.problem(p));
     let ran = told.map_err(Error::Output).and_then(|()| investigate(settings, knowledge, keep, noting));
-    let Screen { form, sink, bar } = &mut *noting.screen;
+    let Screen { form, sink, bar, .. } = &mut *noting.screen;
     bar.clear();
     let mut summary = match ran {
         Ok(summary) => summary,
@@ -155,11 +165,23 @@ pub struct Screen {
     pub sink: Sink,
     /// The bar.
     pub bar: Bar,
+    /// Words of the case on findings; empty without a case.
+    pub words: Judgements,
+    /// What they hid.
+    pub hidden: case::Hidden,
 }
 
 impl Observer for Screen {
     fn finding(&mut self, finding: &Finding, sources: &Sources) -> Result<(), String> {
-        let Screen { form, sink, .. } = self;
+        let Screen { form, sink, words, hidden, .. } = self;
+        if !words.is_empty() {
+            let (id, host) = (finding.id.to_string(), finding.host.as_deref());
+            let about = Judged { id: &id, rule: &finding.rule.id, host, observables: &finding.observables };
+            if let Some((number, verdict)) = words.dismissed(&about) {
+                hidden.count(*number, verdict, finding.rule.level);
+                return Ok(());
+            }
+        }
         sink.step(|out| form.finding(finding, sources, out))
     }
 

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         args::Command::Case(args::CaseCommand::Verify(a)) => case::check(&a),
         args::Command::Case(args::CaseCommand::Show(a)) => case::show(&a),
         args::Command::Case(args::CaseCommand::Findings(a)) => case::findings(&a),
+        args::Command::Case(args::CaseCommand::Hits(a)) => case::hits(&a),
         args::Command::Case(args::CaseCommand::Backup(a)) => case::backup(&a),
         args::Command::Case(args::CaseCommand::Restore(a)) => case::restore(&a),
         args::Command::Case(args::CaseCommand::Compact(a)) => upkeep::compact(&a),

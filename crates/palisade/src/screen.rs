@@ -5,17 +5,22 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
-use palisade_model::{Origin, SourceId, csv_cell, terminal};
+use palisade_model::{Origin, SourceId, Verdict, csv_cell, terminal};
 use palisade_money::screen::party::{Birth, Date, Gender};
 use palisade_money::screen::{
-    ALERT, By, Hit, Lists, Query, REVIEW, Schema, Screen as Engine, Workspace, score_pair,
+    ALERT, By, Hit, Lists, Query, REVIEW, Schema, Screen as Engine, Workspace, export, score_pair,
 };
 use serde_json::{Value, json};
 
-use crate::args::{Screen, ScreenFormat};
+use crate::args::{ListForm, Screen, ScreenFormat};
+use crate::case;
 use crate::errors::{Exit, note, reason};
 use crate::inputs;
 use crate::output::{Sink, count, plural};
+
+mod kept;
+
+use kept::{Ask, Kept, Said};
 
 /// Queries that one thread takes at once; so many for each thread are held.
 const CHUNK: usize = 512;
@@ -34,8 +39,16 @@ pub fn run(args: &Screen) -> Result<Exit> {
     if let Some(file) = &args.pairs {
         return pairs(args, file);
     }
+    if args.changed && args.case.is_none() {
+        bail!(
+            "--changed asks what changed since the last time, which a case remembers: name one with --case DIR"
+        );
+    }
     if args.list.is_empty() {
         bail!("no list to hold the queries against; name files with --list (OFAC, UN, EU, …)");
+    }
+    if let Some(form) = args.convert {
+        return convert(args, form);
     }
     if args.queries.is_empty() && args.table.is_none() {
         bail!("nothing to look for; name names, addresses or hosts, or a table with --queries");
@@ -61,8 +74,10 @@ pub fn run(args: &Screen) -> Result<Exit> {
     let mut tally = Tally::default();
     let jobs = inputs::jobs(args.jobs)?;
     let shown: Vec<Query> = args.queries.iter().map(|q| of_text(q, schema, day)).collect();
+    let mut case = args.case.as_deref().map(|dir| case::open_for_run(dir, args.quiet)).transpose()?;
+    let mut kept = case.as_mut().map(|case| Kept::begin(case, &engine, args)).transpose()?;
     let done = sink.step(|out| {
-        let mut out = Form { args, engine: &engine, out, tally: &mut tally };
+        let mut out = Form { args, engine: &engine, out, tally: &mut tally, kept: kept.as_mut() };
         out.begin()?;
         out.answers(&shown, &mut [Workspace::default()])?;
         match &args.table {
@@ -74,6 +89,19 @@ pub fn run(args: &Screen) -> Result<Exit> {
         return Err(failure.unwrap_or_else(|| anyhow!(text)));
     }
     sink.close()?;
+    if let Some(kept) = kept {
+        if !args.quiet {
+            note(&format!(
+                "in the case: {} asked before and left out, {} held against what changed only ({}), {} that somebody said \
+                 are somebody else left out",
+                plural(tally.unchanged, "query"),
+                plural(tally.partly, "query"),
+                plural(kept.new_parties() as u64, "party"),
+                plural(tally.settled, "hit")
+            ));
+        }
+        kept.finish()?;
+    }
     if !args.quiet {
         note(&format!(
             "{} against {} of {}; {} to alert ({ALERT:.2} and more), {} to review ({REVIEW:.2} and more), {} below",
@@ -94,6 +122,12 @@ struct Tally {
     alert: u64,
     review: u64,
     below: u64,
+    /// Hits that somebody said are somebody else.
+    settled: u64,
+    /// Queries that were asked before, and nothing changed.
+    unchanged: u64,
+    /// Queries that were held against what changed only.
+    partly: u64,
 }
 
 /// Reads lists; what could not be read is told.
@@ -136,18 +170,40 @@ fn of_text(text: &str, schema: Schema, day: Option<Date>) -> Query {
 }
 
 /// Where answers go.
-struct Form<'a, 'o> {
+struct Form<'a, 'o, 'c> {
     args: &'a Screen,
     engine: &'a Engine,
     out: &'o mut dyn Write,
     tally: &'a mut Tally,
+    kept: Option<&'a mut Kept<'c>>,
 }
 
-impl Form<'_, '_> {
+/// A part of the screening failed: an answer must never stand with another's question.
+fn failed() -> io::Error {
+    io::Error::other("a part of the screening failed, which is a defect in Palisade: no answer is whole")
+}
+
+/// Hits of queries, in their order.
+fn ask(engine: &Engine, queries: &[Query], spaces: &mut [Workspace]) -> io::Result<Vec<Vec<Hit>>> {
+    let parts = queries.len().div_ceil(spaces.len().max(1)).max(1);
+    let found: Option<Vec<Vec<Vec<Hit>>>> = std::thread::scope(|scope| {
+        let work = |(part, space): (&'_ [Query], &'_ mut Workspace)| engine.chunk(part, space);
+        let chunks = queries.chunks(parts).zip(spaces.iter_mut());
+        if parts >= queries.len() {
+            return Some(chunks.map(work).collect());
+        }
+        let running: Vec<_> = chunks.map(|c| scope.spawn(move || engine.chunk(c.0, c.1))).collect();
+        running.into_iter().map(|h| h.join().ok()).collect()
+    });
+    let found: Vec<Vec<Hit>> = found.ok_or_else(failed)?.into_iter().flatten().collect();
+    if found.len() == queries.len() { Ok(found) } else { Err(failed()) }
+}
+
+impl Form<'_, '_, '_> {
     fn begin(&mut self) -> io::Result<()> {
         match self.args.format {
             ScreenFormat::Csv => {
-                writeln!(self.out, "query,score,by,listed,party,list,entry,programmes,on_list,why")
+                writeln!(self.out, "query,score,by,listed,party,list,entry,programmes,on_list,why,hit,said")
             }
             ScreenFormat::Table | ScreenFormat::Ndjson => Ok(()),
         }
@@ -155,38 +211,58 @@ impl Form<'_, '_> {
 
     /// Asks and tells, in the order of the queries.
     fn answers(&mut self, queries: &[Query], spaces: &mut [Workspace]) -> io::Result<()> {
-        let engine = self.engine;
-        let parts = queries.len().div_ceil(spaces.len().max(1)).max(1);
-        let found: Option<Vec<Vec<Vec<Hit>>>> = std::thread::scope(|scope| {
-            let work = |(part, space): (&'_ [Query], &'_ mut Workspace)| engine.chunk(part, space);
-            let chunks = queries.chunks(parts).zip(spaces.iter_mut());
-            if parts >= queries.len() {
-                return Some(chunks.map(work).collect());
-            }
-            let running: Vec<_> = chunks.map(|c| scope.spawn(move || engine.chunk(c.0, c.1))).collect();
-            running.into_iter().map(|h| h.join().ok()).collect()
-        });
-        // An answer must never stand with another's question.
-        let failed = || {
-            io::Error::other(
-                "a part of the screening failed, which is a defect in Palisade: no answer is whole",
-            )
+        let other = |e: anyhow::Error| io::Error::other(format!("{e:#}"));
+        let plan = match self.kept.as_deref_mut() {
+            Some(kept) => kept.plan(queries).map_err(other)?,
+            None => vec![Ask::All; queries.len()],
         };
-        let found: Vec<Vec<Hit>> = found.ok_or_else(failed)?.into_iter().flatten().collect();
-        if found.len() != queries.len() {
-            return Err(failed());
+        let mut found: Vec<Vec<Hit>> = vec![Vec::new(); queries.len()];
+        let mut kinds = plan.clone();
+        kinds.sort_unstable();
+        kinds.dedup();
+        for kind in kinds {
+            let at: Vec<usize> = (0..queries.len()).filter(|n| plan[*n] == kind).collect();
+            let engine = match (kind, self.kept.as_deref_mut()) {
+                (Ask::Nothing, _) => {
+                    self.tally.unchanged += at.len() as u64;
+                    continue;
+                }
+                (Ask::Since(generation), Some(kept)) => kept.engine(generation, self.engine),
+                _ => None,
+            };
+            self.tally.partly += if engine.is_some() { at.len() as u64 } else { 0 };
+            let some: Vec<Query>;
+            let asked = match at.len() == queries.len() {
+                true => queries,
+                false => {
+                    some = at.iter().map(|n| queries[*n].clone()).collect();
+                    &some
+                }
+            };
+            let hits = ask(engine.unwrap_or(self.engine), asked, spaces)?;
+            if let Some(kept) = self.kept.as_deref_mut() {
+                kept.keep(self.engine, asked, &hits).map_err(other)?;
+            }
+            for (n, hits) in at.into_iter().zip(hits) {
+                found[n] = hits;
+            }
         }
-        for (query, hits) in queries.iter().zip(found) {
+        for ((query, hits), plan) in queries.iter().zip(found).zip(plan) {
             self.tally.queries += 1;
-            self.answer(query, &hits)?;
+            self.answer(query, &hits, plan)?;
         }
         Ok(())
     }
 
-    fn answer(&mut self, query: &Query, hits: &[Hit]) -> io::Result<()> {
+    fn answer(&mut self, query: &Query, hits: &[Hit], plan: Ask) -> io::Result<()> {
         let (args, engine) = (self.args, self.engine);
         let mut told = 0;
         for hit in hits {
+            let said = self.kept.as_deref().map_or_else(Said::default, |k| k.said(engine, query, hit));
+            if said.settled() && !args.settled {
+                self.tally.settled += 1;
+                continue;
+            }
             match hit.scored.score {
                 s if s >= ALERT => self.tally.alert += 1,
                 s if s >= REVIEW => self.tally.review += 1,
@@ -223,16 +299,21 @@ impl Form<'_, '_> {
                     if !party.programmes.is_empty() {
                         writeln!(self.out, "        {}", terminal(&party.programmes.join("; ")))?;
                     }
+                    if !said.id.is_empty() {
+                        let words = said.words().map_or(String::new(), |w| format!("  {}", terminal(&w)));
+                        writeln!(self.out, "        hit {}{words}", said.id)?;
+                    }
                 }
                 ScreenFormat::Ndjson => {
-                    serde_json::to_writer(&mut *self.out, &object(engine, query, hit))?;
+                    serde_json::to_writer(&mut *self.out, &object(engine, query, hit, &said))?;
                     writeln!(self.out)?;
                 }
                 ScreenFormat::Csv => {
                     let why: Vec<String> = hit.scored.terms.iter().take(6).map(why).collect();
                     let (why, score) = (why.join("; "), format!("{:.6}", hit.scored.score));
                     let programmes = party.programmes.join("; ");
-                    let cells: [&str; 10] = [
+                    let words = said.words().unwrap_or_default();
+                    let cells: [&str; 12] = [
                         &query.id,
                         &score,
                         by(hit.by),
@@ -243,6 +324,8 @@ impl Form<'_, '_> {
                         &programmes,
                         if hit.on_list { "yes" } else { "no" },
                         &why,
+                        &said.id,
+                        &words,
                     ];
                     let cells: Vec<String> = cells.iter().map(|c| csv_cell(c).into_owned()).collect();
                     writeln!(self.out, "{}", cells.join(","))?;
@@ -250,7 +333,12 @@ impl Form<'_, '_> {
             }
         }
         if told == 0 && args.format == ScreenFormat::Table && args.table.is_none() {
-            writeln!(self.out, "{}\n  nobody at {:.2} or more", terminal(&query.name), args.threshold)?;
+            let nobody = match plan {
+                Ask::All => format!("nobody at {:.2} or more", args.threshold),
+                Ask::Since(_) => format!("nobody at {:.2} or more among what changed", args.threshold),
+                Ask::Nothing => "asked before, and no list changed".to_owned(),
+            };
+            writeln!(self.out, "{}\n  {nobody}", terminal(&query.name))?;
         }
         Ok(())
     }
@@ -284,7 +372,7 @@ fn why(term: &palisade_money::screen::Term) -> String {
     format!("{what} ({:+.2})", term.logit)
 }
 
-fn object(engine: &Engine, query: &Query, hit: &Hit) -> Value {
+fn object(engine: &Engine, query: &Query, hit: &Hit, said: &Said<'_>) -> Value {
     let lists = engine.lists();
     let Some(party) = lists.parties.get(hit.party) else { return Value::Null };
     let list = lists.info(party);
@@ -316,7 +404,14 @@ fn object(engine: &Engine, query: &Query, hit: &Hit) -> Value {
         "record": party.citation.record,
         "offset": party.citation.offset,
         "terms": terms,
+        "hit": Some(&said.id).filter(|id| !id.is_empty()),
+        "said": said.verdict.map(word),
+        "said_before_change": said.before.map(word),
     })
+}
+
+fn word(verdict: &Verdict) -> Value {
+    json!({"kind": verdict.kind.name(), "analyst": verdict.analyst, "reason": verdict.reason})
 }
 
 /// Columns of a table of queries, by their names.
@@ -383,7 +478,7 @@ fn table(
     day: Option<Date>,
     jobs: usize,
     quiet: bool,
-    form: &mut Form<'_, '_>,
+    form: &mut Form<'_, '_, '_>,
 ) -> io::Result<()> {
     let other = |e: csv::Error| io::Error::other(format!("{}: {e}", file.display()));
     let open = File::open(file)?;
@@ -425,6 +520,27 @@ fn table(
     }
     bar.clear();
     Ok(())
+}
+
+/// Writes the lists in another form.
+fn convert(args: &Screen, form: ListForm) -> Result<Exit> {
+    let lists = lists(&args.list, args.quiet)?;
+    let mut sink = Sink::open(args.output.as_deref())?;
+    let written = sink.step(|out| match form {
+        ListForm::Ftm => {
+            lists.parties.iter().try_for_each(|p| out.write_all(export::ftm(&lists, p).as_bytes()))
+        }
+        ListForm::Tagpack => {
+            let names: Vec<&str> = lists.infos.iter().map(|i| i.name.as_str()).collect();
+            let pack = export::tagpack(&lists, &names.join(", "), &case::analyst(None));
+            out.write_all(pack.as_bytes())
+        }
+    });
+    if let (Err(text), failure) = (written, sink.failure()) {
+        return Err(failure.unwrap_or_else(|| anyhow!(text)));
+    }
+    sink.close()?;
+    Ok(Exit::Clean)
 }
 
 /// Scores pairs: the row with a column more.

@@ -22,6 +22,7 @@ use crate::output::{Sink, plural};
 use crate::progress::Bar;
 use crate::times::{Clock, moment, zone};
 
+mod fetch;
 mod page;
 mod picture;
 mod prices;
@@ -130,23 +131,8 @@ pub fn run(args: &Trace) -> Result<Exit> {
     let starts = starts(args)?;
     let mapping = args.mapping.as_deref().map(mapping).transpose()?;
     let prices = args.prices.as_deref().map(prices::Prices::read).transpose()?;
-    let bar = Bar::new(!args.quiet);
-    let settings = LedgerSettings { chain: args.chain.clone(), mapping };
-    let mut show = |bytes, total| bar.show(Progress { bytes, total, ..Progress::default() });
-    let read = read_ledgers(&args.ledger, &args.labels, settings, Limits::default(), &mut show)?;
-    bar.clear();
-    if !args.quiet {
-        tell(&read.problems);
-    }
-    if read.funds.is_empty() {
-        bail!(
-            "nothing in {} is a ledger that Palisade can read; docs/formats/ledger.md lists the formats, --mapping \
-             describes other tables",
-            paths(&args.ledger)
-        );
-    }
-    let labels = read.funds.labels();
-    let settings = FollowSettings {
+    let labels;
+    let follow_settings = FollowSettings {
         starts: starts.clone(),
         separate: args.separate,
         method: args.method.into(),
@@ -155,7 +141,54 @@ pub fn run(args: &Trace) -> Result<Exit> {
         floor: args.floor.clone(),
         max_hops: args.max_hops,
     };
-    let followed = follow(&read.funds, &labels, &settings)?;
+    let mut paths = args.ledger.clone();
+    let mut source = match (&args.fetch, &args.fetch_to) {
+        (Some(url), Some(dir)) => {
+            paths.push(dir.clone());
+            let mut source = fetch::Fetch::new(url, dir, args.fetch_limit)?;
+            source.ask(&starts, args.quiet)?;
+            Some(source)
+        }
+        _ => None,
+    };
+    let (read, followed) = loop {
+        let settings = LedgerSettings {
+            chain: args.chain.clone(),
+            mapping: mapping.clone(),
+            complete: fetch::complete(&paths)?,
+        };
+        let bar = Bar::new(!args.quiet);
+        let mut show = |bytes, total| bar.show(Progress { bytes, total, ..Progress::default() });
+        let read = read_ledgers(&paths, &args.labels, settings, Limits::default(), &mut show)?;
+        bar.clear();
+        if read.funds.is_empty() {
+            if !args.quiet {
+                tell(&read.problems);
+            }
+            bail!(
+                "nothing in {} is a ledger that Palisade can read; docs/formats/ledger.md lists the formats, --mapping \
+                 describes other tables",
+                joined(&paths)
+            );
+        }
+        let known = read.funds.labels();
+        let followed = follow(&read.funds, &known, &follow_settings)?;
+        let missing = missing(&read, &followed);
+        let asked = match &mut source {
+            Some(source) if source.may_ask() => source.ask(&missing, args.quiet)?,
+            _ => 0,
+        };
+        if asked == 0 {
+            if !args.quiet {
+                tell(&read.problems);
+            }
+            labels = known;
+            break (read, followed);
+        }
+        if !args.quiet {
+            note(&format!("fetched the transactions of {}", plural(asked as u64, "address")));
+        }
+    };
     let told = Told {
         read: &read,
         labels: &labels,
@@ -182,8 +215,9 @@ pub fn run(args: &Trace) -> Result<Exit> {
         needs(&told, file)?;
     } else if !followed.trace.needs.is_empty() && !args.quiet {
         note(&format!(
-            "the trace goes on at {} whose transactions are not in the ledgers; --needs FILE lists them",
-            plural(followed.trace.needs.len() as u64, "address")
+            "the trace goes on at {} whose transactions are not in the ledgers; --needs FILE lists them{}",
+            plural(followed.trace.needs.len() as u64, "address"),
+            if source.is_some_and(|s| !s.may_ask()) { ", --fetch-limit allows to fetch more" } else { "" }
         ));
     }
     if !followed.trace.checks.iter().all(palisade_money::taint::Check::holds) {
@@ -192,7 +226,20 @@ pub fn run(args: &Trace) -> Result<Exit> {
     Ok(Exit::Clean)
 }
 
-fn paths(all: &[std::path::PathBuf]) -> String {
+/// Addresses whose transactions are missing, those that received most first.
+fn missing(read: &LedgersRead, followed: &Followed) -> Vec<String> {
+    let mut received: BTreeMap<PartyId, u128> = BTreeMap::new();
+    for r in &followed.trace.reached {
+        let most = received.entry(r.party).or_default();
+        *most = r.received.max(*most);
+    }
+    let mut missing = followed.trace.needs.clone();
+    missing.sort_by_key(|p| (std::cmp::Reverse(received.get(p).copied().unwrap_or(0)), *p));
+    let address = |p: &PartyId| read.funds.ledger.parties.get(p.0 as usize).map(|p| p.address.to_string());
+    missing.iter().filter_map(address).collect()
+}
+
+fn joined(all: &[std::path::PathBuf]) -> String {
     all.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 

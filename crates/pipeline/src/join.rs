@@ -2,10 +2,12 @@
 //!
 //! What it never does: decide what belongs together (`campaign` does) or change a finding.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use palisade_campaign::{Evidence, Former, Frequency, Graph, Joined, Words, campaigns};
-use palisade_model::{CampaignId, FindingId, Observable, ObservableKind, Time, Vector, VerdictKind};
+use palisade_model::{
+    CampaignId, FindingId, Judged, Judgements, Observable, ObservableKind, Time, Vector, Verdict, VerdictKind,
+};
 use palisade_store::{Case, Filter, StoredCampaign, StoredFinding};
 
 /// Everything that joining a case's findings needs, and the findings themselves.
@@ -100,6 +102,17 @@ pub fn observables(f: &StoredFinding) -> Vec<Observable> {
     all.filter_map(|o| observable(&format!("{}:{}", part(o, "type")?, part(o, "value")?))).collect()
 }
 
+/// The word by which somebody said that a kept finding is none, with its number.
+pub fn dismissed<'j>(words: &'j Judgements, f: &StoredFinding) -> Option<&'j (i64, Verdict)> {
+    settled(words, f).filter(|(_, v)| v.kind == VerdictKind::FalsePositive)
+}
+
+/// The word that settles a kept finding, with its number.
+pub fn settled<'j>(words: &'j Judgements, f: &StoredFinding) -> Option<&'j (i64, Verdict)> {
+    let observables = observables(f);
+    words.of(&Judged { id: &f.id, rule: &f.rule_id, host: f.host.as_deref(), observables: &observables })
+}
+
 /// The channel of that name.
 pub fn vector(name: &str) -> Vector {
     use Vector::{Files, Host, Influence, Mail, Money, Network};
@@ -130,7 +143,13 @@ fn former(c: &StoredCampaign) -> Option<Former> {
 
 fn words(case: &mut Case, findings: &[StoredFinding], at: Time) -> palisade_store::Result<Words> {
     let mut words = Words::default();
-    for (number, v) in case.verdicts()?.into_iter().filter(|(_, v)| v.holds(at)) {
+    let verdicts = case.verdicts()?;
+    let settled = Judgements::new(verdicts.iter().cloned(), at);
+    if !settled.is_empty() {
+        let dismissed = findings.iter().filter(|f| dismissed(&settled, f).is_some());
+        words.false_positives.extend(dismissed.filter_map(|f| FindingId::parse(&f.id)));
+    }
+    for (number, v) in verdicts.into_iter().filter(|(_, v)| v.holds(at)) {
         let said = format!("verdict {number} of {}: {}", v.analyst, v.reason);
         let pair = || match v.subject.as_slice() {
             [a, b] => Some((FindingId::parse(a)?, FindingId::parse(b)?, said.clone())),
@@ -142,15 +161,7 @@ fn words(case: &mut Case, findings: &[StoredFinding], at: Time) -> palisade_stor
             VerdictKind::Exclude => {
                 words.excluded.extend(v.subject.iter().filter_map(|s| observable(s)).map(|o| o.to_string()));
             }
-            VerdictKind::FalsePositive => {
-                // Of a finding, or of all that a rule found.
-                let subjects: BTreeSet<&String> = v.subject.iter().collect();
-                let meant = |f: &&StoredFinding| subjects.contains(&f.id) || subjects.contains(&f.rule_id);
-                words
-                    .false_positives
-                    .extend(findings.iter().filter(meant).filter_map(|f| FindingId::parse(&f.id)));
-            }
-            VerdictKind::Confirmed | VerdictKind::Comment => {}
+            VerdictKind::FalsePositive | VerdictKind::Confirmed | VerdictKind::Comment => {}
         }
     }
     Ok(words)

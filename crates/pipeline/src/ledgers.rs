@@ -3,7 +3,7 @@
 //! Ledgers of all files become one, since a coin's way leads from file to file. A list of labels among the evidence
 //! (a TagPack) is read as what it is. What this module never does: decide where money went (`money::trace` does).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -29,6 +29,8 @@ pub struct LedgerSettings {
     pub chain: Option<String>,
     /// Columns of tables that no format has: then every file that is no other ledger is read by it.
     pub mapping: Option<Mapping>,
+    /// Addresses of which every transaction is there, as whoever fetched them says.
+    pub complete: Vec<String>,
 }
 
 /// What a file of money is.
@@ -112,14 +114,19 @@ impl Intake {
 
     /// Everything read, put together.
     pub(crate) fn finish(self) -> (Funds, Vec<Problem>) {
-        let Intake { builder, mut lists, formats, .. } = self;
+        let Intake { builder, mut lists, formats, settings } = self;
         let (ledger, mut problems) = builder.finish();
         problems.extend(lists.finish());
         let mut index: HashMap<Box<str>, Vec<PartyId>> = HashMap::new();
         for (n, party) in ledger.parties.iter().enumerate().skip(1) {
             index.entry(party.address.clone()).or_default().push(PartyId(n as u32));
         }
-        (Funds { ledger, lists, formats, index }, problems)
+        let mut funds = Funds { ledger, lists, formats, index, complete: BTreeSet::new() };
+        for address in &settings.complete {
+            let parties = funds.parties(address).unwrap_or_default();
+            funds.complete.extend(parties);
+        }
+        (funds, problems)
     }
 }
 
@@ -133,6 +140,7 @@ pub struct Funds {
     formats: BTreeMap<SourceId, LedgerFormat>,
     /// Parties by canonical address: one for each chain that has it.
     index: HashMap<Box<str>, Vec<PartyId>>,
+    complete: BTreeSet<PartyId>,
 }
 
 impl Funds {
@@ -211,7 +219,8 @@ impl Funds {
             [Some(a), Some(b)] if a != b => None,
             [a, b] => a.or(b),
         };
-        Covered::These(subjects.into_values().filter_map(one).collect())
+        let subjects = subjects.into_values().filter_map(one);
+        Covered::These(subjects.chain(self.complete.iter().copied()).collect())
     }
 }
 
@@ -221,7 +230,7 @@ pub enum Covered {
     /// Of everybody.
     All,
     /// Of these.
-    These(std::collections::BTreeSet<PartyId>),
+    These(BTreeSet<PartyId>),
 }
 
 impl Covered {

@@ -33,7 +33,7 @@ mod walk;
 pub use evidence::{EvidenceFile, Source, Sources};
 pub use follow::{FollowError, FollowSettings, Followed, follow, units};
 pub use hunt::{HuntSettings, hunt, looked_items};
-pub use join::{CaseFindings, join_case, observable, observables, vector};
+pub use join::{CaseFindings, dismissed, join_case, observable, observables, settled, vector};
 pub use keep::{Input, Keep, indicator_rows};
 pub use knowledge::{Knowledge, KnowledgeError};
 pub use ledgers::{Covered, Funds, LedgerSettings, LedgersRead, read_ledgers};

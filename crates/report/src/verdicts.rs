@@ -2,35 +2,35 @@
 //!
 //! What this module never does: hide that a finding was judged. It is left out of counts and kept in lists.
 
-use std::collections::BTreeSet;
-
-use palisade_model::VerdictKind;
+use palisade_model::{Judgements, VerdictKind};
 
 use crate::material::{Finding, Material};
 
 /// Judgements that hold when the report is made.
-pub(crate) struct Judged {
-    dismissed: BTreeSet<String>,
-    confirmed: BTreeSet<String>,
-}
+pub(crate) struct Judged(Judgements);
 
 impl Judged {
     pub(crate) fn new(m: &Material) -> Judged {
-        let of = |kind| {
-            let held = m.verdicts.iter().filter(move |v| v.kind == kind && v.holds(m.made));
-            held.flat_map(|v| v.subject.iter().cloned()).collect()
+        Judged(Judgements::new((0..).zip(m.verdicts.iter().cloned()), m.made))
+    }
+
+    fn says(&self, f: &Finding) -> Option<VerdictKind> {
+        let about = palisade_model::Judged {
+            id: &f.id.to_string(),
+            rule: &f.rule,
+            host: f.host.as_deref(),
+            observables: &f.observables,
         };
-        Judged { dismissed: of(VerdictKind::FalsePositive), confirmed: of(VerdictKind::Confirmed) }
+        self.0.of(&about).map(|(_, v)| v.kind)
     }
 
     /// Somebody said it is none; a word on the finding itself beats one on its rule.
     pub(crate) fn dismissed(&self, f: &Finding) -> bool {
-        let id = f.id.to_string();
-        self.dismissed.contains(&id) || (self.dismissed.contains(&f.rule) && !self.confirmed.contains(&id))
+        self.says(f) == Some(VerdictKind::FalsePositive)
     }
 
     /// Somebody confirmed it.
     pub(crate) fn confirmed(&self, f: &Finding) -> bool {
-        !self.dismissed(f) && (self.confirmed.contains(&f.id.to_string()) || self.confirmed.contains(&f.rule))
+        self.says(f) == Some(VerdictKind::Confirmed)
     }
 }

@@ -36,6 +36,7 @@ mod place;
 mod read;
 mod run;
 mod schema;
+mod screening;
 mod testing;
 mod verify;
 
@@ -59,6 +60,7 @@ pub use run::{
 pub use schema::SCHEMA_VERSION;
 #[doc(hidden)]
 pub use schema::{REFERENCES, STEPS, Step, TABLES};
+pub use screening::{Screened, ScreenedQuery, StoredHit};
 pub use verify::{Check, Outcome, Report, verify};
 
 /// The database file in a case directory.

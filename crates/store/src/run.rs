@@ -238,6 +238,11 @@ async fn begin(conn: &mut Conn, info: &RunInfo) -> Result<(i64, Option<ClockBack
 }
 
 impl RunWriter<'_> {
+    /// The case that is written into.
+    pub fn case(&mut self) -> &mut Case {
+        self.case
+    }
+
     /// The run's number in the case.
     pub fn id(&self) -> i64 {
         self.id

@@ -31,14 +31,15 @@ pub struct Step {
 }
 
 /// Steps from an empty database, in order; a released step never changes.
-pub const STEPS: [Step; 3] = [
+pub const STEPS: [Step; 4] = [
     Step { version: 2, name: "the case and its lake", sql: BASE },
     Step { version: 3, name: "campaigns keep their names", sql: CAMPAIGNS },
     Step { version: 4, name: "exhibits are kept", sql: EXHIBITS },
+    Step { version: 5, name: "screening asks only what changed", sql: SCREENING },
 ];
 
 /// The tables that are copied from one database to another, each after those it refers to.
-pub const TABLES: [&str; 18] = [
+pub const TABLES: [&str; 22] = [
     "run",
     "source",
     "source_path",
@@ -57,6 +58,10 @@ pub const TABLES: [&str; 18] = [
     "campaign",
     "campaign_change",
     "exhibit",
+    "screened_generation",
+    "screened_party",
+    "screened_query",
+    "screening_hit",
 ];
 
 /// What refers to what: table, column, table, column.
@@ -264,6 +269,32 @@ CREATE TABLE exhibit (
     citations TEXT NOT NULL,
     run       BIGINT NOT NULL REFERENCES run(id)
 );
+";
+
+const SCREENING: &str = "
+CREATE TABLE screened_generation (
+    generation BIGINT PRIMARY KEY
+);
+CREATE TABLE screened_party (
+    party  TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    since  BIGINT NOT NULL
+);
+CREATE TABLE screened_query (
+    digest     TEXT PRIMARY KEY,
+    generation BIGINT NOT NULL,
+    threshold  BIGINT NOT NULL
+);
+CREATE TABLE screening_hit (
+    id       TEXT PRIMARY KEY,
+    query    TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    party    TEXT NOT NULL,
+    listed   TEXT NOT NULL,
+    score    BIGINT NOT NULL,
+    first_us BIGINT NOT NULL
+);
+CREATE INDEX screening_hit_by_query ON screening_hit (query);
 ";
 
 /// A step as the database in question takes it.

@@ -246,3 +246,48 @@ fn a_pure_room_remembers_through_what_it_is_given() {
     state.remove(b"a\0ip:203.0.113.9");
     assert!(first_seen(state, &prevalence, "a", &rare));
 }
+
+#[test]
+fn the_narrowest_and_latest_word_settles_a_finding() {
+    use VerdictKind::*;
+    let said = |n: i64, kind, subject: &[&str]| {
+        let verdict = Verdict {
+            subject: subject.iter().map(|s| (*s).to_owned()).collect(),
+            kind,
+            analyst: "ann".into(),
+            time: Time(0),
+            reason: String::new(),
+            expires: (n == 9).then_some(Time(5)),
+            undone: None,
+        };
+        (n, verdict)
+    };
+    let words = Judgements::new(
+        [
+            said(1, FalsePositive, &["r1"]),
+            said(2, Confirmed, &["f1"]),
+            said(3, Confirmed, &["r2"]),
+            said(4, FalsePositive, &["r2", "host:BACKUP01", "ip:192.0.2.7"]),
+            said(5, FalsePositive, &["r3"]),
+            said(6, Confirmed, &["r3"]),
+            said(7, Comment, &["f4"]),
+            said(8, Pin, &["f4", "f5"]),
+            said(9, FalsePositive, &["r4"]),
+        ],
+        Time(10),
+    );
+    let ip = [Observable::parse(ObservableKind::Ip, "192.0.2.7").unwrap()];
+    let of = |id: &str, rule: &str, host: Option<&str>, observables: &[Observable]| {
+        words.of(&Judged { id, rule, host, observables }).map(|(n, _)| *n)
+    };
+    assert_eq!(of("f0", "r1", None, &[]), Some(1));
+    assert_eq!(of("f1", "r1", None, &[]), Some(2), "a word on the finding beats one on its rule");
+    assert_eq!(of("f2", "r2", Some("backup01"), &ip), Some(4), "a narrow word beats a wide one");
+    assert_eq!(of("f2", "r2", Some("backup01"), &[]), Some(3), "every scope must hold");
+    assert_eq!(of("f2", "r2", Some("web"), &ip), Some(3));
+    assert_eq!(of("f3", "r3", None, &[]), Some(6), "the later of equals");
+    assert_eq!(of("f4", "r4", None, &[]), None, "comments, pins and what expired settle nothing");
+    let judged = Judged { id: "f2", rule: "r2", host: Some("backup01"), observables: &ip };
+    assert_eq!(words.dismissed(&judged).map(|(n, _)| *n), Some(4));
+    assert!(words.dismissed(&Judged { id: "f1", ..judged }).is_some() && !words.is_empty());
+}

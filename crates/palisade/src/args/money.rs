@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use super::CaseFormat;
+
 /// `palisade trace`.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
@@ -15,12 +17,15 @@ Examples:
       one object per edge, per reached address, per place where it ends
   palisade trace 0x5f3a… --ledger exports/ --needs needs.csv
       the addresses whose transactions are missing, to fetch and add
+  palisade trace bc1q… --fetch http://127.0.0.1:3002/api --fetch-to fetched/
+      asks your own Esplora for them, hop by hop; the answers stay in fetched/ with their hashes, and
+      `--ledger fetched/` gives the same trace again without a network
 
 Rules: poison (an upper bound: everything that touched it), haircut (in proportion), fifo, lifo, tiho (outputs only).
 Amounts are exact in the smallest unit under the rule named. A trace does not go through a labelled service, mixer or
 bridge; pairs of deposits and withdrawals are shown as scored guesses. No figure in a currency without --prices.
 Ledgers: Etherscan CSV, ethereum-etl and bitcoin-etl (CSV, NDJSON, Parquet), Esplora, bitcoind, TronGrid, Solana, other
-tables with --mapping. Nothing is fetched.")]
+tables with --mapping. Nothing is fetched but with --fetch.")]
 pub struct Trace {
     /// Addresses or transactions to start at (also TX:OUTPUT)
     #[arg(value_name = "ADDRESS|TX")]
@@ -29,8 +34,17 @@ pub struct Trace {
     #[arg(long, value_name = "ADDRESS|TX|FILE", num_args = 1..)]
     pub from: Vec<String>,
     /// Files and folders with ledgers
-    #[arg(long, required = true, value_name = "PATH", num_args = 1.., help_heading = "Evidence")]
+    #[arg(long, required_unless_present = "fetch", value_name = "PATH", num_args = 1.., help_heading = "Evidence")]
     pub ledger: Vec<PathBuf>,
+    /// Asks your own Esplora (base of its API) for transactions that are missing
+    #[arg(long, value_name = "URL", requires = "fetch_to", help_heading = "Evidence")]
+    pub fetch: Option<String>,
+    /// Folder in which the answers are kept, with their hashes
+    #[arg(long, value_name = "DIR", requires = "fetch", help_heading = "Evidence")]
+    pub fetch_to: Option<PathBuf>,
+    /// Most requests of one run
+    #[arg(long, value_name = "N", default_value_t = 500, help_heading = "Evidence")]
+    pub fetch_limit: u32,
     /// What is known of addresses: TagPacks, sanctions lists, own tables
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Evidence")]
     pub labels: Vec<PathBuf>,
@@ -116,6 +130,13 @@ Examples:
   palisade screen 0x098B716B8Aaf21512996dC57EB0615e2383E2f96 --list sdn.csv sdn_comments.csv
   palisade screen --list sdn_advanced.xml UN_consolidated.xml --queries clients.csv --format ndjson
       clients.csv: name, and where known schema, birth_date, country, id, address, host
+  palisade screen --list sdn.csv --queries clients.csv --case cases/clients
+  palisade screen --list sdn-new.csv --queries clients.csv --case cases/clients --changed
+      the case remembers what was asked and what was said of hits; --changed asks only new clients, and all others of
+      entries that are new or changed. `palisade case hits DIR` lists hits, `palisade case verdict add DIR HIT --kind
+      false_positive` settles one until client or entry change
+  palisade screen --list sdn_advanced.xml --convert tagpack -o sdn.yaml
+      the addresses of a list, as labels for `palisade trace --labels`
   palisade screen --pairs pairs.csv
       name1,name2,schema: the score of each pair, to calibrate or to compare
 
@@ -134,6 +155,18 @@ pub struct Screen {
     /// A table of pairs (CSV: name1, name2, schema): scores each
     #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "queries"])]
     pub pairs: Option<PathBuf>,
+    /// Remembers what was asked and found in a case
+    #[arg(long, value_name = "DIR", help_heading = "Case")]
+    pub case: Option<PathBuf>,
+    /// Asks only what is new or changed since the case was asked last
+    #[arg(long, help_heading = "Case")]
+    pub changed: bool,
+    /// Shows also hits that somebody said are somebody else
+    #[arg(long, requires = "case", help_heading = "Case")]
+    pub settled: bool,
+    /// Writes the lists themselves in another form instead of screening
+    #[arg(long, value_enum, value_name = "FORM", conflicts_with_all = ["table", "queries", "pairs", "case"])]
+    pub convert: Option<ListForm>,
     /// Kind of the names given: Person, Company, Organization, Vessel, …
     #[arg(long, value_name = "SCHEMA")]
     pub schema: Option<String>,
@@ -160,6 +193,15 @@ pub struct Screen {
     pub quiet: bool,
 }
 
+/// Forms of lists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ListForm {
+    /// FollowTheMoney entities, one JSON object a line
+    Ftm,
+    /// A TagPack of the addresses (YAML)
+    Tagpack,
+}
+
 /// Forms of a screening.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum ScreenFormat {
@@ -169,4 +211,26 @@ pub enum ScreenFormat {
     Ndjson,
     /// A row per hit
     Csv,
+}
+
+/// `palisade case hits`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade case hits cases/clients
+  palisade case hits cases/clients --open --format csv
+  palisade case verdict add cases/clients 3f2a…(hit) --kind false_positive --reason 'born 1988, the entry 1951'")]
+pub struct CaseHits {
+    /// Folder of the case
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Only hits that nobody has spoken of
+    #[arg(long)]
+    pub open: bool,
+    /// Most hits shown
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub limit: u64,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = CaseFormat::Table)]
+    pub format: CaseFormat,
 }

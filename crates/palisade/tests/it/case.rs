@@ -38,7 +38,24 @@ fn kept_and_judged() {
     ];
     let run = expect(0, &add);
     assert_eq!(run.out, "verdict 1: false_positive by Ada\n");
-    assert_eq!(found(&[])[0]["verdict"], "false_positive");
+    assert_eq!(found(&["--all"])[0]["verdict"], "false_positive");
+    assert_eq!(found(&[]).len(), 2, "what somebody said is none is hidden");
+    let hides = "1 finding hidden by verdict 1 of Ada: backup";
+    assert!(expect(0, &["case", "findings", &case]).err.contains(hides));
+    let again = expect(0, &["investigate", &evidence, "--case", &case, "--reread", "--format", "ndjson"]);
+    let shown = again.out.lines().filter(|l| l.contains("\"kind\":\"finding\"")).count();
+    assert!(shown == 2 && again.err.contains(hides), "{}", again.err);
+    // The same of a rule, on one machine only: an alarm is not set off by it, and is by all others.
+    let rule = first[0]["rule_id"].as_str().unwrap();
+    let level = ["investigate", &evidence, "--case", &case, "--reread", "-q", "--fail-on", "low"];
+    expect(1, &level);
+    let narrow = |only: &str, code: i32| {
+        let words = ["--kind", "false_positive", "--reason", "x", "--only", only];
+        expect(code, &[&["case", "verdict", "add", &case, rule][..], &words].concat())
+    };
+    narrow("host:somewhere-else", 0);
+    assert_eq!(found(&[]).len(), 2);
+    assert!(narrow("nonsense", 2).err.contains("host:NAME"));
     assert!(expect(0, &["case", "verdict", "list", &case]).out.contains("by Ada: backup"));
     expect(0, &["case", "verdict", "undo", &case, "1"]);
     assert_eq!(found(&[])[0]["verdict"], Value::Null);
@@ -48,7 +65,7 @@ fn kept_and_judged() {
     // At a glance, for a spreadsheet, and as a copy.
     let run = expect(0, &["case", "show", &case]);
     assert!(
-        run.out.contains("2 runs, 1 evidence file (1 read to the end), 3 findings, 1 problem"),
+        run.out.contains("4 runs, 1 evidence file (1 read to the end), 3 findings, 1 problem"),
         "{}",
         run.out
     );
@@ -56,7 +73,7 @@ fn kept_and_judged() {
     let glance: Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(
         (glance["database"].as_str(), glance["runs"].as_array().map(Vec::len)),
-        (Some("sqlite"), Some(2))
+        (Some("sqlite"), Some(4))
     );
     let run = expect(0, &["case", "findings", &case, "--format", "csv"]);
     assert!(run.out.starts_with("finding_id,time,") && run.out.lines().count() == 4, "{}", run.out);

@@ -135,7 +135,11 @@ fn parquet_and_prices() {
         )
     };
     // The two halves of a UNION ALL are read side by side: without an order, either may come first.
-    let sql = format!("SELECT * FROM ({} UNION ALL {}) ORDER BY block_number", row(1, SOURCE, THIEF), row(2, THIEF, HOP));
+    let sql = format!(
+        "SELECT * FROM ({} UNION ALL {}) ORDER BY block_number",
+        row(1, SOURCE, THIEF),
+        row(2, THIEF, HOP)
+    );
     let table = arg(&dir.path().join("transactions.parquet"));
     expect(0, &["hunt", "--case", &case, "--no-cite", "--sql", &sql, "--format", "parquet", "-o", &table]);
     let prices = file(dir.path(), "prices.csv", "date,asset,currency,price\n2026-10-02,ETH,eur,2500.25\n");
@@ -243,4 +247,166 @@ fn screening_explains_itself() {
     assert!(score(1) > 0.5 && score(2) < 0.1, "{}", run.out);
     assert!(expect(2, &["screen", "x", "--list", &pairs]).err.contains("name nobody"));
     assert!(expect(2, &["screen", "x"]).err.contains("--list"));
+    // Lists in other forms are read again, and say the same.
+    for (form, name, asked) in [("ftm", "list.ftm.json", "KIM Chong-sik"), ("tagpack", "list.yaml", THIEF)] {
+        let other = arg(&dir.path().join(name));
+        expect(0, &["screen", "--list", &list, "--convert", form, "-o", &other]);
+        let run = expect(1, &["screen", asked, "--list", &other, "--format", "ndjson"]);
+        assert!(!objects(&run.out).is_empty(), "{form}: {}", run.out);
+    }
+}
+
+#[test]
+fn a_case_remembers_what_was_screened_and_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = "name,schema,id,birth_date\nKim Jong Sik,Person,1,1960-01-01\nRybak Trading,Company,2,\n";
+    let list = file(dir.path(), "own.csv", rows);
+    let clients =
+        file(dir.path(), "clients.csv", "id,name,schema\n7,KIM Chong-sik,Person\n8,Rybak Trading,Company\n");
+    let case = arg(&dir.path().join("case"));
+    let ask = |code: i32, list: &str, clients: &str, more: &[&str]| {
+        let args = ["screen", "--list", list, "--queries", clients, "--case", &case, "--format", "ndjson"];
+        expect(code, &[&args[..], more].concat())
+    };
+    let hits = objects(&ask(1, &list, &clients, &[]).out);
+    assert_eq!(hits.len(), 2, "{hits:#?}");
+    let of = |hits: &[Value], query: &str| hits.iter().find(|h| h["query"] == query).cloned().unwrap();
+    let kim = of(&hits, "7")["hit"].as_str().unwrap().to_owned();
+    let words = ["--kind", "false_positive", "--reason", "born 1988", "--analyst", "ann"];
+    expect(0, &[&["case", "verdict", "add", &case, &kim][..], &words].concat());
+    // What was settled is left out, and shown when asked for.
+    let hits = objects(&ask(1, &list, &clients, &[]).out);
+    assert!(hits.iter().all(|h| h["query"] == "8"), "{hits:#?}");
+    let hits = objects(&ask(1, &list, &clients, &["--settled"]).out);
+    assert_eq!(of(&hits, "7")["said"]["analyst"], "ann");
+    // Nothing changed: nothing is asked.
+    let run = ask(0, &list, &clients, &["--changed"]);
+    assert!(run.out.is_empty() && run.err.contains("2 queries asked before"), "{}", run.err);
+    // The entry changed: it is asked again, of it alone, and the old word does not hide it.
+    let newer = file(dir.path(), "own.csv", &rows.replace("1960-01-01", "1988-01-01"));
+    let run = ask(1, &newer, &clients, &["--changed"]);
+    let hits = objects(&run.out);
+    assert_eq!((hits.len(), hits[0]["query"].as_str()), (1, Some("7")), "{hits:#?}");
+    assert_eq!(
+        (&hits[0]["said"], hits[0]["said_before_change"]["analyst"].as_str()),
+        (&Value::Null, Some("ann"))
+    );
+    assert!(run.err.contains("2 held") || run.err.contains("2 queries held"), "{}", run.err);
+    // A new client is held against everything.
+    let more =
+        file(dir.path(), "more.csv", "id,name,schema\n8,Rybak Trading,Company\n9,Rybak Trading,Company\n");
+    let hits = objects(&ask(1, &newer, &more, &["--changed"]).out);
+    assert_eq!((hits.len(), hits[0]["query"].as_str()), (1, Some("9")), "{hits:#?}");
+    let table = expect(0, &["case", "hits", &case]);
+    assert!(table.out.contains(&kim) && table.out.contains("[false_positive by ann]"), "{}", table.out);
+    assert!(!expect(0, &["case", "hits", &case, "--open"]).out.contains(&kim));
+    expect(0, &["case", "verify", &case]);
+    let run = expect(2, &["screen", "x", "--list", &newer, "--changed"]);
+    assert!(run.err.contains("--case"), "{}", run.err);
+}
+
+/// A server on the loopback that knows some paths, and counts what it was asked. It ends with the test's process.
+fn esplora(answers: Vec<(String, String)>) -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}/api", listener.local_addr().unwrap());
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = std::sync::Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
+                head.push(byte[0]);
+            }
+            counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let head = String::from_utf8_lossy(&head).into_owned();
+            let path = head.split(' ').nth(1).unwrap_or("").trim_start_matches("/api");
+            let answer = answers.iter().find(|(p, _)| p == path);
+            let (status, body) = answer.map_or(("404 Not Found", "unknown"), |(_, b)| ("200 OK", b));
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    (base, asked)
+}
+
+#[test]
+fn what_is_missing_is_fetched_once() {
+    const A: &str = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa";
+    const B: &str = "12c6DSiU4Rq3P4ZxziKxzrL5LmMBrzjrJX";
+    const C: &str = "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy";
+    const D: &str = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
+    let id = |n: u32| format!("{n:064x}");
+    let out = |to: &str, value: u64| format!(r#"{{"scriptpubkey_address":"{to}","value":{value}}}"#);
+    let transaction = |n: u32, inputs: &str, outputs: &[String]| {
+        format!(
+            r#"{{"txid":"{}","vin":[{inputs}],"vout":[{}],"status":{{"confirmed":true,"block_height":{},"block_time":{}}}}}"#,
+            id(n),
+            outputs.join(","),
+            100 + n,
+            1_790_900_000 + n
+        )
+    };
+    let spends = |n: u32, at: u32, from: &str, value: u64| {
+        format!(r#"{{"txid":"{}","vout":{at},"prevout":{}}}"#, id(n), out(from, value))
+    };
+    let mined = transaction(1, r#"{"is_coinbase":true}"#, &[out(A, 1_000)]);
+    let split = transaction(2, &spends(1, 0, A, 1_000), &[out(B, 600), out(C, 400)]);
+    let moved = transaction(3, &spends(2, 0, B, 600), &[out(D, 600)]);
+    let page = |address: &str, after: Option<u32>, txs: &[&String]| {
+        let after = after.map_or(String::new(), |n| format!("/{}", id(n)));
+        let txs: Vec<&str> = txs.iter().map(|t| t.as_str()).collect();
+        (format!("/address/{address}/txs/chain{after}"), format!("[{}]", txs.join(",")))
+    };
+    let (base, asked) = esplora(vec![
+        page(A, None, &[&split]),
+        page(A, Some(2), &[&mined]),
+        page(A, Some(1), &[]),
+        page(B, None, &[&moved, &split]),
+        page(B, Some(2), &[]),
+        page(C, None, &[&split]),
+        page(C, Some(2), &[]),
+    ]);
+    let dir = tempfile::tempdir().unwrap();
+    let kept = arg(&dir.path().join("fetched"));
+    let needs = arg(&dir.path().join("needs.csv"));
+    let trace = ["trace", A, "--fetch", &base, "--fetch-to", &kept, "--format", "ndjson", "--needs", &needs];
+    let run = expect(0, &trace);
+    let ends = |text: &str| -> Vec<(String, String)> {
+        let mut ends: Vec<(String, String)> = objects(text)
+            .iter()
+            .filter(|o| o["kind"] == "terminal")
+            .map(|o| (o["address"].as_str().unwrap().to_owned(), o["reason"].as_str().unwrap().to_owned()))
+            .collect();
+        ends.sort();
+        ends
+    };
+    let end = |address: &str, reason: &str| (address.to_owned(), reason.to_owned());
+    assert_eq!(ends(&run.out), [end(C, "resting"), end(D, "no_data")], "{}", run.out);
+    assert!(run.err.contains(&format!("knows nothing of {D}")), "{}", run.err);
+    assert!(std::fs::read_to_string(&needs).unwrap().contains(D));
+    let first = asked.load(std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(first, 8);
+    // Again: what is there is not asked for; without a network it is the same trace.
+    let again = expect(0, &trace);
+    assert_eq!(again.out, run.out);
+    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), first + 1, "only what it did not know");
+    let offline = expect(0, &["trace", A, "--ledger", &kept, "--format", "ndjson"]);
+    assert_eq!(offline.out, run.out);
+    // An answer that was altered is not believed.
+    let file = dir.path().join(format!("fetched/address-{C}-0.json"));
+    std::fs::write(&file, "[]").unwrap();
+    let altered = expect(0, &["trace", A, "--ledger", &kept, "--format", "ndjson"]);
+    assert!(altered.err.contains("not as it was fetched"), "{}", altered.err);
+    assert!(ends(&altered.out).contains(&end(C, "no_data")), "{}", altered.out);
+    // The limit holds, and what is no server says so.
+    let little = arg(&dir.path().join("little"));
+    let run = expect(0, &["trace", A, "--fetch", &base, "--fetch-to", &little, "--fetch-limit", "2"]);
+    assert!(run.err.contains("--fetch-limit"), "{}", run.err);
+    let run = expect(2, &["trace", A, "--fetch", "127.0.0.1:1", "--fetch-to", &little]);
+    assert!(run.err.contains("http://"), "{}", run.err);
 }

@@ -21,6 +21,7 @@ crate::on_both!(
     verdicts,
     a_finding_needs_evidence,
     exhibits,
+    screening,
 );
 
 pub fn round_trip(b: &Bench) {
@@ -264,4 +265,50 @@ pub fn a_finding_needs_evidence(b: &Bench) {
     let naked = Finding { citations: vec![], ..finding("x", 0, 1) };
     assert!(matches!(run.findings(&[naked], &|_| None), Err(Error::NoCitation(_))));
     assert_eq!(case.counts().unwrap().findings, 0);
+}
+
+pub fn screening(b: &Bench) {
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let list = |rows: &[(&str, &str)]| -> Vec<(String, String)> {
+        rows.iter().map(|(k, d)| ((*k).to_owned(), (*d).to_owned())).collect()
+    };
+    let first = case.screened_lists(&list(&[("sdn/1", "a"), ("sdn/2", "b"), ("sdn/1", "z")])).unwrap();
+    assert_eq!((first.generation, first.since, first.gone), (1, vec![1, 1, 1], vec![]));
+    let digests = |all: &[&str]| -> Vec<String> { all.iter().map(|d| (*d).to_owned()).collect() };
+    let held = ScreenedQuery { generation: 1, threshold: 500_000 };
+    let hit = StoredHit {
+        id: "h1".into(),
+        query: "q1".into(),
+        name: "Ann\0Other".into(),
+        party: "sdn/1".into(),
+        listed: "ANN OTHER".into(),
+        score: 910_000,
+        first: Time(7),
+    };
+    case.screened(&digests(&["q1", "q2"]), held, std::slice::from_ref(&hit)).unwrap();
+    case.screened(&[], held, &[StoredHit { first: Time(9), ..hit.clone() }]).unwrap();
+    // The same lists again are no new generation; a changed party, and one that comes back, are.
+    let same = case.screened_lists(&list(&[("sdn/2", "b"), ("sdn/1", "a")])).unwrap();
+    assert_eq!((same.generation, same.since), (1, vec![1, 1]));
+    let newer = case.screened_lists(&list(&[("sdn/2", "c")])).unwrap();
+    assert_eq!((newer.generation, newer.since, newer.gone), (2, vec![2], digests(&["sdn/1"])));
+    let back = case.screened_lists(&list(&[("sdn/1", "a"), ("sdn/2", "c")])).unwrap();
+    assert_eq!((back.generation, back.since), (3, vec![3, 2]));
+    drop(case);
+    let mut case = Case::open(b.case()).unwrap();
+    let known = case.screened_queries(&digests(&["q2", "q3", "q1"])).unwrap();
+    assert_eq!(known, [Some(held), None, Some(held)]);
+    case.screened(&digests(&["q2"]), ScreenedQuery { generation: 3, threshold: 800_000 }, &[]).unwrap();
+    let known = case.screened_queries(&digests(&["q2"])).unwrap();
+    assert_eq!(known, [Some(ScreenedQuery { generation: 3, threshold: 800_000 })]);
+    let kept = StoredHit { name: "Ann\u{2400}Other".into(), ..hit };
+    assert_eq!(case.screening_hits(None, 10).unwrap(), std::slice::from_ref(&kept));
+    assert_eq!(case.screening_hits(Some("h1"), 1).unwrap(), [kept]);
+    assert_eq!(case.screening_hits(Some("h2"), 1).unwrap(), []);
+    // More queries than one statement takes.
+    let many: Vec<String> = (0..1_000).map(|n| format!("m{n}")).collect();
+    case.screened(&many, held, &[]).unwrap();
+    assert!(case.screened_queries(&many).unwrap().iter().all(|q| *q == Some(held)));
+    let rows: Vec<(String, String)> = (0..1_000).map(|n| (format!("un/{n}"), "d".to_owned())).collect();
+    assert!(case.screened_lists(&rows).unwrap().since.iter().all(|g| *g == 4));
 }

@@ -460,7 +460,7 @@ fn digests(case: &mut Case, observables: &[Observable]) -> Result<Vec<String>> {
 }
 
 /// Columns that an erasure leaves as they are: the chain covers them, or an analyst wrote them.
-const KEPT: [(&str, &str); 18] = [
+const KEPT: [(&str, &str); 19] = [
     ("exhibit", "body"),
     ("finding", "title"),
     ("finding", "host"),
@@ -479,6 +479,7 @@ const KEPT: [(&str, &str); 18] = [
     ("legal_hold", "reason"),
     ("indicator", "value"),
     ("indicator", "note"),
+    ("screening_hit", "name"),
 ];
 
 /// Where the values stand as they are.

@@ -2,7 +2,7 @@
 //!
 //! [`lists`] reads lists of any format into [`Party`]s; [`name`] takes names apart and compares them
 //! with a score that explains itself; [`index`] finds candidates; [`Screen`] is the engine over all
-//! of it; [`decisions`] keeps apart what has been settled.
+//! of it; [`decisions`] gives hits the names under which they are kept and settled.
 //!
 //! ```
 //! use palisade_money::screen::{Lists, Query, Schema, Screen};

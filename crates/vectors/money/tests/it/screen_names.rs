@@ -1,7 +1,7 @@
 //! Names and the engine: one check, many cases.
 
-use palisade_model::{Origin, SourceId, Time};
-use palisade_money::screen::decisions::{self, Decision, Decisions, Said, Snapshot};
+use palisade_model::{Origin, SourceId};
+use palisade_money::screen::decisions::{hit_id, party_digest, party_key};
 use palisade_money::screen::{By, Lists, Query, Schema, Screen, Workspace, score_pair};
 
 fn score(a: &str, b: &str, schema: Schema) -> f64 {
@@ -132,29 +132,24 @@ fn delisted_parties_say_so() {
 }
 
 #[test]
-fn decisions_hold_until_something_changes() {
-    let lists = own(LIST);
-    let before = Snapshot::of(&lists);
-    let screen = Screen::new(lists);
+fn a_hit_keeps_its_name_until_something_changes() {
+    let id = |lists: Lists, query: &Query| {
+        let screen = Screen::new(lists);
+        let hit = screen.query(query).into_iter().next().unwrap();
+        hit_id(query, screen.lists(), &screen.lists().parties[hit.party])
+    };
     let query = Query::name("Jorge Ramirez", Schema::Person);
-    let hits = screen.query(&query);
-    let party = &screen.lists().parties[hits[0].party];
-    let decided = Decisions::new([Decision {
-        query: decisions::query_digest(&query),
-        party: decisions::party_key(screen.lists(), party),
-        party_was: decisions::party_digest(party),
-        said: Said::FalseMatch,
-        by: "analyst".to_owned(),
-        when: Time(0),
-        reason: "another year of birth on the passport".to_owned(),
-    }]);
-    assert_eq!(decided.open(&query, hits.clone(), screen.lists()), []);
+    let before = id(own(LIST), &query);
+    assert_eq!(id(own(LIST), &query), before);
     let newer = own(&LIST.replace("1970-03-05", "1971-03-05"));
-    assert_eq!(before.changed(&newer), [2]);
-    let screen = Screen::of(newer, &[2]);
-    let hits = screen.query(&query);
-    assert_eq!(decided.open(&query, hits.clone(), screen.lists()), hits);
-    assert_eq!(before.gone(&own(&LIST.replace("\n3,", "\n4,"))), ["own list/3"]);
+    let changed: Vec<usize> = (0..newer.parties.len())
+        .filter(|n| party_digest(&newer.parties[*n]) != party_digest(&own(LIST).parties[*n]))
+        .collect();
+    assert_eq!(changed, [2]);
+    assert_eq!(party_key(&newer, &newer.parties[2]), "own list/3");
+    assert_ne!(id(newer, &query), before);
+    let other = Query { countries: vec!["mx".to_owned()], ..query };
+    assert_ne!(id(own(LIST), &other), before);
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub struct ListInfo {
 }
 
 /// All lists that are loaded.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Lists {
     /// By [`ListId`].
     pub infos: Vec<ListInfo>,

@@ -25,14 +25,14 @@ const REMARKS_CUT: usize = 1_000;
 const MAX_ROWS: usize = 5_000_000;
 
 /// Files that wait for the others.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Parts {
     /// Tables of parties: list, and where each number is in [`Lists::parties`].
     primaries: Vec<Primary>,
     sides: Vec<Side>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Primary {
     list: ListId,
     at: HashMap<u64, usize>,
@@ -40,7 +40,7 @@ struct Primary {
     open: HashMap<u64, String>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Side {
     format: Format,
     origin: Origin,

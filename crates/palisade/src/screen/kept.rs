@@ -1,0 +1,202 @@
+//! Screening that a case remembers: what was asked already, what came of it, and what somebody said of it.
+//!
+//! Words on hits are verdicts of the case. They name a hit by its id, which changes when query or party change.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use palisade_model::{Verdict, VerdictKind};
+use palisade_money::screen::decisions::{hit_id, party_digest, party_key, query_digest};
+use palisade_money::screen::{Hit, Query, Screen as Engine};
+use palisade_pipeline::LoadedRules;
+use palisade_store::{Case, RunWriter, Screened, ScreenedQuery, StoredHit};
+
+use crate::args::Screen;
+use crate::case;
+use crate::errors::note;
+use crate::output::plural;
+use crate::times::now;
+
+/// Generations of lists of which an engine is built; queries older than these are asked anew.
+const ENGINES: usize = 4;
+
+/// Hits that were spoken of before, looked up one by one.
+const SPOKEN: usize = 100_000;
+
+/// What has to be asked of a query.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ask {
+    /// Everything.
+    All,
+    /// What is newer than a generation.
+    Since(i64),
+    /// Nothing: it was asked, and nothing changed.
+    Nothing,
+}
+
+/// A case that screening is kept in, with a run of its own in it.
+pub struct Kept<'c> {
+    run: RunWriter<'c>,
+    lists: Screened,
+    verdicts: HashMap<String, Verdict>,
+    /// By query and party: what was said of a hit that has another id by now.
+    before: HashMap<(String, String), Verdict>,
+    engines: HashMap<i64, Engine>,
+    changed_only: bool,
+    threshold: i64,
+}
+
+impl<'c> Kept<'c> {
+    /// Begins a run in the case and notes what the lists say now.
+    pub fn begin(case: &'c mut Case, engine: &Engine, args: &Screen) -> Result<Kept<'c>> {
+        let parties = &engine.lists().parties;
+        let row = |p| (party_key(engine.lists(), p), party_digest(p));
+        let rows: Vec<(String, String)> = parties.iter().map(row).collect();
+        let moment = now();
+        let mut verdicts = HashMap::new();
+        for (_, verdict) in case.verdicts()?.into_iter().filter(|(_, v)| v.holds(moment)) {
+            if let [subject] = verdict.subject.as_slice() {
+                verdicts.insert(subject.clone(), verdict);
+            }
+        }
+        let mut before = HashMap::new();
+        for (id, verdict) in verdicts.iter().take(SPOKEN) {
+            for hit in case.screening_hits(Some(id), 1)? {
+                before.insert((hit.query, hit.party), verdict.clone());
+            }
+        }
+        let inputs = case::inputs(&[], &LoadedRules::default(), &args.list, None);
+        let mut run = case.begin_run(&case::run_info(&inputs, "screen"))?;
+        for input in &inputs {
+            run.input(input.kind, &input.path, &input.sha256, input.bytes)?;
+        }
+        let lists = run.case().screened_lists(&rows)?;
+        if !lists.gone.is_empty() && !args.quiet {
+            note(&format!(
+                "{} of the lists used before {} on none of these lists: {}{}",
+                plural(lists.gone.len() as u64, "party"),
+                if lists.gone.len() == 1 { "is" } else { "are" },
+                lists.gone.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", "),
+                if lists.gone.len() > 5 { ", …" } else { "" }
+            ));
+        }
+        let changed_only = args.changed;
+        let threshold = millionths(args.threshold);
+        Ok(Kept { run, lists, verdicts, before, engines: HashMap::new(), changed_only, threshold })
+    }
+
+    /// What has to be asked of each query.
+    pub fn plan(&mut self, queries: &[Query]) -> Result<Vec<Ask>> {
+        if !self.changed_only {
+            return Ok(vec![Ask::All; queries.len()]);
+        }
+        let digests: Vec<String> = queries.iter().map(asked).collect();
+        let known = self.run.case().screened_queries(&digests)?;
+        let newest = self.lists.generation;
+        let of = |held: Option<ScreenedQuery>| match held {
+            Some(h) if h.threshold > self.threshold => Ask::All,
+            Some(h) if h.generation >= newest => Ask::Nothing,
+            Some(h) => Ask::Since(h.generation),
+            None => Ask::All,
+        };
+        Ok(known.into_iter().map(of).collect())
+    }
+
+    /// The engine over what is newer than a generation; `None` where the whole one must do.
+    pub fn engine(&mut self, since: i64, whole: &Engine) -> Option<&Engine> {
+        if !self.engines.contains_key(&since) {
+            if self.engines.len() >= ENGINES {
+                return None;
+            }
+            let newer = self.lists.since.iter().enumerate().filter(|(_, g)| **g > since);
+            let parties: Vec<usize> = newer.map(|(n, _)| n).collect();
+            self.engines.insert(since, Engine::of(whole.lists().clone(), &parties));
+        }
+        self.engines.get(&since)
+    }
+
+    /// Keeps that queries were asked, and what came of it.
+    pub fn keep(&mut self, whole: &Engine, queries: &[Query], found: &[Vec<Hit>]) -> Result<()> {
+        let first = now();
+        let mut hits = Vec::new();
+        for (query, of_query) in queries.iter().zip(found) {
+            for hit in of_query {
+                let score = millionths(hit.scored.score);
+                let Some(party) = whole.lists().parties.get(hit.party).filter(|_| score >= self.threshold)
+                else {
+                    continue;
+                };
+                hits.push(StoredHit {
+                    id: hit_id(query, whole.lists(), party),
+                    query: query_digest(query),
+                    name: if query.name.is_empty() { query.id.clone() } else { query.name.clone() },
+                    party: party_key(whole.lists(), party),
+                    listed: party.primary().to_owned(),
+                    score,
+                    first,
+                });
+            }
+        }
+        let digests: Vec<String> = queries.iter().map(asked).collect();
+        let held = ScreenedQuery { generation: self.lists.generation, threshold: self.threshold };
+        self.run.case().screened(&digests, held, &hits)?;
+        Ok(())
+    }
+
+    /// What was said of a hit, and of the hit there was before query or party changed.
+    pub fn said(&self, whole: &Engine, query: &Query, hit: &Hit) -> Said<'_> {
+        let Some(party) = whole.lists().parties.get(hit.party) else { return Said::default() };
+        let id = hit_id(query, whole.lists(), party);
+        let verdict = self.verdicts.get(&id);
+        let key = (query_digest(query), party_key(whole.lists(), party));
+        let before = self.before.get(&key).filter(|_| verdict.is_none());
+        Said { id, verdict, before }
+    }
+
+    /// How many parties are new or changed since the lists before.
+    pub fn new_parties(&self) -> usize {
+        self.lists.since.iter().filter(|g| **g == self.lists.generation).count()
+    }
+
+    /// Ends the run.
+    pub fn finish(mut self) -> Result<()> {
+        Ok(self.run.finish_run(now())?)
+    }
+}
+
+/// What was said of a hit.
+#[derive(Default)]
+pub struct Said<'k> {
+    /// The hit's id: what a verdict names.
+    pub id: String,
+    /// The word on it that holds.
+    pub verdict: Option<&'k Verdict>,
+    /// The word on the hit there was of this query and this entry before one of them changed.
+    pub before: Option<&'k Verdict>,
+}
+
+impl Said<'_> {
+    /// Whether somebody said that it is somebody else.
+    pub fn settled(&self) -> bool {
+        self.verdict.is_some_and(|v| v.kind == VerdictKind::FalsePositive)
+    }
+
+    /// For people: `confirmed by ann`, `before the entry changed: false_positive by ann`.
+    pub fn words(&self) -> Option<String> {
+        let word = |v: &Verdict| format!("{} by {}: {}", v.kind.name(), v.analyst, v.reason);
+        match (self.verdict, self.before) {
+            (Some(v), _) => Some(word(v)),
+            (None, Some(v)) => Some(format!("before query or entry changed: {}", word(v))),
+            (None, None) => None,
+        }
+    }
+}
+
+fn millionths(score: f64) -> i64 {
+    (score * 1e6).round() as i64
+}
+
+/// A query as it was asked: another version of Palisade compares otherwise, so it asks again.
+fn asked(query: &Query) -> String {
+    format!("{}/{}", env!("CARGO_PKG_VERSION"), query_digest(query))
+}
