@@ -271,7 +271,8 @@ pub fn hits(args: &CaseHits) -> Result<Exit> {
                 let word = word.map_or(String::new(), |v| format!("  [{} by {}]", v.kind.name(), v.analyst));
                 let (name, listed) = (terminal(&hit.name), terminal(&hit.listed));
                 let (party, word) = (terminal(&hit.party), terminal(&word));
-                writeln!(out, "{}  {}  {name}: {listed} ({party}){word}", hit.id, &score[..4])?;
+                let score = (hit.score as f64 / 1e6).min(0.994_999);
+                writeln!(out, "{}  {score:.2}  {name}: {listed} ({party}){word}", hit.id)?;
             }
             CaseFormat::Ndjson => {
                 let mut line = serde_json::to_value(&hit)?;

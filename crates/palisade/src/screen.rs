@@ -90,15 +90,17 @@ pub fn run(args: &Screen) -> Result<Exit> {
     }
     sink.close()?;
     if let Some(kept) = kept {
-        if !args.quiet {
+        if !args.quiet && args.changed {
             note(&format!(
-                "in the case: {} asked before and left out, {} held against what changed only ({}), {} that somebody said \
-                 are somebody else left out",
+                "{} asked before and left out; {} held only against what changed ({})",
                 plural(tally.unchanged, "query"),
                 plural(tally.partly, "query"),
-                plural(kept.new_parties() as u64, "party"),
-                plural(tally.settled, "hit")
+                plural(kept.new_parties() as u64, "party")
             ));
+        }
+        if !args.quiet && tally.settled > 0 {
+            let hits = plural(tally.settled, "hit");
+            note(&format!("{hits} left out that somebody said are somebody else (--settled shows them)"));
         }
         kept.finish()?;
     }
