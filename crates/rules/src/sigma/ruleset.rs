@@ -79,6 +79,12 @@ impl RuleSet {
     }
 }
 
+impl From<Vec<Rule>> for RuleSet {
+    fn from(rules: Vec<Rule>) -> RuleSet {
+        RuleSet { rules, correlations: Vec::new() }
+    }
+}
+
 impl RuleSet {
     /// Leaves out rules and correlations below a level, and says how many. A rule that a correlation needs stays, and is
     /// silent.
