@@ -11,6 +11,7 @@ use palisade_model::{Citation, SourceId, Time};
 
 use super::buffer::{Record, take};
 use super::gather::Gathering;
+use super::merge::Moment;
 use super::plan::{Planned, Slot};
 use super::window::{Measure, Part};
 use super::{Alert, CITED_FIRST, CITED_LAST, Outcome};
@@ -164,7 +165,7 @@ struct Run<'r, 'p> {
 
 impl Run<'_, '_> {
     /// All matches of one time.
-    fn moment(&mut self, moment: &mut Vec<(Record, Range<usize>)>, bytes: &[u8]) -> Result<()> {
+    fn moment(&mut self, moment: &mut Moment, bytes: &[u8]) -> Result<()> {
         let rank = self.rank;
         let values = |r: &Range<usize>| bytes.get(r.clone()).unwrap_or_default();
         let order =
@@ -279,7 +280,7 @@ impl Run<'_, '_> {
 }
 
 /// Leaves out carved copies of records that are there: same time, rule, source and values.
-fn copies(moment: &mut Vec<(Record, Range<usize>)>, bytes: &[u8]) {
+fn copies(moment: &mut Moment, bytes: &[u8]) {
     let values = |r: &Range<usize>| bytes.get(r.clone()).unwrap_or_default();
     let whole: std::collections::HashSet<(u32, u16, u64, &[u8])> = moment
         .iter()

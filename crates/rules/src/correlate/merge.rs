@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{Error, ErrorKind, Result};
+use std::ops::Range;
 
 use palisade_model::Spill;
 
@@ -103,8 +104,9 @@ impl Cursor<'_> {
         if self.reader.is_end()? {
             return Ok(false);
         }
-        let number = |b: &[u8]| b.iter().fold(0, |n, b| n << 8 | u32::from(*b));
-        self.correlation = number(self.reader.bytes(4)?);
+        let mut correlation = [0; 4];
+        correlation.copy_from_slice(self.reader.bytes(4)?);
+        self.correlation = u32::from_be_bytes(correlation);
         let mut hash = [0; 8];
         hash.copy_from_slice(self.reader.bytes(8)?);
         self.hash = u64::from_le_bytes(hash);
@@ -152,6 +154,9 @@ pub(super) struct Group {
     pub(super) shown: Vec<u8>,
     from: Vec<usize>,
 }
+
+/// Matches of one time, each with where its values are.
+pub(super) type Moment = Vec<(Record, Range<usize>)>;
 
 /// Runs being merged.
 pub(super) struct Merge<'s> {
@@ -233,7 +238,7 @@ impl<'s> Merge<'s> {
     pub(super) fn moments(
         &mut self,
         group: &Group,
-        f: &mut dyn FnMut(&mut Vec<(Record, std::ops::Range<usize>)>, &[u8]) -> Result<()>,
+        f: &mut dyn FnMut(&mut Moment, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let mut heap = BinaryHeap::with_capacity(group.from.len());
         for i in &group.from {
@@ -241,7 +246,7 @@ impl<'s> Merge<'s> {
                 heap.push(Reverse((self.cursors[*i].record.time, *i)));
             }
         }
-        let mut moment = Vec::new();
+        let mut moment = Moment::new();
         let mut bytes: Vec<u8> = Vec::new();
         let mut at = i64::MIN;
         while let Some(Reverse((time, i))) = heap.pop() {

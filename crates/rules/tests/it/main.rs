@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod correlate;
+mod correlate_random;
 mod correlate_series;
 mod engine;
 mod sigma;
