@@ -207,23 +207,18 @@ pub struct Finding {
 }
 
 /// One rule's match on one event: what correlation sees instead of events.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Match {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Match<'a> {
     /// Index of the rule in its compiled set.
     pub rule: u32,
-    /// When.
+    /// When; `None` where the record names no readable time.
     pub time: Option<Time>,
-    /// Values of the fields that correlations group by, in their order; `None` where the record has none.
-    pub group: Vec<Option<String>>,
     /// The record.
     pub citation: Citation,
-}
-
-impl Match {
-    /// The order correlation works in: time, source, record. Matches without a time come first.
-    pub fn order(&self) -> (Option<Time>, Citation) {
-        (self.time, self.citation)
-    }
+    /// Whether the record was carved rather than read.
+    pub recovered: bool,
+    /// Values of the fields that correlations ask of the rule, in their order; `None` where the record has none.
+    pub values: &'a [Option<&'a str>],
 }
 
 /// A picture or table that explains, with its evidence.

@@ -18,10 +18,11 @@ mod hex;
 mod json;
 mod object;
 mod observable;
+mod prevalence;
 mod problem;
 mod shape;
 mod show;
-mod state;
+mod spill;
 mod time;
 mod tlp;
 mod value;
@@ -45,13 +46,14 @@ pub use hex::unhex;
 pub use json::unescape_json;
 pub use object::{Content, Hints, Object, Origin, ReadSeek};
 pub use observable::{Observable, ObservableError, ObservableKind};
+pub use prevalence::Prevalence;
 pub use problem::{Problem, ProblemCode};
 pub use shape::{
     Catalogue, CatalogueError, Derive, DeriveOp, Extract, Logsource, Projection, Shape, ShapeId, StreamId,
     View,
 };
 pub use show::{csv_cell, html, terminal};
-pub use state::{Prevalence, State};
+pub use spill::{MemorySpill, Spill};
 pub use time::{Time, TimeError};
 pub use tlp::Tlp;
 pub use value::Value;

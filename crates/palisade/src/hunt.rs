@@ -10,6 +10,7 @@ use palisade_model::{Finding, Judgements, Problem, Severity, terminal};
 use palisade_pipeline::{
     HuntSettings, Knowledge, Observer, Progress, Sources, Summary, hunt, indicator_rows, looked_items,
 };
+use palisade_rules::sigma::{Rule, RuleSet};
 use palisade_store::lake::answer::{self, Answer};
 use palisade_store::lake::{Lake, QueryCost, QueryLimits, Visible, query};
 use palisade_store::{Case, CitedSource, RunWriter, SourceRow};
@@ -258,7 +259,11 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
         }
         // With nothing to do they stay loaded: that nothing was found is not for want of rules.
         if new > 0 {
-            knowledge = newer(knowledge, &looked, newest, &rules)?;
+            let correlate;
+            (knowledge, correlate) = newer(knowledge, &looked, newest, &rules)?;
+            if correlate {
+                after = 0;
+            }
         }
     }
     let all = sources(&mut case)?;
@@ -354,14 +359,23 @@ fn remark(summary: &Summary) {
     ));
 }
 
-/// Only the rules and indicators that have not looked at everything.
-fn newer(knowledge: Knowledge, looked: &[i64], newest: i64, rules: &RuleArgs) -> Result<Knowledge> {
-    let kept_rules = knowledge.engine.rules().iter().zip(looked).filter(|(_, seq)| **seq < newest);
-    let kept_rules: Vec<_> = kept_rules.map(|(r, _)| r.clone()).collect();
-    let first = knowledge.engine.rules().len();
-    let indicators = knowledge.indicators.list().iter().zip(looked.iter().skip(first));
+/// Only the rules, correlations and indicators that have not looked at everything, and whether correlations are among
+/// them: these look at everything again, since a window may lie across what is old and what is new.
+fn newer(knowledge: Knowledge, looked: &[i64], newest: i64, rules: &RuleArgs) -> Result<(Knowledge, bool)> {
+    let (of_rules, rest) = looked.split_at(knowledge.engine.rules().len().min(looked.len()));
+    let (of_correlations, of_indicators) = rest.split_at(knowledge.correlations.len().min(rest.len()));
+    let correlate = of_correlations.iter().any(|seq| *seq < newest);
+    let correlations: Vec<_> = match correlate {
+        true => knowledge.correlations.documents().cloned().collect(),
+        false => Vec::new(),
+    };
+    let wanted = |r: &Rule, seq: i64| seq < newest || (correlate && r.correlated.is_some());
+    let kept = knowledge.engine.rules().iter().zip(of_rules).filter(|(r, seq)| wanted(r, **seq));
+    let kept = RuleSet { rules: kept.map(|(r, _)| r.clone()).collect(), correlations };
+    let indicators = knowledge.indicators.list().iter().zip(of_indicators);
     let indicators: Vec<_> = indicators.filter(|(_, seq)| **seq < newest).map(|(i, _)| i.clone()).collect();
-    Knowledge::new(kept_rules, indicators, &rules.fields).map_err(|e| anyhow!("{e}"))
+    let knowledge = Knowledge::new(kept, indicators, &rules.fields).map_err(|e| anyhow!("{e}"))?;
+    Ok((knowledge, correlate))
 }
 
 /// Findings kept together.

@@ -11,7 +11,7 @@ use palisade_model::{Origin, Problem, ProblemCode, Severity};
 use palisade_pipeline::{Knowledge, LoadedRules, Organisation, RuleSources, load_rules};
 use palisade_rules::indicators::{self, Indicator};
 use palisade_rules::sigma::yaml::{self, Kind, Node};
-use palisade_rules::sigma::{self, Options, RuleError};
+use palisade_rules::sigma::{self, Options, RuleError, RuleSet};
 
 use crate::args::RuleArgs;
 use crate::errors::reason;
@@ -219,6 +219,11 @@ pub fn knowledge(
     // An indicator's match is of level high; a run that wants only worse wants none of them.
     let wanted = args.min_level.is_none_or(|min| min <= Severity::High);
     let indicators = if wanted { indicators } else { Vec::new() };
-    let make = if whole { Knowledge::whole } else { Knowledge::new };
-    make(std::mem::take(&mut loaded.rules), indicators, &args.fields).map_err(|e| anyhow!("{e}"))
+    let rules = std::mem::take(&mut loaded.rules);
+    let set = RuleSet { rules, correlations: std::mem::take(&mut loaded.correlations) };
+    let made = match whole {
+        true => Knowledge::whole(set, indicators, &args.fields),
+        false => Knowledge::new(set, indicators, &args.fields),
+    };
+    made.map_err(|e| anyhow!("{e}"))
 }

@@ -47,9 +47,13 @@ pub fn check(args: &Check) -> Result<Exit> {
     }
     let failed = loaded.failed() + loaded.unreadable.len();
     let notices = loaded.errors.len() - loaded.failed();
+    let correlations = match loaded.correlations.len() as u64 {
+        0 => String::new(),
+        n => format!(" and {}", plural(n, "correlation")),
+    };
     writeln!(
         out,
-        "{} in {}: {} loaded, {} failed, {}",
+        "{} in {}: {}{correlations} loaded, {} failed, {}",
         plural(loaded.documents as u64, "document"),
         plural(loaded.files.len() as u64, "file"),
         plural(loaded.rules.len() as u64, "rule"),

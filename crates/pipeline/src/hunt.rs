@@ -14,6 +14,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 use palisade_model::{Batch as _, Finding, Origin, Time, unhex};
+use palisade_rules::correlate::{Gathering, MEMORY};
 use palisade_rules::engine;
 use palisade_rules::indicators::Pattern;
 use palisade_store::SourceRow;
@@ -22,9 +23,10 @@ use palisade_store::lake::{BLOCK_ROWS, FillContext, Lake, MetSources, Segment, W
 use sha2::{Digest as _, Sha256};
 
 use crate::evidence::{EvidenceFile, Source, Sources};
-use crate::judge::{Judge, Look};
+use crate::judge::{Judge, Judged, Look};
 use crate::knowledge::Knowledge;
-use crate::run::{Error, Observer, Progress};
+use crate::run::{self, Error, Observer, Progress};
+use crate::spill::DiskSpill;
 use crate::summary::{Hunted, Summary};
 use crate::tokens::{CloseOnPanic, Tokens};
 
@@ -66,11 +68,13 @@ pub fn hunt(
 ) -> Result<(Summary, Sources), Error> {
     let start = Instant::now();
     let before = lake.bytes_read();
+    // A window that ends in the time asked for may begin before it.
+    let from = settings.since.map(|t| t.0.saturating_sub(knowledge.correlations.longest()));
     let segments: Vec<&Segment> = lake
         .segments()
         .iter()
         .filter(|s| s.seqs.1 > settings.after)
-        .filter(|s| s.meets(settings.since.map(|t| t.0), settings.until.map(|t| t.0)))
+        .filter(|s| s.meets(from, settings.until.map(|t| t.0)))
         .collect();
     let mut units = Vec::new();
     if !knowledge.engine.rules().is_empty() {
@@ -80,6 +84,7 @@ pub fn hunt(
         units_of_indicators(lake, &segments, knowledge, &mut units)?;
     }
     let met = MetSources::default();
+    let spill = DiskSpill::default();
     let hunter = Hunter {
         lake,
         judge: Judge::new(knowledge, settings.since, settings.until),
@@ -94,6 +99,7 @@ pub fn hunt(
     let mut teller = Teller {
         observer,
         met: &met,
+        gathering: Some(Gathering::new(&knowledge.correlations, MEMORY, &spill)),
         by_number: sources.iter().map(|s| (s.id, s)).collect(),
         files: HashMap::new(),
         sources: Sources::default(),
@@ -110,8 +116,9 @@ pub fn hunt(
     } else {
         threaded(&hunter, &units, settings.jobs, &mut teller)?;
     }
+    teller.correlate(&hunter.judge, knowledge)?;
     let Teller { mut summary, sources, .. } = teller;
-    summary.rules_loaded = knowledge.engine.rules().len() as u64;
+    summary.rules_loaded = (knowledge.engine.rules().len() + knowledge.correlations.len()) as u64;
     summary.indicators = knowledge.indicators.list().len() as u64;
     summary.hashed = true;
     summary.seconds = start.elapsed().as_secs_f64();
@@ -182,7 +189,7 @@ struct Hunter<'a> {
 /// What a unit gave.
 #[derive(Default)]
 struct Found {
-    findings: Vec<Finding>,
+    judged: Judged,
     rows: u64,
 }
 
@@ -193,7 +200,7 @@ impl Hunter<'_> {
         self.lake
             .read(unit.segment, &unit.which, self.context, spare, &mut |batch| {
                 found.rows += batch.len() as u64;
-                self.judge.batch(&batch, unit.look, scratch, &mut found.findings);
+                self.judge.batch(&batch, unit.look, scratch, &mut found.judged);
                 batch.into_buffers()
             })
             .map_err(|e| Error::Lake(e.to_string()))?;
@@ -258,6 +265,7 @@ fn threaded(
 struct Teller<'o, 's> {
     observer: &'o mut dyn Observer,
     met: &'o MetSources,
+    gathering: Option<Gathering<'o>>,
     by_number: HashMap<i64, &'s SourceRow>,
     files: HashMap<i64, Arc<EvidenceFile>>,
     sources: Sources,
@@ -270,20 +278,41 @@ impl Teller<'_, '_> {
     fn take(&mut self, unit: &Unit<'_>, found: Found) -> Result<(), Error> {
         self.summary.events += found.rows;
         self.done += unit.bytes;
-        if !found.findings.is_empty() {
-            self.resolve();
+        if let Some(gathering) = &mut self.gathering {
+            gathering.merge(&found.judged.matches).map_err(Error::Spill)?;
         }
-        for finding in &found.findings {
-            self.summary.findings += 1;
-            *self.summary.by_severity.entry(finding.rule.level).or_default() += 1;
-            self.observer.finding(finding, &self.sources).map_err(Error::Output)?;
-        }
+        self.tell(&found.judged.findings)?;
         self.observer.progress(Progress {
             bytes: self.done,
             total: self.total,
             events: self.summary.events,
             findings: self.summary.findings,
         });
+        Ok(())
+    }
+
+    fn tell(&mut self, findings: &[Finding]) -> Result<(), Error> {
+        if !findings.is_empty() {
+            self.resolve();
+        }
+        for finding in findings {
+            self.summary.findings += 1;
+            *self.summary.by_severity.entry(finding.rule.level).or_default() += 1;
+            self.observer.finding(finding, &self.sources).map_err(Error::Output)?;
+        }
+        Ok(())
+    }
+
+    /// Answers correlations over the matches of all segments.
+    fn correlate(&mut self, judge: &Judge<'_>, knowledge: &Knowledge) -> Result<(), Error> {
+        let Some(gathering) = self.gathering.take() else { return Ok(()) };
+        self.resolve();
+        let (findings, problems) = run::correlate(gathering, judge, knowledge, &run::ranks(&self.sources))?;
+        self.tell(&findings)?;
+        for problem in &problems {
+            *self.summary.problems.entry(problem.code).or_default() += problem.count;
+            self.observer.problem(problem).map_err(Error::Output)?;
+        }
         Ok(())
     }
 
@@ -309,7 +338,7 @@ impl Teller<'_, '_> {
 /// a digest of what it looks for, so that a rule whose title changes is the same and one whose
 /// condition changes is new.
 ///
-/// Rules first, in their order, then indicators in theirs.
+/// Rules first, in their order, then correlations, then indicators in theirs.
 pub fn looked_items(knowledge: &Knowledge) -> Vec<(&'static str, String)> {
     let digest = |text: &str| {
         Sha256::digest(text.as_bytes()).iter().take(16).fold(String::new(), |s, b| s + &format!("{b:02x}"))
@@ -318,10 +347,25 @@ pub fn looked_items(knowledge: &Knowledge) -> Vec<(&'static str, String)> {
         let text = format!("{:?}\0{:?}\0{:?}", r.id.as_ref().unwrap_or(&r.title), r.logsource, r.expr);
         ("rule", digest(&text))
     });
+    let correlations = knowledge.correlations.documents().map(|c| {
+        // The places where it was read are no part of what it asks.
+        let names: Vec<&str> = c.rules.iter().map(|(name, _)| name.as_str()).collect();
+        let text = format!(
+            "{:?}\0{:?}\0{names:?}\0{:?}\0{:?}\0{}\0{:?}\0{:?}",
+            c.id.as_ref().unwrap_or(&c.title),
+            c.kind,
+            c.group_by,
+            c.aliases,
+            c.timespan_seconds,
+            c.condition,
+            c.expression
+        );
+        ("rule", digest(&text))
+    });
     let kind = |p: &Pattern| match p {
         Pattern::Exact(o) => o.to_string(),
         Pattern::Network(..) => p.to_string(),
     };
     let indicators = knowledge.indicators.list().iter().map(|i| ("indicator", digest(&kind(&i.pattern))));
-    rules.chain(indicators).collect()
+    rules.chain(correlations).chain(indicators).collect()
 }

@@ -1,11 +1,13 @@
 //! From a rule's hit to a finding: names, observables, citation.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use palisade_model::{
-    Address, Batch, Catalogue, Citation, Confidence, Fields, Finding, FindingId, Message, Observable,
-    ObservableKind, RuleInfo, Severity, ShapeId, Time, Vector,
+    Address, Batch, Catalogue, Citation, Confidence, Extract, FieldId, Fields, Finding, FindingId, Match,
+    Message, Observable, ObservableKind, RuleInfo, Severity, ShapeId, Time, Vector,
 };
+use palisade_rules::correlate::{Alert, Matches, measure_name};
 use palisade_rules::engine;
 
 use crate::knowledge::Knowledge;
@@ -27,9 +29,20 @@ pub(crate) enum Look {
     Indicators,
 }
 
+/// What a batch gives.
+#[derive(Default)]
+pub(crate) struct Judged {
+    /// Findings in record order, rules before indicators.
+    pub(crate) findings: Vec<Finding>,
+    /// What correlations look at, of every time: a window may begin before the time that is asked for.
+    pub(crate) matches: Matches,
+}
+
 /// Runs rules and indicators over batches, whoever filled them.
 pub(crate) struct Judge<'a> {
     knowledge: &'a Knowledge,
+    /// What fields that correlations group by are, by name.
+    grouped: HashMap<String, Grouped>,
     indicators: Vec<Arc<RuleInfo>>,
     since: Option<Time>,
     until: Option<Time>,
@@ -37,7 +50,8 @@ pub(crate) struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     pub(crate) fn new(knowledge: &'a Knowledge, since: Option<Time>, until: Option<Time>) -> Judge<'a> {
-        Judge { knowledge, indicators: indicator_infos(knowledge), since, until }
+        let grouped = grouped(knowledge);
+        Judge { knowledge, grouped, indicators: indicator_infos(knowledge), since, until }
     }
 
     pub(crate) fn in_time(&self, time: Option<Time>) -> bool {
@@ -46,20 +60,36 @@ impl<'a> Judge<'a> {
         after && before
     }
 
-    /// Appends the findings of a batch in record order, rules before indicators.
+    /// Appends what a batch gives.
     pub(crate) fn batch(
         &self,
         batch: &dyn Batch,
         look: Look,
         scratch: &mut engine::Scratch,
-        out: &mut Vec<Finding>,
+        judged: &mut Judged,
     ) {
         let k = self.knowledge;
+        let Judged { findings: out, matches } = judged;
         let first = out.len();
         let mut rows: Vec<usize> = Vec::new();
         if look != Look::Indicators {
+            let rules = k.engine.rules();
             k.engine.scan(batch, scratch, &mut |hit| {
-                if self.in_time(batch.header(hit.row).time) {
+                let rule = &rules[hit.rule as usize];
+                let header = batch.header(hit.row);
+                if rule.correlated.is_some() {
+                    let (source, record, offset) = (batch.source(hit.row), header.record, header.offset);
+                    hit.values(batch, |values| {
+                        matches.observe(&Match {
+                            rule: hit.rule,
+                            time: header.time,
+                            citation: Citation { source, record, offset },
+                            recovered: header.recovered,
+                            values,
+                        });
+                    });
+                }
+                if rule.reports() && self.in_time(header.time) {
                     let info = &k.infos[hit.rule as usize];
                     let made =
                         finding(batch, hit.row, info, "sigma.match", hit.telling, &k.fields, &k.catalogue);
@@ -89,6 +119,78 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// What a field is that correlations group by.
+#[derive(Default)]
+struct Grouped {
+    host: bool,
+    extracts: Vec<Extract>,
+}
+
+/// By the names that correlations use, aliases among them.
+fn grouped(knowledge: &Knowledge) -> HashMap<String, Grouped> {
+    let mut out: HashMap<String, Grouped> = HashMap::new();
+    for document in knowledge.correlations.documents() {
+        for name in &document.group_by {
+            let alias = document.aliases.iter().find(|a| a.name == *name);
+            let mut fields: Vec<&str> = alias
+                .map_or(vec![name.as_str()], |a| a.fields.iter().map(|(_, field)| field.as_str()).collect());
+            fields.dedup();
+            let entry = out.entry(name.clone()).or_default();
+            for (_, shape) in knowledge.catalogue.shapes() {
+                let named = |field: &FieldId| fields.contains(&knowledge.fields.name(*field));
+                entry.host |= shape.host.iter().any(named);
+                for (_, extract) in shape.observables.iter().filter(|(field, _)| named(field)) {
+                    if !entry.extracts.contains(extract) {
+                        entry.extracts.push(*extract);
+                    }
+                }
+            }
+        }
+    }
+    out
+}
+
+impl Judge<'_> {
+    /// The finding that an alert of a correlation is; `None` if it is of another time.
+    pub(crate) fn alert(&self, alert: &Alert) -> Option<Finding> {
+        let k = self.knowledge;
+        let rule = k.correlation_infos.get(alert.correlation as usize)?;
+        let document = k.correlations.document(alert.correlation)?;
+        // It belongs to the span in which it was seen to hold.
+        if !self.in_time(Some(alert.fired)) {
+            return None;
+        }
+        let mut args: Vec<(String, String)> =
+            alert.group.iter().map(|(name, value)| (name.clone(), cut(value, MAX_VALUE))).collect();
+        args.push(("matches".to_owned(), alert.matches.to_string()));
+        args.push((measure_name(&document.kind), alert.measured.to_string()));
+        args.dedup_by(|a, b| a.0 == b.0);
+        let (mut observables, mut host) = (Vec::new(), None);
+        for (name, value) in &alert.group {
+            let Some(known) = self.grouped.get(name) else { continue };
+            known.extracts.iter().for_each(|extract| extract.apply(value, &mut observables));
+            if known.host && !value.is_empty() {
+                host.get_or_insert_with(|| cut(value, 255));
+            }
+        }
+        observables.sort();
+        observables.dedup();
+        observables.truncate(MAX_OBSERVABLES);
+        Some(Finding {
+            id: FindingId::new(&rule.id, &alert.digest()),
+            vector: Vector::Host,
+            rule: rule.clone(),
+            message: Message { id: "sigma.correlation".to_owned(), args },
+            time: Some(alert.first),
+            time_end: Some(alert.last),
+            host,
+            observables,
+            citations: alert.citations.clone(),
+            recovered: alert.recovered,
+        })
+    }
+}
+
 fn indicator_infos(knowledge: &Knowledge) -> Vec<Arc<RuleInfo>> {
     let info = |i: &palisade_rules::indicators::Indicator| {
         Arc::new(RuleInfo {
@@ -114,7 +216,7 @@ fn finding(
     row: usize,
     rule: &Arc<RuleInfo>,
     message: &str,
-    telling: &[palisade_model::FieldId],
+    telling: &[FieldId],
     fields: &Fields,
     catalogue: &Catalogue,
 ) -> Finding {

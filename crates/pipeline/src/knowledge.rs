@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use palisade_host::json::{DialectError, DialectSet, Dialects};
 use palisade_model::{Catalogue, CatalogueError, Fields, FieldsBuilder, HashNames, Projection, RuleInfo};
+use palisade_rules::correlate::Correlations;
 use palisade_rules::engine::{self, Engine};
 use palisade_rules::indicators::{Indicator, IndicatorSet};
-use palisade_rules::sigma::Rule;
+use palisade_rules::sigma::RuleSet;
 use palisade_store::lake::{Layout, LayoutSpec};
 use serde::Deserialize;
 
@@ -30,6 +31,10 @@ pub struct Knowledge {
     pub engine: Engine,
     /// What findings of each rule say of it, by rule index.
     pub infos: Vec<Arc<RuleInfo>>,
+    /// Questions about several matches of the rules.
+    pub correlations: Correlations,
+    /// What findings of each correlation say of it, by its index.
+    pub correlation_infos: Vec<Arc<RuleInfo>>,
     /// Indicators.
     pub indicators: IndicatorSet,
     /// Fields that hold lists of hashes.
@@ -63,28 +68,33 @@ pub enum KnowledgeError {
 impl Knowledge {
     /// Closes the knowledge of a run: shipped routing data, the user's own on top, rules, indicators.
     pub fn new(
-        rules: Vec<Rule>,
+        rules: impl Into<RuleSet>,
         indicators: Vec<Indicator>,
         own_routing: &[PathBuf],
     ) -> Result<Knowledge, KnowledgeError> {
-        Knowledge::build(rules, indicators, own_routing, false)
+        Knowledge::build(rules.into(), indicators, own_routing, false)
     }
 
     /// As [`Knowledge::new`], for a run whose records are read whole because the lake keeps them.
     pub fn whole(
-        rules: Vec<Rule>,
+        rules: impl Into<RuleSet>,
         indicators: Vec<Indicator>,
         own_routing: &[PathBuf],
     ) -> Result<Knowledge, KnowledgeError> {
-        Knowledge::build(rules, indicators, own_routing, true)
+        Knowledge::build(rules.into(), indicators, own_routing, true)
     }
 
     fn build(
-        rules: Vec<Rule>,
+        rules: RuleSet,
         indicators: Vec<Indicator>,
         own_routing: &[PathBuf],
         whole: bool,
     ) -> Result<Knowledge, KnowledgeError> {
+        let RuleSet { mut rules, correlations } = rules;
+        // A set that was assembled has no correlation that cannot be planned; one that was taken apart may.
+        let (correlations, _) = Correlations::new(&mut rules, correlations);
+        let info = |n| correlations.info(n).map(Arc::new);
+        let correlation_infos = (0..correlations.len() as u32).filter_map(info).collect();
         let mut fields = FieldsBuilder::new();
         let mut catalogue = Catalogue::default();
         let mut dialects = DialectSet::new();
@@ -127,7 +137,19 @@ impl Knowledge {
             projection.keep_everything(&fields);
             Layout::new(&spec, &fields, &catalogue)
         });
-        Ok(Knowledge { fields, catalogue, dialects, projection, engine, infos, indicators, hashes, layout })
+        Ok(Knowledge {
+            fields,
+            catalogue,
+            dialects,
+            projection,
+            engine,
+            infos,
+            correlations,
+            correlation_infos,
+            indicators,
+            hashes,
+            layout,
+        })
     }
 }
 

@@ -7,10 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use palisade_model::{Coverage, Exhibit, Finding, FindingId, ObservableKind, Problem, ProblemCode, SourceId};
+use palisade_model::{
+    Coverage, Exhibit, Finding, FindingId, ObservableKind, Problem, ProblemCode, SourceId, Time,
+};
+use palisade_rules::correlate::{Gathering, Matches};
 use palisade_store::lake::Load;
 
 use crate::evidence::{EvidenceFile, Source, Sources};
+use crate::judge::Judged;
 use crate::keep::{FileNotes, Keeper};
 use crate::knowledge::Knowledge;
 use crate::run::{Error, Observer, Progress};
@@ -36,7 +40,7 @@ pub(crate) enum Outcome {
 
 #[derive(Default)]
 pub(crate) struct ReadPiece {
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) judged: Judged,
     pub(crate) problems: Vec<Problem>,
     pub(crate) coverage: Coverage,
     pub(crate) without_time: u64,
@@ -55,6 +59,10 @@ pub(crate) struct Order<'o> {
     notes: FileNotes,
     /// Findings of the log being read.
     told: HashSet<FindingId>,
+    /// Matches of the log being read: rule, record, time.
+    matched: HashSet<(u32, u64, Option<Time>)>,
+    /// What correlations look at.
+    pub(crate) gathering: Option<Gathering<'o>>,
     /// Problems of the file by code, to keep one bad file from drowning the rest.
     alike: BTreeMap<ProblemCode, (u64, Option<Problem>)>,
     pub(crate) sources: Sources,
@@ -75,6 +83,7 @@ impl<'o> Order<'o> {
         total: u64,
         keeper: Option<&'o Keeper<'o>>,
         knowledge: &'o Knowledge,
+        gathering: Gathering<'o>,
     ) -> Order<'o> {
         Order {
             observer,
@@ -83,6 +92,8 @@ impl<'o> Order<'o> {
             file: None,
             notes: FileNotes::default(),
             told: HashSet::new(),
+            matched: HashSet::new(),
+            gathering: Some(gathering),
             alike: BTreeMap::new(),
             sources: Sources::default(),
             summary: Summary::default(),
@@ -146,15 +157,17 @@ impl<'o> Order<'o> {
             Outcome::Source(source) => {
                 self.summary.sources += 1;
                 self.told.clear();
+                self.matched.clear();
                 self.sources.push(source);
             }
             Outcome::Problem(problem) => self.problem(problem)?,
-            Outcome::Read(piece) => {
+            Outcome::Read(mut piece) => {
+                self.gather(&mut piece.judged.matches)?;
                 self.coverage.merge(&piece.coverage);
                 self.summary.events_without_time += piece.without_time;
                 self.summary.log_bytes += piece.bytes;
                 self.summary.events += piece.coverage.events();
-                for finding in &piece.findings {
+                for finding in &piece.judged.findings {
                     // Space given up often holds copies of records that the log still has.
                     if finding.recovered && self.told.contains(&finding.id) {
                         continue;
@@ -210,6 +223,23 @@ impl<'o> Order<'o> {
             findings: self.summary.findings,
         });
         Ok(())
+    }
+
+    /// Hands matches on to correlations; a carved copy of a record that the log still has is no second match.
+    fn gather(&mut self, matches: &mut Matches) -> Result<(), Error> {
+        let matched = &mut self.matched;
+        matches.retain(|one| {
+            let key = (one.rule, one.citation.record, one.time);
+            if one.recovered && matched.contains(&key) {
+                return false;
+            }
+            if matched.len() < TOLD_IDS {
+                matched.insert(key);
+            }
+            true
+        });
+        let Some(gathering) = &mut self.gathering else { return Ok(()) };
+        gathering.merge(matches).map_err(Error::Spill)
     }
 
     /// Counts a problem and tells it, or folds it into one with a count when its file has too many alike.

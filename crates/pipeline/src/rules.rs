@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use palisade_model::Severity;
-use palisade_rules::sigma::{self, Document, Options, Rule, RuleError, RuleSet, mapping::Mapping};
+use palisade_rules::correlate::Correlations;
+use palisade_rules::sigma::{
+    self, Correlation, Document, Level, Options, Rule, RuleError, RuleSet, mapping::Mapping,
+};
 
 use crate::packed;
 
@@ -34,6 +37,8 @@ pub struct RuleSources {
 pub struct LoadedRules {
     /// Rules in a stable order (by file, then place in the file).
     pub rules: Vec<Rule>,
+    /// Correlations over them, each after those it refers to.
+    pub correlations: Vec<Correlation>,
     /// Everything that could not be loaded, and notices.
     pub errors: Vec<RuleError>,
     /// Files that could not be read: path and reason.
@@ -89,7 +94,8 @@ pub fn load_rules(sources: &RuleSources, jobs: usize) -> LoadedRules {
     }
     let (set, errors) = RuleSet::assemble(documents);
     out.errors.extend(errors.into_iter().map(replaced));
-    out.rules = set.rules;
+    let RuleSet { mut rules, correlations } = set;
+    let before = out.errors.len();
     for path in &sources.mappings {
         let name = path.display().to_string();
         let mapping = match read_text(path) {
@@ -100,7 +106,7 @@ pub fn load_rules(sources: &RuleSources, jobs: usize) -> LoadedRules {
             }
         };
         match mapping {
-            Ok(mapping) => out.rules.retain_mut(|rule| match mapping.apply(rule) {
+            Ok(mapping) => rules.retain_mut(|rule| match mapping.apply(rule) {
                 Ok(()) => true,
                 Err(e) => {
                     out.errors.push(*e);
@@ -110,14 +116,31 @@ pub fn load_rules(sources: &RuleSources, jobs: usize) -> LoadedRules {
             Err(e) => out.errors.push(*e),
         }
     }
-    if let Some(min) = sources.min_level {
-        let before = out.rules.len();
-        out.rules.retain(|r| palisade_rules::engine::rule_info(r).level >= min);
-        out.below_level = before - out.rules.len();
+    let mut set = RuleSet { rules, correlations };
+    if out.errors.len() > before || !sources.mappings.is_empty() {
+        // What a mapping left out, correlations may have referred to.
+        let (plan, errors) = Correlations::new(&mut set.rules, std::mem::take(&mut set.correlations));
+        set.correlations = plan.into_documents();
+        out.errors.extend(errors);
     }
+    if let Some(min) = sources.min_level {
+        out.below_level = set.at_least(level(min));
+    }
+    (out.rules, out.correlations) = (set.rules, set.correlations);
     let faulty: BTreeSet<&str> = out.errors.iter().map(|e| e.file.as_ref()).collect();
     out.texts = texts.into_iter().filter(|(name, _)| faulty.contains(name.as_str())).collect();
     out
+}
+
+/// A severity as Sigma calls it.
+fn level(severity: Severity) -> Level {
+    match severity {
+        Severity::Informational => Level::Informational,
+        Severity::Low => Level::Low,
+        Severity::Medium => Level::Medium,
+        Severity::High => Level::High,
+        Severity::Critical => Level::Critical,
+    }
 }
 
 /// An own rule with the id of a shipped one takes its place, on purpose: worth saying, no error.

@@ -8,7 +8,8 @@
 //! Every item the walker emits has a sequence number and leaves in that order. A token
 //! per piece keeps a slow piece from letting the others run ahead without bound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use std::time::Instant;
 use jiff::tz::TimeZone;
 use palisade_host as host;
 use palisade_model::{Batch, Finding, Limits, Origin, Problem, RowBatch, ShapeId, SourceId, Time};
+use palisade_rules::correlate::{Gathering, MEMORY};
 use palisade_rules::engine;
 use palisade_store::lake::Packer;
 
@@ -29,6 +31,7 @@ use crate::knowledge::Knowledge;
 use crate::ledgers::Intake;
 use crate::order::{Order, Outcome, ReadPiece};
 use crate::organisation::Organisation;
+use crate::spill::DiskSpill;
 use crate::summary::Summary;
 use crate::tokens::{CloseOnPanic, Tokens};
 use crate::walk::{self, Admit, Item, Walker};
@@ -98,6 +101,11 @@ pub enum Error {
     /// The lake of the case could not be read.
     #[error("{0}")]
     Lake(String),
+    /// No room for what correlations look at.
+    #[error(
+        "cannot write temporary files, which correlations need for what does not fit in memory: {0}; free some space, or name another place with TMPDIR"
+    )]
+    Spill(io::Error),
     /// What receives the results refused them (a closed pipe, a full disk).
     #[error("cannot write results: {0}")]
     Output(String),
@@ -173,7 +181,9 @@ pub fn investigate(
         money: Mutex::default(),
     };
     let total = files.iter().map(|(_, n)| *n).sum();
-    let mut order = Order::new(observer, total, keeper.as_ref(), knowledge);
+    let spill = DiskSpill::default();
+    let gathering = Gathering::new(&knowledge.correlations, MEMORY, &spill);
+    let mut order = Order::new(observer, total, keeper.as_ref(), knowledge, gathering);
     for problem in problems {
         order.take(Outcome::Problem(problem));
     }
@@ -184,10 +194,11 @@ pub fn investigate(
     }
     // A run that fails keeps what it had read to the end.
     order.keep_rest();
+    run.correlate(&mut order);
     run.together(&mut order);
     let mut summary = order.summary;
     summary.files_known = run.files_known.into_inner();
-    summary.rules_loaded = knowledge.engine.rules().len() as u64;
+    summary.rules_loaded = (knowledge.engine.rules().len() + knowledge.correlations.len()) as u64;
     summary.indicators = knowledge.indicators.list().len() as u64;
     summary.hashed = settings.hash || keeper.is_some();
     summary.cover(&order.coverage, knowledge);
@@ -200,6 +211,35 @@ pub fn investigate(
         keeper.finish(now())?;
     }
     Ok(summary)
+}
+
+/// Findings of correlations, by time, then id; and what they could not use.
+pub(crate) fn correlate(
+    gathering: Gathering<'_>,
+    judge: &Judge<'_>,
+    knowledge: &Knowledge,
+    ranks: &HashMap<SourceId, u64>,
+) -> Result<(Vec<Finding>, Vec<Problem>), Error> {
+    let mut findings: Vec<Finding> = Vec::new();
+    let rank = |source: SourceId| ranks.get(&source).copied().unwrap_or(u64::MAX);
+    let outcome = gathering
+        .finish(&rank, &mut |alert| {
+            let told = knowledge.correlations.reports(alert.correlation);
+            findings.extend(told.then(|| judge.alert(&alert)).flatten());
+        })
+        .map_err(Error::Spill)?;
+    findings.sort_by_key(|f| (f.time, f.id));
+    Ok((findings, outcome.problems(&knowledge.correlations)))
+}
+
+/// Places of sources in the order of their names, which no thread and no run decides.
+pub(crate) fn ranks(sources: &Sources) -> HashMap<SourceId, u64> {
+    let mut named: Vec<(String, SourceId)> = (0..sources.len() as u32)
+        .map(SourceId)
+        .filter_map(|id| Some((sources.get(id)?.origin.to_string(), id)))
+        .collect();
+    named.sort();
+    (0..).zip(named).map(|(rank, (_, id))| (id, rank)).collect()
 }
 
 /// The wall clock, for the custody record alone.
@@ -221,7 +261,20 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// What is found over all files together, after the last of them.
+    /// Answers correlations over the matches of all files.
+    fn correlate(&self, order: &mut Order<'_>) {
+        let Some(gathering) = order.gathering.take().filter(|_| order.failed.is_none()) else { return };
+        let ranks = ranks(&order.sources);
+        match correlate(gathering, &self.judge, self.knowledge, &ranks) {
+            Ok((findings, problems)) => {
+                order.late(&findings, &[]);
+                problems.into_iter().for_each(|p| order.take(Outcome::Problem(p)));
+            }
+            Err(e) => order.failed = Some(e),
+        }
+    }
+
+    /// What is found in ledgers of all files together, after the last of them.
     fn together(&self, order: &mut Order<'_>) {
         let intake = std::mem::take(&mut *self.money.lock().unwrap_or_else(PoisonError::into_inner));
         let watch = follow::Watch {
@@ -442,7 +495,7 @@ impl Run<'_> {
                     seen[header.shape.index()].add(header.time);
                     out.without_time += u64::from(header.time.is_none());
                 }
-                self.judge.batch(&batch, Look::Both, engine, &mut out.findings);
+                self.judge.batch(&batch, Look::Both, engine, &mut out.judged);
                 if let Some(layout) = layout {
                     packer.add(&batch, layout);
                 }

@@ -5,32 +5,6 @@ use std::collections::BTreeMap;
 use palisade_model::*;
 
 #[test]
-fn matches_come_in_order_of_time_source_and_record() {
-    let m = |time: Option<i64>, source: u32, record: u64| Match {
-        rule: 0,
-        time: time.map(Time),
-        group: vec![Some("WS-17".to_owned()), None],
-        citation: Citation { source: SourceId(source), record, offset: 9 - record },
-    };
-    let want = [
-        m(None, 0, 3),
-        m(None, 2, 1),
-        m(Some(-5), 9, 9),
-        m(Some(7), 0, 2),
-        m(Some(7), 1, 1),
-        m(Some(7), 1, 2),
-    ];
-    // However they arrive.
-    for turn in 0..want.len() {
-        let mut got = want.to_vec();
-        got.rotate_left(turn);
-        got.reverse();
-        got.sort_by_key(Match::order);
-        assert_eq!(got, want);
-    }
-}
-
-#[test]
 fn ids_come_back_from_their_text() {
     let id = FindingId::new("a rule", &[7; 16]);
     assert_eq!(FindingId::parse(&id.to_string()), Some(id));
@@ -205,14 +179,6 @@ fn coverage_adds_up_in_any_order() {
     assert_eq!((span.events, span.first, span.last), (3, Some(Time(-2)), Some(Time(5))));
 }
 
-/// A detector that remembers: first sight of an address on a host. It knows the traits alone.
-fn first_seen(state: &mut dyn State, prevalence: &dyn Prevalence, host: &str, o: &Observable) -> bool {
-    let key = format!("{host}\0{o}").into_bytes();
-    let known = state.get(&key).is_some();
-    state.put(&key, b"1");
-    !known && prevalence.hosts(o) < 2
-}
-
 struct Counted(BTreeMap<Observable, (u64, u64)>);
 
 impl Prevalence for Counted {
@@ -225,26 +191,38 @@ impl Prevalence for Counted {
 }
 
 #[test]
-fn a_pure_room_remembers_through_what_it_is_given() {
+fn a_pure_room_asks_through_what_it_is_given() {
     let rare = Observable::parse(ObservableKind::Ip, "203.0.113.9").unwrap();
     let common = Observable::parse(ObservableKind::Ip, "::ffff:198.51.100.1").unwrap();
-    let prevalence = Counted(BTreeMap::from([(common.clone(), (10_000, 300)), (rare.clone(), (1, 1))]));
-    assert_eq!(Prevalence::events(&prevalence, &common), 10_000);
-    let mut state: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    let state: &mut dyn State = &mut state;
-    assert!(first_seen(state, &prevalence, "a", &rare));
-    assert!(!first_seen(state, &prevalence, "a", &rare));
-    assert!(!first_seen(state, &prevalence, "a", &common));
-    assert!(first_seen(state, &prevalence, "b", &rare));
+    let counted = Counted(BTreeMap::from([(common.clone(), (10_000, 300)), (rare.clone(), (1, 1))]));
+    let prevalence: &dyn Prevalence = &counted;
+    assert_eq!((prevalence.events(&common), prevalence.hosts(&common)), (10_000, 300));
+    assert_eq!((prevalence.events(&rare), prevalence.hosts(&rare)), (1, 1));
+}
 
-    let mut keys = Vec::new();
-    state.scan(b"a", &mut |key, _| {
-        keys.push(String::from_utf8_lossy(key).into_owned());
-        keys.len() < 2
-    });
-    assert_eq!(keys, ["a\0ip:198.51.100.1", "a\0ip:203.0.113.9"], "in order, and no further than asked");
-    state.remove(b"a\0ip:203.0.113.9");
-    assert!(first_seen(state, &prevalence, "a", &rare));
+#[test]
+fn runs_are_read_from_any_place_until_they_are_given_up() {
+    let memory = MemorySpill::default();
+    let spill: &dyn Spill = &memory;
+    spill.append(3, b"abc").unwrap();
+    spill.append(1, b"x").unwrap();
+    spill.append(3, b"defg").unwrap();
+    let read = |run: u32, at: u64, n: usize| {
+        let mut out = vec![0; n];
+        let got = spill.read_at(run, at, &mut out).unwrap();
+        out.truncate(got);
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(read(3, 0, 7), "abcdefg");
+    assert_eq!(read(3, 2, 3), "cde");
+    assert_eq!(read(3, 5, 9), "fg", "fewer only at the end");
+    assert_eq!(
+        (read(3, 7, 4), read(3, u64::MAX, 4), read(9, 0, 4)),
+        (String::new(), String::new(), String::new())
+    );
+    assert_eq!(memory.bytes(), 8);
+    spill.remove(3).unwrap();
+    assert_eq!((read(3, 0, 4), memory.bytes()), (String::new(), 1));
 }
 
 #[test]

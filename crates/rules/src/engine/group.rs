@@ -36,6 +36,8 @@ pub(super) struct GroupRule {
     node: Node,
     /// Fields whose values tell why it matched, as the record names them.
     pub(super) telling: Vec<FieldId>,
+    /// Fields that correlations ask for, as the record names them.
+    pub(super) asked: Vec<Option<FieldId>>,
 }
 
 #[derive(Debug, Default)]
@@ -177,7 +179,8 @@ impl Group {
             let node = atoms.lower(&rule.expr, &mut resolve);
             let mut fields = Vec::new();
             telling(&rule.expr, &mut resolve, &mut fields);
-            nodes.push(GroupRule { rule: *index, node, telling: fields });
+            let asked = super::asked_of(rule).map(&mut resolve).collect();
+            nodes.push(GroupRule { rule: *index, node, telling: fields, asked });
         }
         let mut group = Group {
             slot_of: vec![NO_SLOT; fields],

@@ -42,6 +42,22 @@ pub struct RuleHit<'e> {
     pub row: usize,
     /// Fields whose values tell why, as the record names them.
     pub telling: &'e [FieldId],
+    /// Fields that correlations ask for, as the record names them, in the order of
+    /// [`Correlated::fields`](crate::sigma::ir::Correlated::fields); `None` where this kind of record cannot have one.
+    pub asked: &'e [Option<FieldId>],
+}
+
+impl RuleHit<'_> {
+    /// Calls `f` with the values that correlations ask for. Of a field with several values it is the first;
+    /// null, and an element without content, are none.
+    pub fn values<T>(&self, batch: &dyn Batch, f: impl FnOnce(&[Option<&str>]) -> T) -> T {
+        let value = |field: &Option<FieldId>| {
+            let value = field.map(|field| batch.field(self.row, field))?;
+            if value.is_null() { None } else { value.text() }
+        };
+        let values: Vec<Option<&str>> = self.asked.iter().map(value).collect();
+        f(&values)
+    }
 }
 
 /// Compiled rules.
@@ -89,12 +105,20 @@ pub fn intern_fields(rules: &[Rule], catalogue: &Catalogue, fields: &mut FieldsB
                 id
             };
             group::fields_of(&rule.expr, &mut intern, &mut FieldSet::new());
+            asked_of(rule).for_each(|name| {
+                intern(name);
+            });
         }
         if full {
             beyond.push(i as u32);
         }
     }
     beyond
+}
+
+/// What correlations ask of a rule's records, as the rule would name it.
+fn asked_of(rule: &Rule) -> impl Iterator<Item = &str> {
+    rule.correlated.iter().flat_map(|c| &c.fields).map(|a| a.field.as_str())
 }
 
 fn logsource(rule: &Rule) -> Logsource {
@@ -184,7 +208,7 @@ impl Engine {
             let group = self.group(*plan);
             let state = &mut scratch.state[*plan as usize];
             group.scan(batch, row, &mut values, state, &mut |rule| {
-                hit(RuleHit { rule: rule.rule, row, telling: &rule.telling });
+                hit(RuleHit { rule: rule.rule, row, telling: &rule.telling, asked: &rule.asked });
             });
         }
     }
@@ -212,6 +236,7 @@ impl Plan {
                 Some(id)
             };
             wants_text |= group::fields_of(&rule.expr, &mut resolve, &mut wanted);
+            asked_of(rule).filter_map(&mut resolve).for_each(|id| wanted.insert(id));
         }
         Plan { rules: list, names, wanted, wants_text, group: OnceLock::new() }
     }
@@ -223,25 +248,11 @@ impl Plan {
 
 /// What findings of a rule say of the rule.
 pub fn rule_info(rule: &Rule) -> RuleInfo {
-    let level = match rule.level {
-        Level::Informational => Severity::Informational,
-        Level::Low => Severity::Low,
-        Level::Medium => Severity::Medium,
-        Level::High => Severity::High,
-        Level::Critical => Severity::Critical,
-    };
-    // Sigma's status says how far a rule has been proven; the numbers are ours.
-    let confidence = match rule.status {
-        Some(Status::Stable) => 80,
-        Some(Status::Test) => 65,
-        Some(Status::Experimental) | None => 50,
-        Some(Status::Deprecated | Status::Unsupported) => 30,
-    };
     RuleInfo {
         id: rule.id.clone().unwrap_or_else(|| rule.title.clone()),
         title: rule.title.clone(),
-        level,
-        confidence: Confidence(confidence),
+        level: severity(rule.level),
+        confidence: confidence(rule.status),
         attack: rule.techniques.clone(),
         author: rule.author.clone(),
         license: rule.license.clone(),
@@ -249,4 +260,25 @@ pub fn rule_info(rule: &Rule) -> RuleInfo {
         false_positives: rule.falsepositives.clone(),
         file: rule.source.file.to_string(),
     }
+}
+
+/// A rule's level as a finding's severity.
+pub fn severity(level: Level) -> Severity {
+    match level {
+        Level::Informational => Severity::Informational,
+        Level::Low => Severity::Low,
+        Level::Medium => Severity::Medium,
+        Level::High => Severity::High,
+        Level::Critical => Severity::Critical,
+    }
+}
+
+/// How far a rule of this status can be trusted. Sigma's status says how far a rule has been proven; the numbers are ours.
+pub fn confidence(status: Option<Status>) -> Confidence {
+    Confidence(match status {
+        Some(Status::Stable) => 80,
+        Some(Status::Test) => 65,
+        Some(Status::Experimental) | None => 50,
+        Some(Status::Deprecated | Status::Unsupported) => 30,
+    })
 }

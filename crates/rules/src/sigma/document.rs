@@ -105,6 +105,7 @@ fn rule(node: &Node, body: &Node, source: Source, build: &mut Build<'_>) -> Resu
         expr: detection(body, &[], build)?,
         source,
         filters: Vec::new(),
+        correlated: None,
     })
 }
 
@@ -197,7 +198,7 @@ pub fn texts(node: &Node, key: &str) -> Result<Vec<String>, Fault> {
 }
 
 /// Authors are written as one text or as a list.
-fn joined(node: &Node, key: &str) -> Option<String> {
+pub fn joined(node: &Node, key: &str) -> Option<String> {
     let list = texts(node, key).ok()?;
     (!list.is_empty()).then(|| list.join(", "))
 }
@@ -222,7 +223,8 @@ pub fn level(node: &Node) -> Result<Level, Fault> {
     }
 }
 
-fn status(node: &Node, build: &mut Build<'_>) -> Option<Status> {
+/// How mature a document says it is; a word that does not exist is noted and ignored.
+pub fn status(node: &Node, build: &mut Build<'_>) -> Option<Status> {
     let value = node.get("status")?;
     let text = scalar_text(value)?;
     let status = match text.to_ascii_lowercase().as_str() {
@@ -282,7 +284,7 @@ fn related(node: &Node) -> Result<Vec<Related>, Fault> {
 /// Techniques and tactics among the tags: `attack.t1059.001`, `attack.defense-evasion`.
 ///
 /// Groups (`g0016`) and software (`s0154`) are neither and stay in the tags.
-fn attack(tags: &[String]) -> (Vec<String>, Vec<String>) {
+pub fn attack(tags: &[String]) -> (Vec<String>, Vec<String>) {
     let (mut techniques, mut tactics) = (Vec::new(), Vec::new());
     for tag in tags {
         let lower = tag.to_ascii_lowercase();

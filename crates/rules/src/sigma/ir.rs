@@ -126,6 +126,16 @@ pub struct Rule {
     pub source: Source,
     /// Ids or names of the filters that were applied, in the order of application.
     pub filters: Vec<String>,
+    /// What correlations want of the rule's matches; `None` if none refers to it.
+    pub correlated: Option<Correlated>,
+}
+
+impl Rule {
+    /// Whether matches of the rule are findings of their own: a rule that a correlation refers to is silent
+    /// unless the correlation says `generate: true`.
+    pub fn reports(&self) -> bool {
+        self.correlated.as_ref().is_none_or(|c| c.reports)
+    }
 }
 
 /// Where a document was read.
@@ -492,7 +502,9 @@ pub enum FilterRules {
     Named(Vec<(String, Span)>),
 }
 
-/// A correlation: a question about several matches. Read and kept, not evaluated here.
+/// A correlation: a question about several matches of rules, or of other correlations.
+///
+/// [`crate::correlate`] answers it and says what each type means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Correlation {
     /// The `id`.
@@ -501,22 +513,136 @@ pub struct Correlation {
     pub name: Option<String>,
     /// The title.
     pub title: String,
-    /// How grave a match is.
+    /// How grave an alert is.
     pub level: Level,
-    /// The type as written: `event_count`, `temporal`, …
-    pub kind: String,
-    /// The rules referred to, by id or name.
-    pub rules: Vec<String>,
-    /// The fields that group.
+    /// How mature the correlation is.
+    pub status: Option<Status>,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// The licence named by the document, if any.
+    pub license: Option<String>,
+    /// What it is about.
+    pub description: Option<String>,
+    /// All tags as written.
+    pub tags: Vec<String>,
+    /// ATT&CK techniques out of the tags.
+    pub techniques: Vec<String>,
+    /// Known benign causes.
+    pub falsepositives: Vec<String>,
+    /// What is asked of the matches.
+    pub kind: CorrelationKind,
+    /// The rules referred to, by id or name, each with its place.
+    pub rules: Vec<(String, Span)>,
+    /// The fields, or aliases, that group.
     pub group_by: Vec<String>,
+    /// What aliases stand for.
+    pub aliases: Vec<Alias>,
     /// The window in seconds.
-    pub timespan_seconds: Option<u64>,
-    /// The conditions as written: operator and right side.
-    pub condition: Vec<(String, String)>,
+    pub timespan_seconds: u64,
+    /// What the measure must satisfy: all of them. Empty where there is an expression, and for temporal types that
+    /// want every rule.
+    pub condition: Vec<Bound>,
+    /// The extended condition of a temporal type: which rules must have matched.
+    pub expression: Option<Presence>,
     /// The rules referred to report by themselves, too.
     pub generate: bool,
     /// Where it was read.
     pub source: Source,
+}
+
+/// What a correlation measures over the matches of one window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CorrelationKind {
+    /// How many matches.
+    EventCount,
+    /// How many different values of a field; of several fields: how many different combinations.
+    ValueCount(Vec<String>),
+    /// How many of the rules.
+    Temporal,
+    /// How many of the rules, in the order of `rules`.
+    TemporalOrdered,
+    /// The sum of a field.
+    ValueSum(String),
+    /// The mean of a field.
+    ValueAvg(String),
+    /// The value at a percentile (0 to 100) of a field; the median is the 50th.
+    ValuePercentile(String, Decimal),
+}
+
+impl CorrelationKind {
+    /// The fields that are measured.
+    pub fn fields(&self) -> &[String] {
+        match self {
+            Self::EventCount | Self::Temporal | Self::TemporalOrdered => &[],
+            Self::ValueCount(fields) => fields,
+            Self::ValueSum(field) | Self::ValueAvg(field) | Self::ValuePercentile(field, _) => {
+                std::slice::from_ref(field)
+            }
+        }
+    }
+}
+
+/// A name for what different rules call differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// The name.
+    pub name: String,
+    /// Rule (id or name) and its field.
+    pub fields: Vec<(String, String)>,
+}
+
+/// One comparison of a correlation's condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// How to compare.
+    pub op: BoundOp,
+    /// With what.
+    pub value: Decimal,
+}
+
+/// How a measure is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoundOp {
+    /// By order.
+    Order(NumberOp),
+    /// The same.
+    Eq,
+    /// Not the same.
+    Neq,
+}
+
+/// Which rules must have matched in a window, in negation normal form. Numbers are positions in
+/// [`Correlation::rules`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// This rule.
+    Has(u32),
+    /// Not this rule.
+    Lacks(u32),
+    /// All.
+    And(Vec<Presence>),
+    /// Any.
+    Or(Vec<Presence>),
+    /// At least so many.
+    AtLeast(usize, Vec<Presence>),
+}
+
+/// What correlations want of a rule's matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correlated {
+    /// Fields whose values each match must bring.
+    pub fields: Vec<Asked>,
+    /// Whether the rule still reports by itself.
+    pub reports: bool,
+}
+
+/// A field that correlations ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// As the correlation calls it.
+    pub name: String,
+    /// As the rule's events have it: another name only if a [mapping](super::mapping) said so.
+    pub field: String,
 }
 
 /// What one YAML document turned out to be.

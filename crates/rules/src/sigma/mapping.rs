@@ -105,6 +105,7 @@ impl Mapping {
         };
         let mut expr = rule.expr.clone();
         let mut fields = rule.fields.clone();
+        let mut asked = rule.correlated.as_ref().map(|c| c.fields.clone()).unwrap_or_default();
         for transformation in self.transformations.iter().filter(|t| t.concerns(&rule.logsource)) {
             let mut nodes = 0;
             expr = match transformation.expr(&expr, &mut nodes) {
@@ -123,6 +124,13 @@ impl Mapping {
                 }
             };
             fields = fields.iter().flat_map(|field| transformation.names(field)).collect();
+            for asked in asked.iter_mut() {
+                // A field that became several: a correlation asks for one value, so the first.
+                asked.field = transformation.names(&asked.field).into_iter().next().unwrap_or_default();
+            }
+        }
+        if let Some(correlated) = &mut rule.correlated {
+            correlated.fields = asked;
         }
         rule.expr = expr;
         rule.fields = fields;

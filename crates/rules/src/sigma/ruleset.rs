@@ -1,21 +1,24 @@
 //! A set of rules that may run together: ids unique, filters applied.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use crate::correlate::Correlations;
 
 use super::detection::count;
 use super::ir::{
-    Correlation, Document, Expr, Filter, FilterRules, Logsource, Rule, RuleError, Severity, Source, Span,
+    Correlation, Document, Expr, Filter, FilterRules, Level, Logsource, Rule, RuleError, Severity, Source,
+    Span,
 };
 
 /// Nodes that all filters together may add to rules: each rule gets its own copy.
 pub const FILTERED_NODES_MAX: usize = 5_000_000;
 
-/// Rules and correlations in the order in which their documents came.
+/// Rules in the order in which their documents came, and correlations over them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleSet {
     /// The rules, filters applied.
     pub rules: Vec<Rule>,
-    /// The correlations.
+    /// The correlations that can be answered, each after those it refers to.
     pub correlations: Vec<Correlation>,
 }
 
@@ -25,7 +28,8 @@ impl RuleSet {
     /// Of documents with the same id the first stays and each other is an error. A filter narrows
     /// the rules it names (by id or name) whose log source lies within its own; where it names one
     /// that is not there or not within, a notice says so, because the analyst expects it to help.
-    /// Filters do not follow the order of the files: those that come before their rules apply, too.
+    /// Filters do not follow the order of the files: those that come before their rules apply, too. A correlation that
+    /// refers to what is not there, or to itself, is an error.
     pub fn assemble(documents: Vec<Document>) -> (Self, Vec<RuleError>) {
         let mut set = Self::default();
         let mut errors = Vec::new();
@@ -68,7 +72,50 @@ impl RuleSet {
         for filter in &filters {
             apply(filter, &mut set.rules, &names, &mut nodes, &mut errors);
         }
+        let (plan, more) = Correlations::new(&mut set.rules, std::mem::take(&mut set.correlations));
+        set.correlations = plan.into_documents();
+        errors.extend(more);
         (set, errors)
+    }
+}
+
+impl From<Vec<Rule>> for RuleSet {
+    fn from(rules: Vec<Rule>) -> RuleSet {
+        RuleSet { rules, correlations: Vec::new() }
+    }
+}
+
+impl RuleSet {
+    /// Leaves out rules and correlations below a level, and says how many. A rule that a correlation needs stays, and is
+    /// silent.
+    pub fn at_least(&mut self, level: Level) -> usize {
+        let mut needed: HashSet<String> = HashSet::new();
+        let mut left_out = 0;
+        // Those that refer come last.
+        let all = std::mem::take(&mut self.correlations);
+        for one in all.into_iter().rev() {
+            let names = one.id.iter().chain(&one.name).map(|n| n.to_lowercase());
+            if one.level >= level || names.into_iter().any(|n| needed.contains(&n)) {
+                needed.extend(one.rules.iter().map(|(name, _)| name.to_lowercase()));
+                self.correlations.push(one);
+            } else {
+                left_out += 1;
+            }
+        }
+        self.correlations.reverse();
+        self.rules.retain_mut(|rule| {
+            if rule.level >= level {
+                return true;
+            }
+            left_out += 1;
+            let wanted = rule.id.iter().chain(&rule.name).any(|n| needed.contains(&n.to_lowercase()));
+            if let Some(correlated) = rule.correlated.as_mut().filter(|_| wanted) {
+                correlated.reports = false;
+                return true;
+            }
+            false
+        });
+        left_out
     }
 }
 

@@ -105,6 +105,18 @@ pub fn run(rules: &[Rule], event: &Json) -> Vec<bool> {
     (0..rules.len() as u32).map(|i| hits.contains(&(0, i))).collect()
 }
 
+/// Row, rule and the values that correlations ask for, of every match.
+pub fn asked(rules: &[Rule], events: &[Json]) -> Vec<(usize, u32, Vec<Option<String>>)> {
+    let setup = Setup::new(rules);
+    let batch = setup.batch(events);
+    let mut out = Vec::new();
+    setup.engine.scan(&batch as &dyn Batch, &mut Scratch::default(), &mut |hit| {
+        let values = hit.values(&batch, |v| v.iter().map(|v| v.map(str::to_owned)).collect());
+        out.push((hit.row, hit.rule, values));
+    });
+    out
+}
+
 /// A small generator with a fixed seed (xorshift64*), so that a failure can be repeated.
 struct Random(u64);
 

@@ -128,10 +128,11 @@ detection: {s: {F: a}, condition: s}
 }
 
 #[test]
-fn correlations_are_kept_and_said_to_wait() {
+fn correlations() {
     let text = "title: c
 id: c1
 level: high
+tags: [attack.t1110]
 correlation:
   type: event_count
   rules: [my_rule]
@@ -141,15 +142,19 @@ correlation:
   generate: true
 ";
     let (set, errors) = assemble(&format!("{RULE}---\n{text}"));
+    assert!(errors.is_empty(), "{errors:#?}");
     let [correlation] = set.correlations.as_slice() else { panic!("{set:#?}") };
-    assert_eq!(correlation.rules, ["my_rule"]);
+    assert_eq!(correlation.rules[0].0, "my_rule");
     assert_eq!(correlation.group_by, ["User", "Host"]);
-    assert_eq!(correlation.timespan_seconds, Some(600));
+    assert_eq!((correlation.timespan_seconds, correlation.level), (600, Level::High));
     assert_eq!(correlation.condition.len(), 2);
-    assert!(correlation.generate);
-    assert_eq!(errors.len(), 1);
-    assert_eq!(errors[0].severity, Severity::Notice);
-    assert!(errors[0].message.contains("not yet evaluated"));
+    assert_eq!(correlation.techniques, ["T1110"]);
+    assert!(correlation.generate && correlation.expression.is_none());
+    let asked = set.rules[0].correlated.as_ref().unwrap();
+    let fields: Vec<(&str, &str)> =
+        asked.fields.iter().map(|f| (f.name.as_str(), f.field.as_str())).collect();
+    assert_eq!(fields, [("User", "User"), ("Host", "Host")]);
+    assert!(asked.reports);
 
     for (from, to, message) in [
         ("event_count", "event_cont", "`event_cont` is not a type of correlation"),
@@ -164,6 +169,21 @@ correlation:
     }
     let temporal = text.replace("event_count", "temporal").replace("  condition: {gte: 5, lt: 100}\n", "");
     assert!(matches!(parse_str("t.yml", &temporal, &options()).0.as_slice(), [Document::Correlation(_)]));
+}
+
+#[test]
+fn mappings_rename_what_correlations_ask_for() {
+    let text = format!(
+        "{RULE}---\ntitle: c\ncorrelation: {{type: event_count, rules: [my_rule], group-by: [User], timespan: 1m, condition: {{gte: 2}}}}\n"
+    );
+    let (mut set, _) = assemble(&text);
+    let mapping = "transformations:\n- {type: field_name_mapping, mapping: {User: [user.name, u]}}";
+    Mapping::parse("m.yml", mapping).unwrap().apply(&mut set.rules[0]).unwrap();
+    // Planned again, what the mapping said stays.
+    let (plan, errors) = palisade_rules::correlate::Correlations::new(&mut set.rules, set.correlations);
+    assert!(errors.is_empty() && plan.len() == 1);
+    let asked = &set.rules[0].correlated.as_ref().unwrap().fields;
+    assert_eq!((asked[0].name.as_str(), asked[0].field.as_str()), ("User", "user.name"));
 }
 
 /// Applies a mapping to a detection and evaluates.

@@ -1,0 +1,1 @@
+//! Room: `intel` — knowledge in and out.
