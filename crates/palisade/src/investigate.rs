@@ -111,6 +111,13 @@ pub fn run(args: &Investigate) -> Result<Exit> {
             "`palisade campaign list --case {dir}` joins the findings, `palisade report --case {dir} -o report.html` tells them"
         ));
     }
+    if summary.files_known > 0 && !knowledge.correlations.is_empty() && !args.quiet {
+        let dir = args.case.as_deref().unwrap_or(Path::new("DIR")).display();
+        note(&format!(
+            "correlations looked at what was read now, not at what the case had; `palisade hunt --case {dir} \
+             --shipped-rules --keep` looks at all of it"
+        ));
+    }
     if summary.sources == 0 && summary.files_known == 0 {
         bail!("{}", nothing_read(&args.paths, &summary));
     }

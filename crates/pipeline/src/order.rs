@@ -7,10 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use palisade_model::{
-    Coverage, Exhibit, Finding, FindingId, ObservableKind, Problem, ProblemCode, SourceId, Time,
-};
-use palisade_rules::correlate::{Gathering, Matches};
+use palisade_model::{Coverage, Exhibit, Finding, FindingId, ObservableKind, Problem, ProblemCode, SourceId};
+use palisade_rules::correlate::Gathering;
 use palisade_store::lake::Load;
 
 use crate::evidence::{EvidenceFile, Source, Sources};
@@ -59,8 +57,6 @@ pub(crate) struct Order<'o> {
     notes: FileNotes,
     /// Findings of the log being read.
     told: HashSet<FindingId>,
-    /// Matches of the log being read: rule, record, time.
-    matched: HashSet<(u32, u64, Option<Time>)>,
     /// What correlations look at.
     pub(crate) gathering: Option<Gathering<'o>>,
     /// Problems of the file by code, to keep one bad file from drowning the rest.
@@ -92,7 +88,6 @@ impl<'o> Order<'o> {
             file: None,
             notes: FileNotes::default(),
             told: HashSet::new(),
-            matched: HashSet::new(),
             gathering: Some(gathering),
             alike: BTreeMap::new(),
             sources: Sources::default(),
@@ -157,12 +152,13 @@ impl<'o> Order<'o> {
             Outcome::Source(source) => {
                 self.summary.sources += 1;
                 self.told.clear();
-                self.matched.clear();
                 self.sources.push(source);
             }
             Outcome::Problem(problem) => self.problem(problem)?,
-            Outcome::Read(mut piece) => {
-                self.gather(&mut piece.judged.matches)?;
+            Outcome::Read(piece) => {
+                if let Some(gathering) = &mut self.gathering {
+                    gathering.merge(&piece.judged.matches).map_err(Error::Spill)?;
+                }
                 self.coverage.merge(&piece.coverage);
                 self.summary.events_without_time += piece.without_time;
                 self.summary.log_bytes += piece.bytes;
@@ -223,23 +219,6 @@ impl<'o> Order<'o> {
             findings: self.summary.findings,
         });
         Ok(())
-    }
-
-    /// Hands matches on to correlations; a carved copy of a record that the log still has is no second match.
-    fn gather(&mut self, matches: &mut Matches) -> Result<(), Error> {
-        let matched = &mut self.matched;
-        matches.retain(|one| {
-            let key = (one.rule, one.citation.record, one.time);
-            if one.recovered && matched.contains(&key) {
-                return false;
-            }
-            if matched.len() < TOLD_IDS {
-                matched.insert(key);
-            }
-            true
-        });
-        let Some(gathering) = &mut self.gathering else { return Ok(()) };
-        gathering.merge(matches).map_err(Error::Spill)
     }
 
     /// Counts a problem and tells it, or folds it into one with a count when its file has too many alike.

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use palisade_model::Severity;
 use palisade_rules::correlate::Correlations;
-use palisade_rules::sigma::{
-    self, Correlation, Document, Level, Options, Rule, RuleError, RuleSet, mapping::Mapping,
-};
+use palisade_rules::sigma::ir::{Correlation, Level};
+use palisade_rules::sigma::{self, Document, Options, Rule, RuleError, RuleSet, mapping::Mapping};
 
 use crate::packed;
 

@@ -5,20 +5,22 @@
 //!   `regression_tests_info[].{path, match_count}`; the rule must match the file that
 //!   often (at least once where no count is given).
 //! - `*.json`: `{"rule": id, "positive": [event…], "negative": [event…]}`; each event is one
-//!   JSON record as its source writes it.
+//!   JSON record as its source writes it. For a correlation each item is a list of such records, a series.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use palisade_host as host;
-use palisade_model::{Batch, Buffers, Finding, Origin, Problem, SourceId};
+use palisade_model::{Batch as _, Buffers, Finding, MemorySpill, Origin, Problem, RowBatch, SourceId};
+use palisade_rules::correlate::{Gathering, MEMORY};
 use palisade_rules::engine;
 use palisade_rules::sigma::yaml::{self, Kind, Node};
 
 use crate::evidence::Sources;
+use crate::judge::{Judge, Judged, Look};
 use crate::knowledge::Knowledge;
 use crate::rules::read_text;
-use crate::run::{Error, Observer, Settings, investigate};
+use crate::run::{Error, Observer, Settings, correlate, investigate};
 
 /// One expectation and what came of it.
 #[derive(Clone, Debug)]
@@ -68,8 +70,8 @@ pub fn test_rules(paths: &[PathBuf], knowledge: &Knowledge, jobs: usize) -> Resu
         std::fs::metadata(path).map_err(|reason| Error::Path { path: path.clone(), reason })?;
         collect(path, &mut pairs, &mut events, &mut report);
     }
-    let titles: BTreeMap<&str, &str> =
-        knowledge.infos.iter().map(|i| (i.id.as_str(), i.title.as_str())).collect();
+    let infos = knowledge.infos.iter().chain(&knowledge.correlation_infos);
+    let titles: BTreeMap<&str, &str> = infos.map(|i| (i.id.as_str(), i.title.as_str())).collect();
     let title = |rule: &str| titles.get(rule).map(|t| (*t).to_owned());
     let counts = count(&pairs, knowledge, jobs)?;
     for pair in pairs {
@@ -87,7 +89,10 @@ pub fn test_rules(paths: &[PathBuf], knowledge: &Knowledge, jobs: usize) -> Resu
     for test in events {
         for (kind, list) in [("positive", &test.positive), ("negative", &test.negative)] {
             for (i, event) in list.iter().enumerate() {
-                let found = matches(event, &test.rule, knowledge);
+                let found = match event {
+                    serde_json::Value::Array(series) => alerts(series, &test.rule, knowledge)?,
+                    event => matches(event, &test.rule, knowledge),
+                };
                 report.results.push(PairResult {
                     rule: test.rule.clone(),
                     title: title(&test.rule),
@@ -223,8 +228,35 @@ fn count(
 
 /// How often a rule matches one JSON record.
 fn matches(event: &serde_json::Value, rule: &str, knowledge: &Knowledge) -> u64 {
-    let mut bytes = event.to_string().into_bytes();
-    bytes.push(b'\n');
+    let mut found = 0;
+    let mut scratch = engine::Scratch::default();
+    read(std::slice::from_ref(event), knowledge, &mut |batch| {
+        knowledge.engine.scan(batch, &mut scratch, &mut |hit| {
+            found += u64::from(knowledge.infos[hit.rule as usize].id == rule);
+        });
+    });
+    found
+}
+
+/// How often a correlation fires, or a rule matches, over a series of JSON records.
+fn alerts(series: &[serde_json::Value], rule: &str, knowledge: &Knowledge) -> Result<u64, Error> {
+    let judge = Judge::new(knowledge, None, None);
+    let (mut scratch, mut judged) = (engine::Scratch::default(), Judged::default());
+    read(series, knowledge, &mut |batch| judge.batch(batch, Look::Rules, &mut scratch, &mut judged));
+    let spill = MemorySpill::default();
+    let mut gathering = Gathering::new(&knowledge.correlations, MEMORY, &spill);
+    gathering.merge(&judged.matches).map_err(Error::Spill)?;
+    let (findings, _) = correlate(gathering, &judge, knowledge, &HashMap::new())?;
+    Ok(findings.iter().chain(&judged.findings).filter(|f| f.rule.id == rule).count() as u64)
+}
+
+/// Reads JSON records as a log of them is read.
+fn read(events: &[serde_json::Value], knowledge: &Knowledge, take: &mut dyn FnMut(&RowBatch)) {
+    let mut bytes = Vec::new();
+    for event in events {
+        bytes.extend_from_slice(event.to_string().as_bytes());
+        bytes.push(b'\n');
+    }
     let origin = Origin::file("test");
     let context = host::Context {
         fields: &knowledge.fields,
@@ -233,19 +265,14 @@ fn matches(event: &serde_json::Value, rule: &str, knowledge: &Knowledge) -> u64 
         dialects: &knowledge.dialects,
         zone: None,
     };
-    let mut found = 0;
     let mut host_scratch = host::Scratch::default();
-    let mut engine_scratch = engine::Scratch::default();
     host::split(host::Format::Json, &origin, &mut bytes.as_slice(), &mut |piece| {
         host::read(piece, context, SourceId(0), &origin, &mut host_scratch, &mut |batch| {
             if !batch.is_empty() {
-                knowledge.engine.scan(&batch, &mut engine_scratch, &mut |hit| {
-                    found += u64::from(knowledge.infos[hit.rule as usize].id == rule);
-                });
+                take(&batch);
             }
             Buffers::default()
         });
         std::ops::ControlFlow::Continue(())
     });
-    found
 }

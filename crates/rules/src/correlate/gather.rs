@@ -254,11 +254,6 @@ impl Matches {
         self.kept.push(Kept { one, values: first..self.values.len() });
     }
 
-    /// Leaves out those that `keep` does not want; it sees them without their values.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Match<'_>) -> bool) {
-        self.kept.retain(|kept| keep(&kept.one));
-    }
-
     /// How many.
     pub fn len(&self) -> usize {
         self.kept.len()
