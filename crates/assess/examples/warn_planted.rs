@@ -3,12 +3,12 @@
 //! `cargo run --release -p palisade-assess --example warn_planted`
 //!
 //! Events come at a steady rate for five years, from which the watch learns; then for three years at the same rate (false
-//! alarms are counted), or at three times the rate (events until the alarm are counted). The watch is told neither the
-//! rate nor the moment. The generator is seeded: the numbers are the same everywhere.
+//! alarms are counted); or for one year at the same rate and, if nothing was cried in it, at three times the rate from then on
+//! (events until the alarm are counted). The watch is told neither the rate nor the moment. The generator is seeded: the numbers are the same everywhere.
 
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
-use palisade_assess::warn::{Cusum, Gamma};
+use palisade_assess::warn::{Cusum, Gamma, SPENT};
 
 /// splitmix64.
 struct Random(u64);
@@ -38,6 +38,24 @@ const LEARN: f64 = 5.0;
 const YEARS: f64 = 3.0;
 const RATIO: f64 = 3.0;
 
+/// A watch that has run for a year without an alarm: a step comes while it is at work, not when it is set up.
+fn running(fresh: &Cusum, rate: f64, random: &mut Random) -> Cusum {
+    loop {
+        let mut watch = fresh.clone();
+        let (mut t, mut before, mut alarmed) = (random.exponential() / rate, 0.0, false);
+        while t < 1.0 && !alarmed {
+            watch.step(0.0, t - before);
+            alarmed = watch.step(1.0, 0.0);
+            before = t;
+            t += random.exponential() / rate;
+        }
+        if !alarmed {
+            watch.step(0.0, 1.0 - before);
+            return watch;
+        }
+    }
+}
+
 fn main() {
     println!(
         "events a year | events between false alarms | median events to the alarm | 90 % by | false alarms in {YEARS} years"
@@ -45,7 +63,7 @@ fn main() {
     for rate in [2.0, 3.0, 5.0, 8.0, 12.0, 26.0, 52.0] {
         let mut random = Random(1);
         let (mut delays, mut alarms) = (Vec::with_capacity(RUNS), 0usize);
-        let declared = (rate * YEARS).max(3.0);
+        let declared = (SPENT * rate * YEARS).max(3.0);
         let fresh = Cusum::new(RATIO, declared, Gamma { a: 1.0, b: 1.0 });
         for _ in 0..RUNS {
             let base = Gamma { a: 0.5 + random.count(rate, LEARN), b: 0.1 + LEARN };
@@ -58,7 +76,7 @@ fn main() {
                 before = t;
                 t += random.exponential() / rate;
             }
-            let mut watch = fresh.clone().with_base(base);
+            let mut watch = running(&fresh.clone().with_base(base), rate, &mut random);
             let mut events = 0usize;
             loop {
                 events += 1;

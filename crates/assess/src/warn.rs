@@ -1,7 +1,8 @@
 //! Room: `assess`, part `warn` — what to expect next week or month, from incidents that others recorded, and how far
 //! that has ever been better than the base rate.
 //!
-//! One model is always the reference: climatology, the Gamma–Poisson rate of all periods so far. The forecast is the
+//! The reference is always the base rate: climatology, the Gamma–Poisson rate of all periods so far, and that of the last three
+//! years, because a record that grows beats the first without knowing anything. The forecast is the
 //! same with forgetting, fitted on the past alone. Whatever claims to know more (a calendar, a share of all that the
 //! collection records, self-excitation) is listed with its gain and used only if the interval of the gain excludes zero.
 //! Every forecast carries its prequential scores; where they show nothing, it says so in plain words.
@@ -22,7 +23,7 @@ use std::collections::BTreeMap;
 use palisade_model::{Day, Days, Incident, Occasion};
 use serde::Serialize;
 
-pub use change::{Cusum, run_length, threshold};
+pub use change::{Cusum, SPENT, run_length, threshold};
 pub use gamma::{DISCOUNTS, Drift, Gamma, Mix, ln_gamma, lower_gamma};
 pub use hawkes::SelfExciting;
 pub use page::page;
@@ -152,8 +153,10 @@ pub struct Forecast {
     pub event: usize,
     /// The forecasts.
     pub expected: Vec<Expected>,
-    /// How such forecasts fared; `None` if the record is too short to say.
+    /// How such forecasts fared against the base rate of all years; `None` if the record is too short to say.
     pub skill: Option<Skill>,
+    /// The same against the base rate of the three years before each period.
+    pub recent: Option<Skill>,
     /// What else was tried.
     pub candidates: Vec<Candidate>,
     /// Self-excitation, if it could be tested.
@@ -171,19 +174,23 @@ pub struct Forecast {
 impl Forecast {
     /// What the scores say, in plain words.
     pub fn verdict(&self) -> &'static str {
-        match (&self.skill, self.collecting) {
-            (None, _) => "the record is too short to say whether this is better than the base rate",
-            (Some(s), _) if !s.proven() => "no skill beyond the base rate",
-            (Some(_), Collecting::Steady) => "better than the base rate",
-            (Some(_), _) => {
-                "better than the base rate of all years, in a record whose collecting may have changed: the rate drifts, whatever the reason"
+        let recent = self.recent.as_ref().is_some_and(Skill::proven);
+        match (&self.skill, recent, self.collecting) {
+            (None, ..) => "the record is too short to say whether this is better than the base rate",
+            (Some(s), ..) if !s.proven() => "no skill beyond the base rate",
+            (Some(_), false, _) => {
+                "no skill beyond the base rate of the last three years, which itself is better than that of all years: the rate drifts, or its collecting does"
+            }
+            (Some(_), true, Collecting::Steady) => "better than the base rate",
+            (Some(_), true, _) => {
+                "better than the base rate, in a record whose collecting may have changed: the rate drifts, whatever the reason"
             }
         }
     }
 
     /// Whether the verdict is that it knows more than the base rate.
     pub fn proven(&self) -> bool {
-        self.skill.as_ref().is_some_and(Skill::proven)
+        [&self.skill, &self.recent].into_iter().all(|s| s.as_ref().is_some_and(Skill::proven))
     }
 }
 
@@ -226,9 +233,12 @@ pub fn forecast(
     let warm_up = (4 * step.half_year()).min(periods.len() / 2);
     let run = Run::new(&record, &exposure);
     let event = event(&run, warm_up);
-    let scored: Vec<Scored> = (warm_up..periods.len())
-        .filter_map(|t| Some(Scored::new(run.drifting.get(t)?, run.base.get(t)?, record.get(t)?, event)))
-        .collect();
+    let against = |base: &[Mix]| -> Vec<Scored> {
+        let one = |t: usize| Some(Scored::new(run.drifting.get(t)?, base.get(t)?, record.get(t)?, event));
+        (warm_up..periods.len()).filter_map(one).collect()
+    };
+    let scored = against(&run.base);
+    let recent = against(&recent(&record, &exposure, 6 * step.half_year()));
     // A year of forecasts says nothing about years.
     let enough = scored.len() >= 2 * step.half_year();
     let mut tried = Tried { run: &run, record: &record, warm_up, block: step.half_year(), all: Vec::new() };
@@ -271,7 +281,8 @@ pub fn forecast(
         })
         .collect();
     let base = run.end.base();
-    let events_between_alarms = (base.mean() * settings.years * 2.0 * step.half_year() as f64).max(3.0);
+    let events_between_alarms =
+        (SPENT * base.mean() * settings.years * 2.0 * step.half_year() as f64).max(3.0);
     Some(Forecast {
         selection: selection.clone(),
         step,
@@ -286,6 +297,7 @@ pub fn forecast(
         event,
         expected,
         skill: if enough { skill(&scored, step.half_year(), LEVEL) } else { None },
+        recent: if enough { skill(&recent, step.half_year(), LEVEL) } else { None },
         candidates: candidates.into_iter().map(|c| c.0).collect(),
         self_exciting,
         changes: changes(&record, &periods, &exposure, warm_up, settings.ratio, events_between_alarms),
@@ -353,6 +365,17 @@ impl Run {
         }
         Run { base, drifting, end: drift }
     }
+}
+
+/// For each period the base rate of so many periods before it: what anybody would say who looks back a few years.
+fn recent(record: &[Outcome], exposure: &[f64], window: usize) -> Vec<Mix> {
+    let of = |t: usize| {
+        let from = t.saturating_sub(window);
+        let seen = record.iter().zip(exposure).take(t).skip(from);
+        let (a, b) = seen.fold((0.5, 0.5), |(a, b), (o, e)| (a + o.mean(), b + e));
+        Mix(vec![(1.0, Gamma { a, b }, exposure.get(t).copied().unwrap_or(1.0))])
+    };
+    (0..record.len()).map(of).collect()
 }
 
 /// One or more; where that is nearly sure, the least count that the base rate at the end of the warm-up gives no better than

@@ -127,7 +127,7 @@ fn nothing(all: &[Incident], wanted: &[Selection]) -> String {
 fn csv(made: &[Forecast], out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "state,sector,kind,step,incidents,exact,from,to,base_rate,periods,event,brier,brier_base,brier_skill,brier_skill_low,brier_skill_high,log_gain,log_gain_low,log_gain_high,peirce,collecting,verdict,next,next_mean,next_low,next_high"
+        "state,sector,kind,step,incidents,exact,from,to,base_rate,periods,event,brier,brier_base,brier_skill,brier_skill_low,brier_skill_high,log_gain,log_gain_low,log_gain_high,peirce,recent_skill,recent_skill_low,recent_skill_high,recent_gain,recent_gain_low,recent_gain_high,collecting,verdict,next,next_mean,next_low,next_high"
     )?;
     for f in made {
         let cell = |t: &Option<String>| quoted(t.as_deref().unwrap_or_default());
@@ -161,6 +161,14 @@ fn csv(made: &[Forecast], out: &mut dyn Write) -> io::Result<()> {
                 s.alarms.peirce
             )?,
             None => write!(out, ",{},,,,,,,,,,", f.event)?,
+        }
+        match &f.recent {
+            Some(s) => {
+                for e in [s.brier_skill, s.log_gain] {
+                    write!(out, "{:.4},{:.4},{:.4},", e.value, e.interval.0, e.interval.1)?;
+                }
+            }
+            None => write!(out, ",,,,,,")?,
         }
         let collecting = serde_json::to_value(f.collecting)?;
         write!(out, "{},{},", collecting.as_str().unwrap_or_default(), quoted(f.verdict()))?;
@@ -311,9 +319,9 @@ fn words(found: &Rises, budget: f64, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        "{} over what was usual in {} of {} days, {first} to {last} (false alarms allowed: {budget} in thirty days over all)",
+        "{} over what was usual in {} series of {} days, {first} to {last} (false alarms allowed: {budget} in thirty days over all)",
         plural(found.rises.len() as u64, "rise"),
-        plural(found.series as u64, "series").trim_end_matches('s'),
+        found.series,
         found.days
     )?;
     for r in found.rises.iter().take(SHOWN) {

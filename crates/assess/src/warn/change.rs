@@ -7,6 +7,11 @@
 
 use super::gamma::Gamma;
 
+/// A watch that must not cry more than once in so many events may be built for this share of them: it starts at 0, learns its
+/// base rate, and takes an excursion that alarmed for the new base, so it cries less often than one run length after the
+/// other (measured over rates of 2 to 52 a year: 0.73 to 0.84 times in as many events as one run length has).
+pub const SPENT: f64 = 0.75;
+
 /// Points of the grid on which the integral equation is solved.
 const GRID: usize = 120;
 

@@ -90,6 +90,14 @@ fn one(f: &Forecast, out: &mut String) {
             s.alarms.base_rate
         );
     }
+    if let Some(s) = &f.recent {
+        let _ = write!(
+            out,
+            "<p>Against the base rate of the last three years: skill {}, gain {} nats.</p>",
+            estimate(s.brier_skill, 3),
+            estimate(s.log_gain, 4)
+        );
+    }
     for r in remarks(f) {
         let _ = write!(out, "<p class=\"dim\">{}</p>", html(&r));
     }

@@ -166,6 +166,14 @@ pub fn table(f: &Forecast) -> String {
     if let Some(s) = &f.skill {
         scores(s, f.event, step, &mut out);
     }
+    if let Some(s) = &f.recent {
+        let _ = writeln!(
+            out,
+            "  against the base rate of the last three years: skill {}, gain {} nats a {step}",
+            estimate(s.brier_skill, 3),
+            estimate(s.log_gain, 4)
+        );
+    }
     for c in &f.candidates {
         let factor = c.factor.map_or(String::new(), |x| format!(", factor {x:.2}"));
         let use_ = if c.used { "used" } else { "not used" };
