@@ -195,7 +195,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>> {
     let failed = |e: &io::Error| anyhow!("cannot read {}: {}", path.display(), reason(e));
     let mut file = File::open(path).map_err(|e| failed(&e))?;
     let mut head = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut head).map_err(|e| failed(&e))?;
+    Read::by_ref(&mut file).take(4).read_to_end(&mut head).map_err(|e| failed(&e))?;
     let packed = head.clone();
     let whole = io::Cursor::new(head).chain(file);
     Ok(match packed.as_slice() {

@@ -49,7 +49,7 @@ fn eurepoc_as_given() {
     assert!(of("RU") > 100 && of("CN") > 200 && of("IR") > 90);
     let sectors: std::collections::BTreeSet<&str> =
         all.incidents.iter().flat_map(|i| &i.sectors).map(String::as_str).collect();
-    assert!(sectors.contains("Critical infrastructure") && sectors.len() == 8, "{sectors:?}");
+    assert!(sectors.contains("Critical infrastructure") && sectors.len() == 9, "{sectors:?}");
     assert!(all.incidents.is_sorted_by_key(|i| i.days));
 }
 
