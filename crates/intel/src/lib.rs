@@ -1,1 +1,4 @@
 //! Room: `intel` — knowledge in and out.
+
+pub mod calendar;
+pub mod incidents;

@@ -15,6 +15,7 @@ mod coverage;
 mod field;
 mod finding;
 mod hex;
+mod incident;
 mod json;
 mod object;
 mod observable;
@@ -43,6 +44,7 @@ pub use finding::{
     SourceId, Vector, is_machine,
 };
 pub use hex::unhex;
+pub use incident::{Day, Days, Incident, Occasion};
 pub use json::unescape_json;
 pub use object::{Content, Hints, Object, Origin, ReadSeek};
 pub use observable::{Observable, ObservableError, ObservableKind};
