@@ -7,12 +7,14 @@ mod case;
 mod exercise;
 mod money;
 mod report;
+mod warn;
 
 pub use campaign::*;
 pub use case::*;
 pub use exercise::*;
 pub use money::*;
 pub use report::*;
+pub use warn::*;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use palisade_model::Severity;
@@ -61,6 +63,8 @@ pub enum Command {
     Trace(Box<Trace>),
     /// Holds names, addresses and hosts against lists of sanctioned and labelled parties
     Screen(Box<Screen>),
+    /// Says what to expect per state, sector and kind beside the base rate, and what rises in your own findings
+    Warn(Box<Warn>),
     /// Writes evidence with known truth, to train people and to measure detection and joining
     Exercise(Exercise),
     /// Writes an exercise, investigates it, joins its findings to campaigns and compares with the truth

@@ -26,6 +26,7 @@ mod shell;
 mod times;
 mod trace;
 mod upkeep;
+mod warn;
 
 use std::process::ExitCode;
 
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         args::Command::Report(a) => report::run(&a),
         args::Command::Trace(a) => trace::run(&a),
         args::Command::Screen(a) => screen::run(&a),
+        args::Command::Warn(a) => warn::run(&a),
         args::Command::Exercise(a) => exercise::run(&a),
         args::Command::Demo(a) => demo::run(&a),
         args::Command::Completions(a) => shell::completions(&a),

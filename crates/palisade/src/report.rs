@@ -20,6 +20,8 @@ use crate::output::{Sink, count, plural};
 use crate::times::{now, zone};
 use crate::{case, inputs};
 
+mod gravity;
+
 /// Rows of sources and problems that a report lists.
 const ROWS: u64 = 100_000;
 /// Values of a preview shown per list.
@@ -148,6 +150,8 @@ fn material(dir: &Path, title: Option<&str>, made: Time) -> Result<forms::Materi
     let everyday = everyday(&read, &lake, lake.total());
     let verdicts = case.verdicts()?.into_iter().map(|(_, v)| v).collect();
     let exhibits = exhibits(case.exhibits()?, &overview);
+    let findings = findings(&read);
+    let gravity = gravity::of(&joined.campaigns, &findings)?;
     let config = crate::case::config(dir);
     let organisation = inputs::organisation(config.as_deref())?;
     let folder = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -156,7 +160,8 @@ fn material(dir: &Path, title: Option<&str>, made: Time) -> Result<forms::Materi
         organisation: ours(&organisation),
         made,
         tool_version: env!("CARGO_PKG_VERSION").into(),
-        findings: findings(&read),
+        findings,
+        gravity,
         everyday,
         campaigns: joined.campaigns,
         exhibits,
