@@ -431,6 +431,7 @@ impl Run<'_> {
             projection: &k.projection,
             dialects: &k.dialects,
             zone: reading.zone.as_ref(),
+            as_of: None,
         };
         scratch.seen.resize(k.catalogue.len(), Default::default());
         let Scratch { host, engine, seen, packer } = scratch;

@@ -232,6 +232,7 @@ fn matches(event: &serde_json::Value, rule: &str, knowledge: &Knowledge) -> u64 
         projection: &knowledge.projection,
         dialects: &knowledge.dialects,
         zone: None,
+        as_of: None,
     };
     let mut found = 0;
     let mut host_scratch = host::Scratch::default();
