@@ -129,11 +129,9 @@ fn time(line: &str, row: &mut Row) {
     }
     let parts = row.value(line, "date").zip(row.value(line, "time")).map(|(d, t)| format!("{d}T{t}"));
     let zone = row.value(line, "tz").unwrap_or("").trim_matches('"').to_owned();
-    if let Some(text) = parts {
-        if let Some((when, _)) = iso(format!("{text}{zone}").as_bytes()) {
-            row.when = when;
-            return;
-        }
+    if let Some((when, _)) = parts.and_then(|text| iso(format!("{text}{zone}").as_bytes())) {
+        row.when = when;
+        return;
     }
     for name in ["timestamp", "time", "ts", "date", "start_time"] {
         let Some(text) = row.value(line, name) else { continue };

@@ -284,7 +284,7 @@ pub(super) fn sniff_csv(lines: &[&str]) -> u32 {
         });
         good += u32::from(dated && level && (23..=26).contains(&count));
     });
-    if all == 0 { 0 } else { good * 100 / all }
+    (good * 100).checked_div(all).unwrap_or(0)
 }
 
 /// Reads a piece of `csvlog`.

@@ -159,12 +159,11 @@ impl Cutter<'_, '_, '_, '_> {
         match self.kind {
             Kind::W3c => self.preface = Preface::Directives(Vec::new()),
             Kind::Syslog => self.preface = Preface::Years(syslog::Years::of(&self.buf)),
-            Kind::Table => {
-                if !self.header() {
-                    return;
-                }
-            }
             _ => {}
+        }
+        let headless = self.kind == Kind::Table && !self.header();
+        if headless {
+            return;
         }
         let mut searched = 0;
         while !self.stopped {

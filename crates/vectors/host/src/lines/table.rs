@@ -141,7 +141,7 @@ pub(super) fn sniff(text: &str) -> u32 {
         good += u32::from(values(record, sep, |_, _| {}) == names.len());
     }
     // Any format that knows its lines is surer than this.
-    if all == 0 { 0 } else { good * 95 / all }
+    (good * 95).checked_div(all).unwrap_or(0)
 }
 
 /// Reads a piece's rows; `preface` is the header.

@@ -36,7 +36,7 @@ pub(super) fn sniff(lines: &[&str]) -> u32 {
         }
     }
     // A log without a record yet is one all the same.
-    if all == 0 { 100 } else { good * 100 / all }
+    (good * 100).checked_div(all).unwrap_or(100)
 }
 
 /// What the directives so far say.
