@@ -111,14 +111,32 @@ impl Time {
             }
             _ => return Err(TimeError::Form),
         };
+        let offset = offset_minutes.unwrap_or(0);
+        let time = Time::from_civil((year, month, day), (hour, minute, second), micros, offset);
+        Ok((time.ok_or(TimeError::Form)?, offset_minutes.is_some()))
+    }
+
+    /// From a date (year, month, day), a time of day (hour, minute, second), microseconds, and
+    /// the minutes that the zone is ahead of UTC. `None` if there is no such moment in the
+    /// calendar; second 60 is read as second 59.
+    pub fn from_civil(
+        (year, month, day): (i64, i64, i64),
+        (hour, minute, second): (i64, i64, i64),
+        micros: i64,
+        ahead: i64,
+    ) -> Option<Time> {
+        let clock = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
+        let date = (0..=9_999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+        if !clock || !date || !(0..1_000_000).contains(&micros) || ahead.abs() > 18 * 60 + 59 {
+            return None;
+        }
         let days = days_from_civil(year, month, day);
         // February 30th is the start of March to the formula, and no date to anybody else.
         if civil_from_days(days) != (year, month, day) {
-            return Err(TimeError::Form);
+            return None;
         }
-        let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second - offset_minutes.unwrap_or(0) * 60;
-        let time = Time::from_unix_micros(seconds * 1_000_000 + micros).ok_or(TimeError::Form)?;
-        Ok((time, offset_minutes.is_some()))
+        let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second.min(59) - ahead * 60;
+        Time::from_unix_micros(seconds * 1_000_000 + micros)
     }
 
     /// Reads a time that must name its zone.

@@ -123,6 +123,9 @@ pub struct Investigate {
     /// Zone of times in the evidence that name none: Europe/Kyiv, UTC, +02:00
     #[arg(long, value_name = "ZONE", help_heading = "Time")]
     pub assume_timezone: Option<String>,
+    /// When the evidence was collected: gives the year of times that name none (syslog)
+    #[arg(long, value_name = "TIME", help_heading = "Time")]
+    pub collected: Option<String>,
     /// Zone in which times are shown (UTC if not given)
     #[arg(long, value_name = "ZONE", help_heading = "Time")]
     pub display_timezone: Option<String>,

@@ -35,6 +35,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
         paths: args.paths.clone(),
         jobs,
         zone: assumed,
+        collected: at("--collected", &args.collected)?,
         hash: !args.no_hash,
         organisation: inputs::organisation(config)?,
         ..Settings::default()
@@ -72,7 +73,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
         None => 0,
     };
     let keep = opened.as_mut().map(|case| {
-        let (since, until, zone) = (&settings.since, &settings.until, &args.assume_timezone);
+        let (since, until, zone) = (&settings.since, &settings.until, (&args.assume_timezone, &args.collected));
         let info = case::run_info(&custody, &format!("{since:?} {until:?} {zone:?} {:?}", r.min_level));
         // A run that leaves out part of the time has not looked at every row.
         let whole = settings.since.is_none() && settings.until.is_none();

@@ -55,6 +55,8 @@ pub struct Settings {
     pub until: Option<Time>,
     /// Zone of times that name none.
     pub zone: Option<TimeZone>,
+    /// When the evidence was collected: no record is later, which gives the year of times that name none.
+    pub collected: Option<Time>,
     /// Whether evidence files are hashed (SHA-256).
     pub hash: bool,
     /// Limits on containers.
@@ -484,6 +486,7 @@ impl Run<'_> {
             projection: &k.projection,
             dialects: &k.dialects,
             zone: reading.zone.as_ref(),
+            as_of: self.settings.collected,
         };
         scratch.seen.resize(k.catalogue.len(), Default::default());
         let Scratch { host, engine, seen, packer } = scratch;

@@ -264,6 +264,7 @@ fn read(events: &[serde_json::Value], knowledge: &Knowledge, take: &mut dyn FnMu
         projection: &knowledge.projection,
         dialects: &knowledge.dialects,
         zone: None,
+        as_of: None,
     };
     let mut host_scratch = host::Scratch::default();
     host::split(host::Format::Json, &origin, &mut bytes.as_slice(), &mut |piece| {

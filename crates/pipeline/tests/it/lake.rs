@@ -276,6 +276,7 @@ fn read_log(path: &Path, knowledge: &Knowledge, place: &str, out: &mut Vec<Row>)
         projection: &knowledge.projection,
         dialects: &knowledge.dialects,
         zone: None,
+        as_of: None,
     };
     let mut scratch = palisade_host::Scratch::default();
     palisade_host::split(format, &origin, &mut Cursor::new(bytes), &mut |piece| {

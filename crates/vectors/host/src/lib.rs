@@ -2,19 +2,23 @@
 //!
 //! The `read` door has two halves, so that both cores work and memory stays bounded:
 //! [`split`] walks a stream once, serially and cheaply, and cuts it into [`Piece`]s
-//! (a group of EVTX chunks, a range of NDJSON lines); [`read`] turns one piece into
+//! (a group of EVTX chunks, a range of lines); [`read`] turns one piece into
 //! batches, on any thread, with the same result whatever the order.
 //!
 //! What this room never does: judge (it knows no rules and no indicators), open
 //! archives (that is `vectors/files`), read a clock, or write anything.
 
 pub mod evtx;
+mod input;
 pub mod json;
+pub mod lines;
+mod problems;
 
 use std::io::Read;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use palisade_model::{Buffers, Catalogue, Fields, Origin, Problem, Projection, RowBatch, SourceId};
+use palisade_model::{Buffers, Catalogue, Fields, Origin, Problem, Projection, RowBatch, SourceId, Time};
 
 /// A kind of log this room reads.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,6 +27,8 @@ pub enum Format {
     Evtx,
     /// JSON: lines, arrays, or one wrapped document (`{"Records":[…]}`).
     Json,
+    /// Text, line by line.
+    Lines(lines::Kind),
 }
 
 /// How many bytes of a stream's head [`sniff`] wants to see.
@@ -35,7 +41,7 @@ pub fn sniff(head: &[u8]) -> Option<Format> {
     } else if json::sniff(head) {
         Some(Format::Json)
     } else {
-        None
+        lines::sniff(head).map(|(kind, _)| Format::Lines(kind))
     }
 }
 
@@ -51,6 +57,9 @@ pub struct Piece {
     pub first_record: u64,
     /// Damage that `split` already knows of in this piece (bad signature, truncated end).
     pub damaged: bool,
+    /// What stands before the piece and says how to read it: a table's header, the fields of a
+    /// W3C log, the year of a syslog. Empty where records explain themselves.
+    pub preface: Arc<[u8]>,
 }
 
 /// What reading needs to know. All of it is closed before evidence is opened.
@@ -66,6 +75,10 @@ pub struct Context<'a> {
     pub dialects: &'a json::Dialects,
     /// Zone of times that name none; without it such a time is a Problem and the event has no time.
     pub zone: Option<&'a jiff::tz::TimeZone>,
+    /// No record is later than this (when the file was written last, when it was collected): the
+    /// year of times that name none. Without it, and without a year elsewhere in the log, such a
+    /// time is a Problem and the event has no time.
+    pub as_of: Option<Time>,
 }
 
 /// What one thread keeps between pieces: scratch buffers and caches.
@@ -75,6 +88,8 @@ pub struct Scratch {
     pub evtx: evtx::Scratch,
     /// JSON reader's.
     pub json: json::Scratch,
+    /// Line readers'.
+    pub lines: lines::Scratch,
 }
 
 /// Receives a finished batch and gives back buffers to fill next (empty ones will do).
@@ -90,6 +105,7 @@ pub fn split(
     match format {
         Format::Evtx => evtx::split(origin, stream, emit),
         Format::Json => json::split(origin, stream, emit),
+        Format::Lines(kind) => lines::split(kind, origin, stream, emit),
     }
 }
 
@@ -105,5 +121,6 @@ pub fn read(
     match piece.format {
         Format::Evtx => evtx::read(piece, context, source, origin, &mut scratch.evtx, sink),
         Format::Json => json::read(piece, context, source, origin, &mut scratch.json, sink),
+        Format::Lines(kind) => lines::read(kind, piece, context, source, origin, scratch, sink),
     }
 }

@@ -120,6 +120,7 @@ pub fn fuzz(data: &[u8]) {
         projection: &projection,
         dialects: &dialects,
         zone: None,
+        as_of: None,
     };
     let origin = Origin::file("fuzz");
     let mut scratch = Scratch::default();

@@ -246,6 +246,7 @@ impl Splitter<'_> {
             offset: self.piece_offset,
             first_record: 0,
             damaged: std::mem::take(&mut self.piece_damaged),
+            preface: Default::default(),
         };
         self.stopped = (self.emit)(piece).is_break();
     }

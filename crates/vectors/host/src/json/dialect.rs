@@ -75,7 +75,17 @@ impl OneOrMany {
     }
 }
 
+/// What a table of one's own holds ([`DialectSet::add_mapping`]).
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MappingToml {
+    stream: String,
+    #[serde(default)]
+    json: Vec<String>,
+    columns: BTreeMap<String, OneOrMany>,
+}
+
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct DialectToml {
     name: String,
@@ -100,6 +110,7 @@ struct DialectToml {
     stream_const: Option<String>,
     #[serde(default)]
     stream_prefix: String,
+    stream_else: Option<String>,
     #[serde(default)]
     event_id: Vec<String>,
     #[serde(default)]
@@ -135,6 +146,8 @@ pub(super) struct Dialect {
     pub product: Option<String>,
     pub stream_const: Option<String>,
     pub stream_prefix: String,
+    /// Where the stream that the record names is not known.
+    pub stream_else: Option<String>,
     /// Windows records: rules find a GUID with braces and without.
     pub windows: bool,
     /// Holds text that must be looked into.
@@ -222,6 +235,57 @@ impl DialectSet {
             }
         }
         self.dialects.extend(parsed.dialect);
+        Ok(())
+    }
+
+    /// Adds a mapping: what the columns of a table (or the keys of flat JSON records) mean. A record is one of it
+    /// if it has every column that is named alone. Add mappings before dialects that might fit as well.
+    ///
+    /// ```toml
+    /// stream = "proxy"                # a stream of `knowledge/fields`, or of one's own
+    /// json = ["Raw"]                  # columns that hold JSON as text
+    ///
+    /// [columns]                       # names in the header, as they are written there
+    /// time = "When"                   # or several, tried in order; the declared zone where it names none
+    /// host = "Server"
+    /// event_id = "Id"
+    /// "cs-uri-stem" = "Path"          # any other name: what rules call it
+    /// "c-ip" = ["Client", "Peer"]
+    /// ```
+    pub fn add_mapping(&mut self, file: &str, text: &str) -> Result<(), DialectError> {
+        let MappingToml { stream, json, columns } =
+            toml::from_str(text).map_err(|e| DialectError::Toml { file: file.into(), error: Box::new(e) })?;
+        self.file = file.into();
+        if self.dialects.len() >= MAX_DIALECTS {
+            return Err(DialectError::Limit { file: file.into(), what: "dialects", limit: MAX_DIALECTS });
+        }
+        let mut d = DialectToml {
+            name: file.into(),
+            json,
+            stream_const: Some(stream),
+            // No product: event numbers alone make no Windows record.
+            product: Some(String::new()),
+            ..DialectToml::default()
+        };
+        for (name, places) in columns {
+            if let OneOrMany::One(column) = &places {
+                d.require.push(column.clone());
+            } else {
+                d.any.extend(places.all().iter().cloned());
+            }
+            match name.as_str() {
+                "time" => d.time = places.all().to_vec(),
+                "host" => d.host = places.all().to_vec(),
+                "event_id" => d.event_id = places.all().to_vec(),
+                _ => {
+                    d.rename.insert(name, places);
+                }
+            }
+        }
+        if d.require.is_empty() {
+            return Err(DialectError::Signless { file: file.into(), name: d.name });
+        }
+        self.dialects.push(d);
         Ok(())
     }
 
@@ -422,6 +486,7 @@ fn merge(
         product: d.product.clone().or_else(|| windows.then(|| "windows".into())),
         stream_const: d.stream_const.clone(),
         stream_prefix: d.stream_prefix.clone(),
+        stream_else: d.stream_else.clone(),
         windows,
         embeds: !(d.xml.is_empty() && d.json.is_empty() && d.audit.is_empty() && d.named.is_empty()),
         names_pairs: !d.named.is_empty(),

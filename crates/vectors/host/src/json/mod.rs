@@ -13,7 +13,6 @@
 mod cells;
 mod dialect;
 mod embed;
-mod problems;
 mod row;
 mod scan;
 mod split;
@@ -22,16 +21,19 @@ mod trie;
 
 pub use dialect::{DialectError, DialectSet, Dialects, MAX_DIALECTS, MAX_SIGNS};
 pub use row::{MAX_WRAPPERS, Scratch};
+pub(crate) use row::{Place, read as read_text};
 pub use scan::MAX_DEPTH;
 pub use split::{MAX_RECORD_BYTES, PIECE_BYTES};
+pub(crate) use time::in_zone;
 
 use std::io::Read;
 use std::ops::ControlFlow;
 
 use palisade_model::{Origin, Problem, ProblemCode, SourceId};
 
+use crate::input::mend;
+use crate::problems::Problems;
 use crate::{Context, Piece, Sink};
-use problems::Problems;
 
 /// Whether the head looks like JSON records, in UTF-8 or UTF-16.
 pub fn sniff(head: &[u8]) -> bool {
@@ -69,24 +71,8 @@ pub fn read(
             mend(bad.into_bytes())
         }
     };
-    row::read(text, piece.offset, piece.first_record, context, source, scratch, &mut problems, sink);
+    row::read(text, piece.offset, piece.first_record, &[], context, source, scratch, &mut problems, sink);
     problems.finish()
-}
-
-/// Text from bytes that are not UTF-8: one `?` for each bad byte, so that the places
-/// of all others stay what they are in the source.
-fn mend(mut bytes: Vec<u8>) -> String {
-    let mut bad = Vec::new();
-    let mut at = 0;
-    for chunk in bytes.utf8_chunks() {
-        at += chunk.valid().len();
-        bad.push(at..at + chunk.invalid().len());
-        at += chunk.invalid().len();
-    }
-    for range in bad {
-        bytes[range].fill(b'?');
-    }
-    String::from_utf8(bytes).unwrap_or_default()
 }
 
 /// Splits and reads any bytes with a few names wanted and a few dialects known: the
@@ -139,6 +125,7 @@ pub fn fuzz(data: &[u8]) {
             projection: &projection,
             dialects: &dialects,
             zone: None,
+            as_of: None,
         };
         fuzz_read(data, context);
     }

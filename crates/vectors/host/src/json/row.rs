@@ -12,11 +12,11 @@ use palisade_model::{
 use super::cells::{cell, event_id_cell, is_quiet, local, other_spelling};
 use super::dialect::{Dialect, Dialects, Signs};
 use super::embed::{self, Base, System};
-use super::problems::Problems;
 use super::scan::{Entry, Fault, Found, KeyCache, Kind, Scan};
 use super::split::is_mark;
 use super::time::{Moment, in_zone, moment};
 use super::trie::{ANY, DEAD, ROOT, What};
+use crate::problems::Problems;
 use crate::{Context, Sink};
 
 /// Wrappers inside wrappers are opened this many times.
@@ -59,12 +59,23 @@ struct Candidate {
     rank: u8,
 }
 
-/// Reads every line of `text`, which starts at `offset` of the source.
+/// Where a line of a text that was made from a source stands in that source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Number of the record.
+    pub record: u64,
+    /// Where it begins.
+    pub offset: u64,
+}
+
+/// Reads every line of `text`, which starts at `offset` of the source; or, if `places` are
+/// given, was made from records that stand there, a line from each.
 #[allow(clippy::too_many_arguments, reason = "the reader's door, spelt out")]
-pub(super) fn read(
+pub(crate) fn read(
     text: String,
     offset: u64,
     first_record: u64,
+    places: &[Place],
     context: Context<'_>,
     source: SourceId,
     scratch: &mut Scratch,
@@ -86,6 +97,7 @@ pub(super) fn read(
         dialects: context.dialects,
         source,
         offset,
+        place: None,
         base: 0,
         end: len,
         builder: RowBuilder::over(source, catalogue, projection, text, std::mem::take(&mut scratch.spare)),
@@ -96,9 +108,14 @@ pub(super) fn read(
     };
     let mut at = 0;
     let mut record = first_record;
+    let mut places = places.iter();
     while at < len {
         let rest = reader.slice(at..len);
         let end = at + memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+        if let Some(place) = places.next() {
+            record = place.record;
+            reader.place = Some(place.offset);
+        }
         reader.line(at..end, record);
         at = end + 1;
         record += 1;
@@ -114,6 +131,8 @@ struct Reader<'a, 'p, 'o, 's> {
     dialects: &'a Dialects,
     source: SourceId,
     offset: u64,
+    /// Where the line's record stands in the source, if not here.
+    place: Option<u64>,
     base: usize,
     end: usize,
     builder: RowBuilder<'a>,
@@ -129,7 +148,12 @@ impl Reader<'_, '_, '_, '_> {
     }
 
     fn problem(&mut self, code: ProblemCode, at: usize, message: &str) {
-        self.problems.add(code, self.offset + at as u64, message);
+        self.problems.add(code, self.place_of(at), message);
+    }
+
+    /// Offset in the source of a place in the text.
+    fn place_of(&self, at: usize) -> u64 {
+        self.place.unwrap_or(self.offset + at as u64)
     }
 
     fn syntax(&mut self, fault: Fault) {
@@ -289,13 +313,14 @@ impl Reader<'_, '_, '_, '_> {
 
     /// Tells what of the record at `at` was not read.
     fn losses(&mut self, at: usize) {
+        let at = self.place_of(at);
         let found = &mut self.scratch.found;
         if std::mem::take(&mut found.deep) {
             let what = "a record is nested deeper than 64 levels; what lies deeper was not read";
-            self.problems.add(ProblemCode::Limit, self.offset + at as u64, what);
+            self.problems.add(ProblemCode::Limit, at, what);
         }
         for (code, what) in found.trouble.drain(..) {
-            self.problems.add(code, self.offset + at as u64, what);
+            self.problems.add(code, at, what);
         }
     }
 
@@ -431,7 +456,7 @@ impl Reader<'_, '_, '_, '_> {
 
     /// Assembles the row of the document at `raw` in the arena.
     fn row(&mut self, tag: u8, dialect: &Dialect, mut raw: Range<usize>, record: u64) {
-        let offset = self.offset + (self.base + raw.start) as u64;
+        let offset = self.place_of(self.base + raw.start);
         let place = self.base + raw.start;
         let escaped = true;
         let system = if dialect.embeds { self.unfold(tag, dialect, &mut raw) } else { System::default() };
@@ -537,6 +562,10 @@ impl Reader<'_, '_, '_, '_> {
             }
         } else {
             None
+        };
+        let id = match (id, &dialect.stream_else) {
+            (None, Some(name)) => self.stream(name),
+            _ => id,
         };
         let catalogue: &Catalogue = self.context.catalogue;
         let shape = match (id, &dialect.product) {

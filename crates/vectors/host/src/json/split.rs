@@ -14,7 +14,8 @@ use std::ops::ControlFlow;
 use memchr::{memchr, memchr_iter, memchr3, memrchr};
 use palisade_model::{Origin, Problem, ProblemCode};
 
-use super::problems::Problems;
+use crate::input::{Encoding, Input};
+use crate::problems::Problems;
 use crate::{Format, Piece};
 
 /// Longest record: a longer line or element is skipped without being held.
@@ -33,13 +34,6 @@ const MAX_WRAPPER_HEAD: usize = 64 << 10;
 const WRAPPERS: [&[u8]; 6] = [b"Records", b"records", b"value", b"Events", b"items", b"logEvents"];
 
 type Emit<'e> = dyn FnMut(Piece) -> ControlFlow<()> + 'e;
-
-/// How the bytes of a stream stand for text.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Encoding {
-    Utf8,
-    Utf16 { little: bool },
-}
 
 fn encoding(head: &[u8]) -> Encoding {
     match head {
@@ -112,67 +106,9 @@ fn object(text: &[u8], strict: bool) -> bool {
     }
 }
 
-/// The stream as UTF-8.
-struct Input<'r> {
-    stream: &'r mut dyn Read,
-    encoding: Encoding,
-    /// Read but not handed out: the head, an odd byte, half a surrogate pair.
-    held: Vec<u8>,
-    ended: bool,
-    error: Option<std::io::Error>,
-}
-
-impl Input<'_> {
-    /// Appends raw bytes: what is held, then the stream, about `most` in all.
-    fn raw(&mut self, raw: &mut Vec<u8>, most: usize) {
-        let mut held = std::mem::take(&mut self.held);
-        let want = most.saturating_sub(held.len());
-        raw.append(&mut held);
-        if want > 0 && !self.ended {
-            raw.reserve(want);
-            match (&mut *self.stream).take(want as u64).read_to_end(raw) {
-                Ok(n) => self.ended = n < want,
-                Err(e) => {
-                    self.error = Some(e);
-                    self.ended = true;
-                }
-            }
-        }
-    }
-
-    /// Appends up to about `most` bytes; whether there was anything.
-    fn fill(&mut self, out: &mut Vec<u8>, most: usize) -> bool {
-        match self.encoding {
-            Encoding::Utf8 => {
-                let before = out.len();
-                self.raw(out, most);
-                out.len() > before
-            }
-            Encoding::Utf16 { little } => {
-                let mut raw = Vec::new();
-                self.raw(&mut raw, most);
-                let unit = |p: &[u8]| {
-                    if little { u16::from_le_bytes([p[0], p[1]]) } else { u16::from_be_bytes([p[0], p[1]]) }
-                };
-                let mut whole = raw.len() / 2 * 2;
-                if whole >= 2 && !self.ended && (0xD800..0xDC00).contains(&unit(&raw[whole - 2..])) {
-                    whole -= 2;
-                }
-                let units = raw[..whole].chunks_exact(2).map(unit);
-                let text: String = char::decode_utf16(units).map(|c| c.unwrap_or('\u{FFFD}')).collect();
-                out.extend_from_slice(text.as_bytes());
-                if !self.ended {
-                    self.held = raw[whole..].to_vec();
-                }
-                whole > 0
-            }
-        }
-    }
-}
-
 pub(super) fn split(origin: &Origin, stream: &mut dyn Read, emit: &mut Emit<'_>) -> Vec<Problem> {
     let mut problems = Problems::of(origin);
-    let mut input = Input { stream, encoding: Encoding::Utf8, held: Vec::new(), ended: false, error: None };
+    let mut input = Input::new(stream);
     let mut head = Vec::with_capacity(ROOM);
     input.raw(&mut head, PIECE_BYTES);
     input.encoding = encoding(&head);
@@ -237,8 +173,14 @@ impl Cutter<'_, '_, '_, '_> {
         if len < ROOM / 8 {
             data.shrink_to(len * 2);
         }
-        let piece =
-            Piece { format: Format::Json, data, offset: self.base, first_record: self.record, damaged };
+        let piece = Piece {
+            format: Format::Json,
+            data,
+            offset: self.base,
+            first_record: self.record,
+            damaged,
+            preface: Default::default(),
+        };
         self.base += len as u64;
         self.record += records;
         self.stopped = (self.emit)(piece).is_break();

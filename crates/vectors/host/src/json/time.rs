@@ -98,7 +98,7 @@ fn micros_as_utc(at: DateTime) -> Option<Time> {
 
 /// A local time in its zone. A time that a clock change skips or repeats is read
 /// with the offset before the change.
-pub(super) fn in_zone(local: Time, zone: &TimeZone) -> Option<Time> {
+pub(crate) fn in_zone(local: Time, zone: &TimeZone) -> Option<Time> {
     let (y, mo, d, h, mi, s, us) = local.civil();
     let civil = DateTime::new(
         i16::try_from(y).ok()?,

@@ -136,6 +136,7 @@ impl Setup {
             projection: &self.projection,
             dialects: &self.dialects,
             zone: None,
+            as_of: None,
         }
     }
 

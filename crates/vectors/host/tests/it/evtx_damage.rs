@@ -198,7 +198,12 @@ fn neither_order_nor_cut_of_pieces_changes_rows() {
             let (mut whole, mut chunks) = (Vec::new(), Vec::new());
             for (i, chunk) in piece.data.chunks(CHUNK).enumerate() {
                 let data = chunk.to_vec();
-                let part = Piece { data, offset: piece.offset + (i * CHUNK) as u64, ..piece };
+                let part = Piece {
+                    data,
+                    offset: piece.offset + (i * CHUNK) as u64,
+                    preface: piece.preface.clone(),
+                    ..piece
+                };
                 setup.read_piece(part, &mut Scratch::default(), &mut chunks);
             }
             setup.read_piece(piece, &mut Scratch::default(), &mut whole);

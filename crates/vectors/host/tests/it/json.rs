@@ -91,6 +91,7 @@ impl House {
             projection: &self.projection,
             dialects: &self.dialects,
             zone: self.zone.as_ref(),
+            as_of: None,
         }
     }
 

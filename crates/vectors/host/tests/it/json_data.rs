@@ -12,7 +12,7 @@ use palisade_model::{Batch, Origin, Problem, ShapeId, Value};
 use crate::json::House;
 
 /// The data root; `None`, loudly, if it is absent and not required.
-fn data(part: &str) -> Option<PathBuf> {
+pub fn data(part: &str) -> Option<PathBuf> {
     let root = std::env::var_os("PALISADE_TEST_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/data"), PathBuf::from);
     let path = root.join(part);

@@ -183,6 +183,7 @@ fn pieces_and_their_order_do_not_change_what_is_read() {
         offset: 0,
         first_record: 1,
         damaged: false,
+        preface: Default::default(),
     };
     let whole = house.read_piece(all, &mut Scratch::default()).0;
     assert_eq!(whole.iter().map(Batch::len).sum::<usize>(), 30_000);

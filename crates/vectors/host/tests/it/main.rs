@@ -12,4 +12,8 @@ mod json;
 mod json_data;
 mod json_dialects;
 mod json_limits;
+mod lines;
+mod lines_limits;
+mod lines_linux;
+mod lines_tables;
 mod whole;

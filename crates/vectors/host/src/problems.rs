@@ -6,7 +6,7 @@ use palisade_model::{Origin, Problem, ProblemCode};
 const MAX_KINDS: usize = 64;
 
 /// Collects problems.
-pub(super) struct Problems<'o> {
+pub(crate) struct Problems<'o> {
     origin: &'o Origin,
     list: Vec<Problem>,
 }
