@@ -1,1 +1,3 @@
 //! Room: `intel` — knowledge in and out.
+
+pub mod actors;

@@ -16,6 +16,7 @@ mod field;
 mod finding;
 mod hex;
 mod json;
+mod knowledge;
 mod object;
 mod observable;
 mod problem;
@@ -43,6 +44,9 @@ pub use finding::{
 };
 pub use hex::unhex;
 pub use json::unescape_json;
+pub use knowledge::{
+    Account, Actor, Alias, AliasMeaning, Artefact, Incident, Item, ItemKind, Knowledge, Month,
+};
 pub use object::{Content, Hints, Object, Origin, ReadSeek};
 pub use observable::{Observable, ObservableError, ObservableKind};
 pub use problem::{Problem, ProblemCode};

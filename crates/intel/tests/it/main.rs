@@ -1,0 +1,6 @@
+//! One binary for all integration tests of the intel room.
+
+// Helpers outside of `#[test]` functions may fail a test in the plain way, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod actors;
