@@ -85,7 +85,8 @@ pub struct Assessment {
 
 /// Numbers of items that the library has, sorted, each once.
 fn numbers(view: &View<'_>, ids: &[String]) -> Vec<usize> {
-    let known: BTreeSet<usize> = ids.iter().filter_map(|i| view.library.items.binary_search(i).ok()).collect();
+    let known: BTreeSet<usize> =
+        ids.iter().filter_map(|i| view.library.items.binary_search(i).ok()).collect();
     known.into_iter().filter(|i| view.seen[*i] > 0).take(MAX_INCIDENT_ITEMS).collect()
 }
 
@@ -109,7 +110,8 @@ pub fn assess(view: &View<'_>, settings: &Settings, incident: &Incident, reasons
     let mut items = numbers(view, &ids);
     let not_weighed = given - items.len() - incident.artefacts.len();
     let dear = |i: &usize| view.class(*i) != Class::Tool;
-    let artefacts = incident.artefacts.iter().filter(|a| !settings.costs.of(&a.class).1 && a.nats > 0.0).count();
+    let artefacts =
+        incident.artefacts.iter().filter(|a| !settings.costs.of(&a.class).1 && a.nats > 0.0).count();
     let weight = items.iter().filter(|i| dear(i)).count() + artefacts;
     let enough = weight >= settings.floor;
     let weighed = items.len() + incident.artefacts.len();
@@ -132,7 +134,8 @@ pub fn assess(view: &View<'_>, settings: &Settings, incident: &Incident, reasons
         prior
     } else {
         let candidates: Vec<(usize, [f64; MEASURES])> = known.iter().map(|a| (*a, all[*a].total())).collect();
-        let signs = fit::unknown_signs(&candidates, &settings.weights, items.iter().filter(|i| dear(i)).count());
+        let signs =
+            fit::unknown_signs(&candidates, &settings.weights, items.iter().filter(|i| dear(i)).count());
         let u: f64 = signs.iter().zip(&settings.unknown).map(|(x, b)| x * b).sum();
         1.0 / (1.0 + (-(u + (prior / (1.0 - prior)).ln())).exp())
     };
@@ -183,12 +186,14 @@ fn terms(
         let id = view.library.items[*item].clone();
         out.push((id, class.to_owned(), fit::dot(row, &settings.weights), cheap));
     }
-    let mut artefacts: Vec<_> = incident.artefacts.iter().filter(|_| enough).take(MAX_INCIDENT_ITEMS).collect();
+    let mut artefacts: Vec<_> =
+        incident.artefacts.iter().filter(|_| enough).take(MAX_INCIDENT_ITEMS).collect();
     artefacts.sort_by(|a, b| (&a.name, &a.class).cmp(&(&b.name, &b.class)).then(a.nats.total_cmp(&b.nats)));
     for a in artefacts {
         let at = |p: &String| *p == known.id || known.nation.as_ref() == Some(p);
         let (factor, cheap) = settings.costs.of(&a.class);
-        let nats = if a.nats.is_finite() && a.points_to.iter().any(at) { a.nats.clamp(-20.0, 20.0) } else { 0.0 };
+        let nats =
+            if a.nats.is_finite() && a.points_to.iter().any(at) { a.nats.clamp(-20.0, 20.0) } else { 0.0 };
         out.push((a.name.clone(), a.class.clone(), factor * nats, cheap));
     }
     let cheap: f64 = out.iter().filter(|t| t.3).map(|t| t.2).sum();

@@ -21,7 +21,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         eprintln!("{problem}");
     }
     // Names are shown for what somebody is said to use; the rest of ATT&CK is not needed for that.
-    let used: std::collections::BTreeSet<&String> = knowledge.accounts.iter().flat_map(|a| &a.items).collect();
+    let used: std::collections::BTreeSet<&String> =
+        knowledge.accounts.iter().flat_map(|a| &a.items).collect();
     let used: std::collections::BTreeSet<String> = used.into_iter().cloned().collect();
     knowledge.items.retain(|i| used.contains(&i.id));
     let made = if std::env::args().any(|a| a == "--json") {

@@ -48,7 +48,8 @@ pub fn read(bytes: &[u8], origin: &Origin) -> (Knowledge, Vec<Problem>) {
             Ok(Any { values: Some(values), .. }) => galaxy::read(&values, &mut to),
             Ok(_) => to.say(
                 ProblemCode::Unrecognised,
-                "neither a STIX bundle (objects), nor a MISP galaxy (values), nor an actor profile".to_owned(),
+                "neither a STIX bundle (objects), nor a MISP galaxy (values), nor an actor profile"
+                    .to_owned(),
             ),
             Err(e) => to.say(ProblemCode::Syntax, format!("no JSON: {e}")),
         }
@@ -92,7 +93,8 @@ impl<'o> Sink<'o> {
 
     fn done(mut self) -> (Knowledge, Vec<Problem>) {
         if self.more > 0 {
-            let mut rest = Problem::new(ProblemCode::Limit, self.origin, None, "further problems, not listed");
+            let mut rest =
+                Problem::new(ProblemCode::Limit, self.origin, None, "further problems, not listed");
             rest.count = self.more;
             self.problems.push(rest);
         }
@@ -118,7 +120,9 @@ fn tidy(text: &str) -> String {
 
 /// Whether a text is the id of a technique (`T1566`, `T1566.001`, `T0801`) or of software (`S0002`).
 fn is_item(id: &str) -> bool {
-    let digits = |d: &str, n: std::ops::RangeInclusive<usize>| n.contains(&d.len()) && d.bytes().all(|b| b.is_ascii_digit());
+    let digits = |d: &str, n: std::ops::RangeInclusive<usize>| {
+        n.contains(&d.len()) && d.bytes().all(|b| b.is_ascii_digit())
+    };
     match (id.strip_prefix('T'), id.strip_prefix('S')) {
         (Some(rest), _) => match rest.split_once('.') {
             Some((a, b)) => digits(a, 4..=5) && digits(b, 3..=3),

@@ -193,7 +193,8 @@ impl Knowledge {
         });
         for actor in &mut self.actors {
             actor.aliases.sort_by(|a, b| {
-                (&a.name, &a.source, a.from, a.to, a.meaning).cmp(&(&b.name, &b.source, b.from, b.to, b.meaning))
+                (&a.name, &a.source, a.from, a.to, a.meaning)
+                    .cmp(&(&b.name, &b.source, b.from, b.to, b.meaning))
             });
             actor.aliases.dedup_by(|a, b| (&a.name, &a.source) == (&b.name, &b.source));
         }
@@ -208,7 +209,8 @@ impl Knowledge {
         self.accounts.extend(other.accounts);
         self.normalise();
         self.accounts.dedup_by(|later, first| {
-            let same = !later.report.is_empty() && (&later.actor, &later.report) == (&first.actor, &first.report);
+            let same =
+                !later.report.is_empty() && (&later.actor, &later.report) == (&first.actor, &first.report);
             if same {
                 first.items.append(&mut later.items);
                 first.items.sort();

@@ -33,10 +33,13 @@ pub fn run(args: &Assess) -> Result<Exit> {
     }
     let library = Library::new(&knowledge);
     if library.actors().is_empty() {
-        bail!("the knowledge given tells of no actor's techniques or software; give an ATT&CK bundle with --knowledge");
+        bail!(
+            "the knowledge given tells of no actor's techniques or software; give an ATT&CK bundle with --knowledge"
+        );
     }
-    let settings = Settings::read(palisade_pipeline::knowledge::WHO, palisade_pipeline::knowledge::COST_TO_FAKE)
-        .context("the shipped settings of the assessment")?;
+    let settings =
+        Settings::read(palisade_pipeline::knowledge::WHO, palisade_pipeline::knowledge::COST_TO_FAKE)
+            .context("the shipped settings of the assessment")?;
     if !args.quiet {
         let month = library.as_of().map_or_else(|| "no dated report".to_owned(), |m| m.to_string());
         note(&format!("knowledge as of {month}; newer: `palisade intel add FILE`, or --knowledge FILE"));
@@ -53,7 +56,8 @@ pub fn run(args: &Assess) -> Result<Exit> {
 
 /// Reads a file of knowledge, whatever its form, packed with zstd or not.
 pub fn load(path: &Path, quiet: bool) -> Result<Knowledge> {
-    let bytes = fs::read(path).map_err(|e| anyhow!("{} could not be read: {}", path.display(), reason(&e)))?;
+    let bytes =
+        fs::read(path).map_err(|e| anyhow!("{} could not be read: {}", path.display(), reason(&e)))?;
     let bytes = palisade_pipeline::knowledge::unpacked(bytes, actors::MAX_BYTES)
         .with_context(|| format!("{} could not be unpacked", path.display()))?;
     let (knowledge, problems) = actors::read(&bytes, &Origin::file(path.display().to_string()));
@@ -67,11 +71,14 @@ pub fn load(path: &Path, quiet: bool) -> Result<Knowledge> {
 }
 
 fn incidents(path: &Path) -> Result<Vec<Incident>> {
-    let size = fs::metadata(path).map_err(|e| anyhow!("{} could not be read: {}", path.display(), reason(&e)))?.len();
+    let size = fs::metadata(path)
+        .map_err(|e| anyhow!("{} could not be read: {}", path.display(), reason(&e)))?
+        .len();
     if size > MAX_INCIDENTS_BYTES {
         bail!("{} is larger than {} MiB", path.display(), MAX_INCIDENTS_BYTES >> 20);
     }
-    let bytes = fs::read(path).map_err(|e| anyhow!("{} could not be read: {}", path.display(), reason(&e)))?;
+    let bytes =
+        fs::read(path).map_err(|e| anyhow!("{} could not be read: {}", path.display(), reason(&e)))?;
     serde_json::from_slice(&bytes).with_context(|| {
         format!("{} is no array of incidents {{id, date, techniques, software}}", path.display())
     })

@@ -28,7 +28,8 @@ pub fn add(args: &IntelAdd) -> Result<Exit> {
         fs::write(&new, &text).with_context(|| format!("{} could not be written", new.display()))?;
         fs::rename(&new, &kept).with_context(|| format!("{} could not be written", kept.display()))?;
         if !args.quiet {
-            let month = knowledge.as_of.map_or_else(|| "without dated reports".to_owned(), |m| format!("as of {m}"));
+            let month =
+                knowledge.as_of.map_or_else(|| "without dated reports".to_owned(), |m| format!("as of {m}"));
             note(&format!(
                 "{}: {}, {}, {month}; kept as {}",
                 path.display(),

@@ -67,9 +67,11 @@ fn grid() -> impl Iterator<Item = f64> {
 }
 
 fn cases(scored: Vec<Scored>, training: &dyn Fn(&Scored, &Scored) -> bool) -> Vec<Case> {
-    let losses: Vec<Vec<f64>> = scored.iter().map(|s| grid().map(|t| -at(s, t).0.max(1e-12).ln()).collect()).collect();
+    let losses: Vec<Vec<f64>> =
+        scored.iter().map(|s| grid().map(|t| -at(s, t).0.max(1e-12).ln()).collect()).collect();
     let one = |s: &Scored| {
-        let of: Vec<&Vec<f64>> = scored.iter().zip(&losses).filter(|(o, _)| training(s, o)).map(|o| o.1).collect();
+        let of: Vec<&Vec<f64>> =
+            scored.iter().zip(&losses).filter(|(o, _)| training(s, o)).map(|o| o.1).collect();
         let loss = |k: usize| -> f64 { of.iter().map(|l| l[k]).sum() };
         let best = grid().enumerate().min_by(|a, b| loss(a.0).total_cmp(&loss(b.0))).map_or(1.0, |b| b.1);
         // Without anything to learn from, the scores stand as they are.

@@ -70,7 +70,9 @@ pub fn open_set(known: &[Case], unknown: &[Case]) {
 /// Plants what points to another group of another state, and asks again.
 pub fn planted(bench: &Bench, settings: &dyn Fn(usize) -> Settings) {
     let mut state = 7u64;
-    for (what, hard) in [("a public tool, a language, a time zone", false), ("a public tool, two rare techniques", true)] {
+    for (what, hard) in
+        [("a public tool, a language, a time zone", false), ("a public tool, two rare techniques", true)]
+    {
         let (mut all, mut moved, mut held) = (0, 0, 0);
         for (n, g) in bench.given.iter().enumerate() {
             let view = bench.library.view(None, &BTreeSet::from([g.report.as_str()]), None);
@@ -78,14 +80,18 @@ pub fn planted(bench: &Bench, settings: &dyn Fn(usize) -> Settings) {
                 continue;
             }
             let profiles = view.profiles();
-            let having: BTreeMap<&str, usize> = profiles.values().flatten().fold(BTreeMap::new(), |mut m, i| {
-                *m.entry(i).or_default() += 1;
-                m
-            });
+            let having: BTreeMap<&str, usize> =
+                profiles.values().flatten().fold(BTreeMap::new(), |mut m, i| {
+                    *m.entry(i).or_default() += 1;
+                    m
+                });
             let of = |a: usize| &bench.library.actors()[a];
             let own = bench.position(&g.group).map(|a| of(a).nation.clone());
-            let others: Vec<usize> =
-                profiles.keys().copied().filter(|a| Some(&of(*a).nation) != own.as_ref() && of(*a).nation.is_some()).collect();
+            let others: Vec<usize> = profiles
+                .keys()
+                .copied()
+                .filter(|a| Some(&of(*a).nation) != own.as_ref() && of(*a).nation.is_some())
+                .collect();
             let other = others[random(&mut state, others.len())];
             let mut rare: Vec<&str> = profiles[&other].iter().copied().collect();
             rare.sort_by_key(|i| (having[i], *i));
@@ -136,10 +142,15 @@ pub fn states(bench: &Bench, cases: &[Case]) {
         }
     }
     for (state, [n, right, named, both]) in rows {
-        println!("{state:8} {n:4}   {:.3}  {named:4}         {:.3}", right as f64 / n as f64, both as f64 / named.max(1) as f64);
+        println!(
+            "{state:8} {n:4}   {:.3}  {named:4}         {:.3}",
+            right as f64 / n as f64,
+            both as f64 / named.max(1) as f64
+        );
     }
     let only: Vec<&&Case> = known.iter().filter(|c| said(c) < 0.8 && c.state.1 >= 0.8).collect();
-    let right = only.iter().filter(|c| c.state.0 == bench.given[c.n].nation.as_deref().unwrap_or("none")).count();
+    let right =
+        only.iter().filter(|c| c.state.0 == bench.given[c.n].nation.as_deref().unwrap_or("none")).count();
     println!("state only: {} of {}, right in {right}", only.len(), known.len());
     let name = |id: &str| bench.position(id).map_or("", |a| bench.library.actors()[a].name.as_str());
     let mut taken: BTreeMap<(&str, &str), usize> = BTreeMap::new();
@@ -161,7 +172,8 @@ pub fn hidden(bench: &Bench) {
         let mut incident = g.incident();
         let gone = incident.techniques.remove(random(&mut state, g.techniques.len()));
         let mut listed = companions(&view, &incident, usize::MAX);
-        let among = |l: &[palisade_assess::who::Companion]| l.iter().take(LISTED).any(|c| c.technique == gone);
+        let among =
+            |l: &[palisade_assess::who::Companion]| l.iter().take(LISTED).any(|c| c.technique == gone);
         all += 1;
         ours += usize::from(among(&listed));
         listed.sort_by(|a, b| b.base.total_cmp(&a.base).then_with(|| a.technique.cmp(&b.technique)));

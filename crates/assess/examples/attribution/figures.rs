@@ -28,7 +28,8 @@ pub struct Case {
 impl Case {
     pub fn new(n: usize, g: &Given, a: &Assessment, known: bool) -> Case {
         let closed = (1.0 - a.unknown).max(1e-12);
-        let of = |id: &str| a.candidates.iter().find(|c| c.actor.id == id).map_or(0.0, |c| c.probability / closed);
+        let of =
+            |id: &str| a.candidates.iter().find(|c| c.actor.id == id).map_or(0.0, |c| c.probability / closed);
         let truth = of(&g.group);
         let state = a.states.iter().filter(|s| *s.0 != "unknown").max_by(|x, y| x.1.total_cmp(y.1));
         let own = g.nation.as_deref().unwrap_or("none");

@@ -8,7 +8,9 @@
 
 use std::collections::BTreeSet;
 
-use palisade_assess::who::{Costs, KNOWN_FROM, Library, MEASURES, NAMES, Settings, Trial, assess, unknown_weights, weights};
+use palisade_assess::who::{
+    Costs, KNOWN_FROM, Library, MEASURES, NAMES, Settings, Trial, assess, unknown_weights, weights,
+};
 use palisade_model::{Incident, Knowledge, Month};
 use serde::Deserialize;
 

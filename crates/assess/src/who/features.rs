@@ -66,8 +66,9 @@ impl Measures {
 /// The measures of every actor for these items (numbers of the library, sorted, each once).
 pub(super) fn measure(view: &View<'_>, items: &[usize], at: Option<Month>) -> Vec<Measures> {
     let actors = view.library.actors.len();
-    let mut all: Vec<Measures> =
-        (0..actors).map(|_| Measures { base: [0.0; MEASURES], items: vec![[0.0; MEASURES]; items.len()] }).collect();
+    let mut all: Vec<Measures> = (0..actors)
+        .map(|_| Measures { base: [0.0; MEASURES], items: vec![[0.0; MEASURES]; items.len()] })
+        .collect();
     let classes: Vec<Class> = items.iter().map(|i| view.class(*i)).collect();
     let technique: Vec<bool> = classes.iter().map(|c| *c == Class::Technique).collect();
     let number = technique.iter().filter(|t| **t).count().max(1) as f64;
@@ -159,8 +160,10 @@ fn like_reports(view: &View<'_>, items: &[usize], classes: &[Class], all: &mut [
         for (side, measure) in [(0, LIKE_REPORT), (1, MALWARE_LIKE)] {
             let (cosine, vote) = best[side];
             let Some(vote) = view.library.votes.get(vote) else { continue };
-            let shared: Vec<usize> = vote.items.iter().map(|i| at_item[*i]).filter(|at| *at != usize::MAX).collect();
-            let shared = shared.into_iter().filter(|at| [techniques(classes[*at]), malware(classes[*at])][side]);
+            let shared: Vec<usize> =
+                vote.items.iter().map(|i| at_item[*i]).filter(|at| *at != usize::MAX).collect();
+            let shared =
+                shared.into_iter().filter(|at| [techniques(classes[*at]), malware(classes[*at])][side]);
             let shared: Vec<usize> = shared.collect();
             let sum: f64 = shared.iter().map(|at| rare[items[*at]].powi(2)).sum();
             for at in shared {

@@ -84,8 +84,10 @@ impl Library {
         let undescribed = |id: &str| if id.starts_with('T') { ItemKind::Technique } else { ItemKind::Tool };
         let kinds = items.iter().map(|i| described.get(i.as_str()).map_or_else(|| undescribed(i), |d| d.0));
         let kinds = kinds.collect();
-        let names =
-            items.iter().map(|i| described.get(i.as_str()).map_or(String::new(), |d| d.1.to_owned())).collect();
+        let names = items
+            .iter()
+            .map(|i| described.get(i.as_str()).map_or(String::new(), |d| d.1.to_owned()))
+            .collect();
         let reports: BTreeSet<&str> = knowledge.accounts.iter().map(|a| a.report.as_str()).collect();
         let reports: Vec<String> = reports.into_iter().map(str::to_owned).collect();
         let mut votes = Vec::new();
@@ -254,7 +256,9 @@ impl View<'_> {
     pub fn profiles(&self) -> BTreeMap<usize, BTreeSet<&str>> {
         let mut out: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
         for vote in self.votes.iter().map(|n| &self.library.votes[*n]) {
-            out.entry(vote.actor).or_default().extend(vote.items.iter().map(|i| self.library.items[*i].as_str()));
+            out.entry(vote.actor)
+                .or_default()
+                .extend(vote.items.iter().map(|i| self.library.items[*i].as_str()));
         }
         out
     }

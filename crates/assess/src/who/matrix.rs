@@ -56,12 +56,14 @@ pub struct Matrix {
 /// The matrix of an assessment that was made with reasons.
 pub fn matrix(assessment: &Assessment) -> Matrix {
     let columns: Vec<_> = assessment.candidates.iter().take(COLUMNS).collect();
-    let mut m = Matrix { hypotheses: columns.iter().map(|c| c.actor.id.clone()).collect(), ..Matrix::default() };
+    let mut m =
+        Matrix { hypotheses: columns.iter().map(|c| c.actor.id.clone()).collect(), ..Matrix::default() };
     m.hypotheses.push("unknown".to_owned());
     let Some(first) = columns.first() else { return m };
     for (at, reason) in first.reasons.iter().enumerate().filter(|(_, r)| r.class != "prior") {
         // To somebody unknown every item is as likely as to anybody: 0.
-        let mut cells: Vec<i64> = columns.iter().filter_map(|c| c.reasons.get(at)).map(|r| r.weight.0).collect();
+        let mut cells: Vec<i64> =
+            columns.iter().filter_map(|c| c.reasons.get(at)).map(|r| r.weight.0).collect();
         cells.push(0);
         let mean = cells.iter().sum::<i64>() / cells.len() as i64;
         let spread = cells.iter().max().copied().unwrap_or(0) - cells.iter().min().copied().unwrap_or(0);
@@ -75,7 +77,8 @@ pub fn matrix(assessment: &Assessment) -> Matrix {
     m.rows.sort_by(|a, b| {
         b.diagnosticity.cmp(&a.diagnosticity).then_with(|| (&a.item, &a.class).cmp(&(&b.item, &b.class)))
     });
-    let against = |h: usize| m.rows.iter().filter_map(|r| r.cells.get(h)).map(|c| Weight((-c.0).max(0))).sum();
+    let against =
+        |h: usize| m.rows.iter().filter_map(|r| r.cells.get(h)).map(|c| Weight((-c.0).max(0))).sum();
     m.inconsistency = (0..m.hypotheses.len()).map(against).collect();
     m.ranking = (0..m.hypotheses.len()).collect();
     m.ranking.sort_by_key(|h| (m.inconsistency[*h], *h));
@@ -84,7 +87,12 @@ pub fn matrix(assessment: &Assessment) -> Matrix {
 
 /// Items without which another actor is likeliest, as few as were found; empty if taking the strongest away one
 /// after another changes nothing. One item and pairs of the strongest are tried in full, larger sets greedily.
-pub fn counterfactual(view: &View<'_>, settings: &Settings, incident: &Incident, made: &Assessment) -> Vec<String> {
+pub fn counterfactual(
+    view: &View<'_>,
+    settings: &Settings,
+    incident: &Incident,
+    made: &Assessment,
+) -> Vec<String> {
     let [first, second, ..] = made.candidates.as_slice() else { return Vec::new() };
     let mut gains: Vec<(i64, &str)> = first
         .reasons
@@ -100,7 +108,12 @@ pub fn counterfactual(view: &View<'_>, settings: &Settings, incident: &Incident,
         let rest = Incident {
             techniques: incident.techniques.iter().filter(keep).cloned().collect(),
             software: incident.software.iter().filter(keep).cloned().collect(),
-            artefacts: incident.artefacts.iter().filter(|a| !gone.contains(&a.name.as_str())).cloned().collect(),
+            artefacts: incident
+                .artefacts
+                .iter()
+                .filter(|a| !gone.contains(&a.name.as_str()))
+                .cloned()
+                .collect(),
             ..incident.clone()
         };
         let again = assess(view, &Settings { floor: 0, ..settings.clone() }, &rest, false);
@@ -119,7 +132,7 @@ pub fn counterfactual(view: &View<'_>, settings: &Settings, incident: &Incident,
             }
         }
     }
-    (3..=items.len()).find(|n| changes(&items[..*n])).map_or_else(Vec::new, |n| {
-        items[..n].iter().map(|i| (*i).to_owned()).collect()
-    })
+    (3..=items.len())
+        .find(|n| changes(&items[..*n]))
+        .map_or_else(Vec::new, |n| items[..n].iter().map(|i| (*i).to_owned()).collect())
 }

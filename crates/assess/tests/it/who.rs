@@ -118,7 +118,8 @@ fn without_evidence_the_prior_and_insufficient() {
     few.techniques.truncate(3);
     let b = ask(&k, &Incident { date: Month::new(2021, 3), ..few });
     assert_eq!(b.answer, Answer::Insufficient);
-    let chances = |a: &Assessment| a.candidates.iter().map(|c| (c.actor.id.clone(), c.probability)).collect::<Vec<_>>();
+    let chances =
+        |a: &Assessment| a.candidates.iter().map(|c| (c.actor.id.clone(), c.probability)).collect::<Vec<_>>();
     assert_eq!(chances(&a), chances(&b));
 }
 
@@ -131,7 +132,9 @@ fn cheap_artefacts_move_no_more_than_their_cap() {
         (p(x) / p(y)).ln()
     };
     let plain = ask(&k, &incident(3));
-    for (nats, class) in [(1e9, "language_string"), (f64::NAN, "file_name"), (5.0, "time_zone"), (9.0, "no such class")] {
+    for (nats, class) in
+        [(1e9, "language_string"), (f64::NAN, "file_name"), (5.0, "time_zone"), (9.0, "no such class")]
+    {
         let mut planted = incident(3);
         planted.artefacts = (0..50)
             .map(|n| Artefact {
@@ -237,7 +240,9 @@ fn random_incidents_keep_the_promises() {
         let i = Incident {
             id: n.to_string(),
             techniques: (0..length).map(|_| technique(random(&mut state, 1_000))).collect(),
-            software: (0..random(&mut state, 3)).map(|_| format!("S1{:02}0", random(&mut state, 14))).collect(),
+            software: (0..random(&mut state, 3))
+                .map(|_| format!("S1{:02}0", random(&mut state, 14)))
+                .collect(),
             ..Incident::default()
         };
         assert_sums(&assess(&view, &settings(), &i, n % 2 == 0));
@@ -302,7 +307,10 @@ fn companions_come_with_their_base_rate() {
     let mut i = incident(3);
     let gone = i.techniques.remove(2);
     let all = companions(&view, &i, usize::MAX);
-    assert!(all.iter().all(|c| (0.0..=1.0).contains(&c.rate) && c.base > 0.0 && !i.techniques.contains(&c.technique)));
+    assert!(
+        all.iter()
+            .all(|c| (0.0..=1.0).contains(&c.rate) && c.base > 0.0 && !i.techniques.contains(&c.technique))
+    );
     let hidden = all.iter().find(|c| c.technique == gone).unwrap();
     assert!(hidden.rate > hidden.base);
     assert!(companions(&view, &Incident::default(), 10).is_empty());

@@ -107,7 +107,10 @@ pub(super) fn read(objects: &[&RawValue], to: &mut Sink) {
 
 /// ATT&CK's references to itself and to CAPEC are no reports.
 fn is_own(source: &str) -> bool {
-    matches!(source, "mitre-attack" | "mitre-ics-attack" | "mitre-mobile-attack" | "mitre-pre-attack" | "capec")
+    matches!(
+        source,
+        "mitre-attack" | "mitre-ics-attack" | "mitre-mobile-attack" | "mitre-pre-attack" | "capec"
+    )
 }
 
 fn external(o: &Object) -> Option<&str> {
@@ -146,7 +149,9 @@ fn item(o: Object, kind: ItemKind, items: &mut BTreeMap<String, String>, to: &mu
             to.knowledge.items.push(Item { id: id.to_owned(), kind, name: tidy(&o.name) });
             items.insert(o.id.clone(), id.to_owned());
         }
-        None => to.say(ProblemCode::DamagedRecord, format!("{} without an ATT&CK id was left out", tidy(&o.kind))),
+        None => {
+            to.say(ProblemCode::DamagedRecord, format!("{} without an ATT&CK id was left out", tidy(&o.kind)))
+        }
     }
 }
 
@@ -158,7 +163,8 @@ fn dated(citation: &str) -> Option<Dated> {
     let mut year = None;
     for (at, _) in citation.match_indices('(').take(20) {
         let inside = citation.get(at + 1..)?.split(')').next().unwrap_or_default();
-        let Some(y) = inside.get(..4).filter(|y| y.bytes().all(|b| b.is_ascii_digit())).and_then(|y| y.parse().ok())
+        let Some(y) =
+            inside.get(..4).filter(|y| y.bytes().all(|b| b.is_ascii_digit())).and_then(|y| y.parse().ok())
         else {
             continue;
         };

@@ -41,12 +41,19 @@ fn ask(text: &str) -> (Knowledge, Vec<Problem>) {
 #[test]
 fn stix() {
     let (k, problems) = ask(STIX);
-    let actors: Vec<_> = k.actors.iter().map(|a| (a.id.as_str(), a.name.as_str(), a.nation.as_deref())).collect();
+    let actors: Vec<_> =
+        k.actors.iter().map(|a| (a.id.as_str(), a.name.as_str(), a.nation.as_deref())).collect();
     assert_eq!(actors, [("G0001", "Group One", Some("KP")), ("G0002", "Two", None)]);
     assert_eq!(k.actors[0].aliases.len(), 1);
-    assert_eq!((k.actors[0].aliases[0].name.as_str(), k.actors[0].aliases[0].meaning), ("Alias A", AliasMeaning::Same));
-    let accounts: Vec<_> =
-        k.accounts.iter().map(|a| (a.actor.as_str(), a.date.map(|d| d.to_string()), a.report.as_str(), a.items.join(" "))).collect();
+    assert_eq!(
+        (k.actors[0].aliases[0].name.as_str(), k.actors[0].aliases[0].meaning),
+        ("Alias A", AliasMeaning::Same)
+    );
+    let accounts: Vec<_> = k
+        .accounts
+        .iter()
+        .map(|a| (a.actor.as_str(), a.date.map(|d| d.to_string()), a.report.as_str(), a.items.join(" ")))
+        .collect();
     assert_eq!(
         accounts,
         [
@@ -55,7 +62,10 @@ fn stix() {
             ("G0002", None, "", "S0100".to_owned()),
         ]
     );
-    assert_eq!(k.items.iter().map(|i| i.kind).collect::<Vec<_>>(), [ItemKind::Tool, ItemKind::Malware, ItemKind::Technique]);
+    assert_eq!(
+        k.items.iter().map(|i| i.kind).collect::<Vec<_>>(),
+        [ItemKind::Tool, ItemKind::Malware, ItemKind::Technique]
+    );
     assert_eq!(k.as_of, Month::new(2021, 2));
     assert_eq!(k.notices, ["Copyright The MITRE Corporation."]);
     // One object of another shape, one technique without an ATT&CK id.
@@ -66,8 +76,12 @@ fn stix() {
 fn galaxy_names_are_many_to_many() {
     let (k, problems) = ask(GALAXY);
     assert_eq!(problems.len(), 1);
-    let named: Vec<_> =
-        k.actors.iter().filter(|a| a.aliases.iter().any(|n| n.name == "HIDDEN COBRA")).map(|a| a.id.as_str()).collect();
+    let named: Vec<_> = k
+        .actors
+        .iter()
+        .filter(|a| a.aliases.iter().any(|n| n.name == "HIDDEN COBRA"))
+        .map(|a| a.id.as_str())
+        .collect();
     assert_eq!(named, ["misp:2", "misp:68391641"]);
     assert!(k.actors.iter().flat_map(|a| &a.aliases).all(|a| a.weight == 0.5));
 }
@@ -101,7 +115,9 @@ fn two_sources_together() {
 
 #[test]
 fn hostile() {
-    for text in ["", "{}", "[]", "{\"objects\":3}", "{\"objects\":[", "palisade-actors 2", "\u{feff}{\"values\":[]}"] {
+    for text in
+        ["", "{}", "[]", "{\"objects\":3}", "{\"objects\":[", "palisade-actors 2", "\u{feff}{\"values\":[]}"]
+    {
         let (k, problems) = ask(text);
         assert!(k.actors.is_empty());
         assert_eq!(problems.is_empty(), text.contains("values"), "{text}");
@@ -147,8 +163,10 @@ fn mutated() {
 }
 
 fn data(name: &str) -> Option<Vec<u8>> {
-    let root = std::env::var_os("PALISADE_TEST_DATA")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
+    let root = std::env::var_os("PALISADE_TEST_DATA").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        PathBuf::from,
+    );
     let path = root.join("campaign-and-assessment").join(name);
     match std::fs::read(&path) {
         Ok(bytes) if name.ends_with(".zst") => Some(zstd::stream::decode_all(&bytes[..]).unwrap()),
@@ -175,7 +193,9 @@ fn the_bundle_given() {
         k.accounts.iter().map(|a| ((a.actor.as_str(), a.report.as_str()), &a.items)).collect();
     let (mut nations, mut right) = (0, 0);
     for i in &incidents {
-        let ids = |key: &str| i[key].as_array().unwrap().iter().map(|t| t.as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let ids = |key: &str| {
+            i[key].as_array().unwrap().iter().map(|t| t.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
         let own: BTreeSet<String> = ids("techniques").into_iter().chain(ids("software")).collect();
         let (group, report) = (i["group"].as_str().unwrap(), i["report"].as_str().unwrap());
         let told: BTreeSet<String> = accounts[&(group, report)].iter().cloned().collect();
@@ -187,7 +207,8 @@ fn the_bundle_given() {
         right += usize::from(listed == i["nation"].as_str());
     }
     assert!(right * 100 >= nations * 95, "{right} of {nations} nations as in the table");
-    let mut table = csv::Reader::from_reader(std::io::Cursor::new(data("attack/citation-dates.csv").unwrap()));
+    let mut table =
+        csv::Reader::from_reader(std::io::Cursor::new(data("attack/citation-dates.csv").unwrap()));
     let dates: BTreeMap<String, String> =
         table.records().map(|r| r.unwrap()).map(|r| (r[0].to_owned(), r[1].to_owned())).collect();
     let known = k.accounts.iter().filter_map(|a| Some((a.date?.to_string(), dates.get(&a.report)?)));
