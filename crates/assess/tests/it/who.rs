@@ -33,14 +33,14 @@ fn knowledge() -> Knowledge {
         let nation = ["KP", "RU", "CN"].get(g as usize % 4).map(|n| (*n).to_owned());
         k.actors.push(Actor { id: id.clone(), name: format!("Group {g}"), nation, aliases: Vec::new() });
         for r in 0..2 + g % 4 {
-            let own = (0..6).map(|_| technique(g * 10 + random(&mut state, 10)));
+            let own: Vec<String> = (0..6).map(|_| technique(g * 10 + random(&mut state, 10))).collect();
             let common = (0..4).map(|_| technique(900 + random(&mut state, 20)));
             let malware = [format!("S1{g:02}{}", r % 2), "S0002".to_owned()];
             k.accounts.push(Account {
                 actor: id.clone(),
                 date: Month::new(2015 + r as u16, 1 + g as u8),
                 report: format!("Report {g} {r}"),
-                items: own.chain(common).chain(malware).collect(),
+                items: own.into_iter().chain(common).chain(malware).collect(),
             });
         }
         for m in 0..2 {
