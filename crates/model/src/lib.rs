@@ -17,6 +17,7 @@ mod finding;
 mod hex;
 mod incident;
 mod json;
+mod knowledge;
 mod object;
 mod observable;
 mod prevalence;
@@ -46,6 +47,9 @@ pub use finding::{
 pub use hex::unhex;
 pub use incident::{Day, Days, Incident, Occasion};
 pub use json::unescape_json;
+pub use knowledge::{
+    Account, Actor, Alias, AliasMeaning, Artefact, IncidentReport, Item, ItemKind, Knowledge, Month,
+};
 pub use object::{Content, Hints, Object, Origin, ReadSeek};
 pub use observable::{Observable, ObservableError, ObservableKind};
 pub use prevalence::Prevalence;

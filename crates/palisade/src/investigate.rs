@@ -73,8 +73,10 @@ pub fn run(args: &Investigate) -> Result<Exit> {
         None => 0,
     };
     let keep = opened.as_mut().map(|case| {
-        let (since, until, zone) = (&settings.since, &settings.until, (&args.assume_timezone, &args.collected));
-        let info = case::run_info(&custody, &format!("{since:?} {until:?} {zone:?} {:?}", r.min_level));
+        let (since, until, zone) = (&settings.since, &settings.until, &args.assume_timezone);
+        let collected = args.collected.as_ref().map_or(String::new(), |c| format!(" {c:?}"));
+        let info =
+            case::run_info(&custody, &format!("{since:?} {until:?} {zone:?} {:?}{collected}", r.min_level));
         // A run that leaves out part of the time has not looked at every row.
         let whole = settings.since.is_none() && settings.until.is_none();
         let looking = if whole { palisade_pipeline::looked_items(&knowledge) } else { Vec::new() };

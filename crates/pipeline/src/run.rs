@@ -73,6 +73,7 @@ impl Default for Settings {
             since: None,
             until: None,
             zone: None,
+            collected: None,
             hash: true,
             limits: Limits::default(),
             organisation: Organisation::default(),

@@ -1,0 +1,132 @@
+//! Figures of a set of answers: top-k, log loss, calibration, bootstrap.
+
+use palisade_assess::who::Assessment;
+
+use crate::Given;
+
+/// One answered incident.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Which incident.
+    pub n: usize,
+    /// Whether its actor is known well enough to be counted.
+    pub known: bool,
+    /// Probability of the true actor among the known ones.
+    pub truth: f64,
+    /// Number of actors likelier than the true one.
+    pub before: usize,
+    /// Probability of the likeliest among the known ones.
+    pub top: f64,
+    /// Who is likeliest.
+    pub first: String,
+    /// Probability of somebody unknown.
+    pub unknown: f64,
+    /// The likeliest state, its probability, and that of the true state.
+    pub state: (String, f64, f64),
+}
+
+impl Case {
+    pub fn new(n: usize, g: &Given, a: &Assessment, known: bool) -> Case {
+        let closed = (1.0 - a.unknown).max(1e-12);
+        let of =
+            |id: &str| a.candidates.iter().find(|c| c.actor.id == id).map_or(0.0, |c| c.probability / closed);
+        let truth = of(&g.group);
+        let state = a.states.iter().filter(|s| *s.0 != "unknown").max_by(|x, y| x.1.total_cmp(y.1));
+        let own = g.nation.as_deref().unwrap_or("none");
+        Case {
+            n,
+            known,
+            truth,
+            before: a.candidates.iter().filter(|c| c.probability / closed > truth).count(),
+            top: a.candidates.first().map_or(0.0, |c| c.probability / closed),
+            first: a.candidates.first().map_or(String::new(), |c| c.actor.id.clone()),
+            unknown: a.unknown,
+            state: (
+                state.map_or(String::new(), |s| s.0.clone()),
+                state.map_or(0.0, |s| *s.1),
+                a.states.get(own).copied().unwrap_or(0.0),
+            ),
+        }
+    }
+
+    /// Log loss among known actors.
+    pub fn loss(&self) -> f64 {
+        -self.truth.max(1e-12).ln()
+    }
+
+    /// Log loss with somebody unknown among the answers.
+    pub fn open_loss(&self) -> f64 {
+        -(self.truth * (1.0 - self.unknown)).max(1e-12).ln()
+    }
+}
+
+pub struct Figures {
+    pub n: usize,
+    pub top: [f64; 3],
+    pub loss: f64,
+    pub open_loss: f64,
+    pub ece: f64,
+    pub open_ece: f64,
+}
+
+impl Figures {
+    pub fn of(cases: &[Case]) -> Figures {
+        let known: Vec<&Case> = cases.iter().filter(|c| c.known).collect();
+        let n = known.len();
+        let mean = |f: &dyn Fn(&Case) -> f64| known.iter().map(|c| f(c)).sum::<f64>() / n.max(1) as f64;
+        let top = [1, 3, 10].map(|k| mean(&|c| f64::from(u8::from(c.before < k))));
+        Figures {
+            n,
+            top,
+            loss: mean(&Case::loss),
+            open_loss: mean(&Case::open_loss),
+            ece: ece(&known, &|c| c.top),
+            open_ece: ece(&known, &|c| c.top * (1.0 - c.unknown)),
+        }
+    }
+
+    pub fn line(&self, what: &str) -> String {
+        format!(
+            "{what:32} n {} top-1 {:.3} top-3 {:.3} top-10 {:.3} log loss {:.3} ECE {:.3} (with unknown: {:.3}, {:.3})",
+            self.n, self.top[0], self.top[1], self.top[2], self.loss, self.ece, self.open_loss, self.open_ece
+        )
+    }
+}
+
+/// Expected calibration error in ten bins of equal width.
+fn ece(known: &[&Case], top: &dyn Fn(&Case) -> f64) -> f64 {
+    let mut bins = [(0.0, 0.0); 10];
+    for c in known {
+        let b = &mut bins[((top(c) * 10.0).ceil() as usize).clamp(1, 10) - 1];
+        b.0 += top(c);
+        b.1 += f64::from(u8::from(c.before == 0));
+    }
+    bins.iter().map(|b| (b.0 - b.1).abs()).sum::<f64>() / known.len().max(1) as f64
+}
+
+/// Paired bootstrap over incidents of how much smaller the second's log loss is: 2.5 %, mean, 97.5 %.
+pub fn bootstrap(first: &[Case], second: &[Case]) -> (f64, f64, f64) {
+    let gains: Vec<f64> = second
+        .iter()
+        .filter(|c| c.known)
+        .filter_map(|c| first.iter().find(|f| f.n == c.n && f.known).map(|f| f.loss() - c.loss()))
+        .collect();
+    let n = gains.len().max(1);
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut means: Vec<f64> = (0..10_000)
+        .map(|_| {
+            let sum: f64 = (0..gains.len()).map(|_| gains[random(&mut state, n)]).sum();
+            sum / n as f64
+        })
+        .collect();
+    means.sort_by(f64::total_cmp);
+    (means[250], gains.iter().sum::<f64>() / n as f64, means[9_750])
+}
+
+/// xorshift64* (S. Vigna 2016): 0 to below `n`.
+pub fn random(state: &mut u64, n: usize) -> usize {
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    ((state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize) % n.max(1)
+}

@@ -1,0 +1,227 @@
+//! Who could be behind it: a probability for each known actor, for somebody unknown, and for each state.
+//!
+//! Knowledge ([`Library`], seen through a dated [`View`]) and an incident give an [`Assessment`] whose terms sum to
+//! its scores. Likelihood and confidence are two numbers. What this module never does: name anybody below the
+//! declared floor of evidence, take absence for evidence, or read a clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use palisade_model::{IncidentReport, Month, Weight};
+
+mod features;
+mod fit;
+mod library;
+mod matrix;
+mod next;
+mod settings;
+mod words;
+
+pub use features::{MEASURES, NAMES};
+pub use fit::{KNOWN_FROM, Trial, UnknownWeights, unknown_weights, weights};
+pub use library::{Class, Known, Library, MAX_ACTORS, MAX_ITEMS, View};
+pub use matrix::{Matrix, Row, counterfactual, matrix};
+pub use next::{Companion, companions};
+pub use settings::{Costs, Settings, SettingsError};
+pub use words::{Confidence, Grounds, confidence, likelihood_words};
+
+/// Most items of one incident that are weighed; a campaign has tens.
+pub const MAX_INCIDENT_ITEMS: usize = 2_000;
+
+/// What speaks for or against an actor: a share of its score.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reason {
+    /// Id of the item, name of the artefact, or empty for what is known before any evidence.
+    pub item: String,
+    /// Its class: `technique`, `tool`, `shared_malware`, `private_malware`, `prior`, or that of the artefact.
+    pub class: String,
+    /// Its share of the score.
+    pub weight: Weight,
+}
+
+/// One known actor's chance.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Candidate {
+    /// The actor.
+    pub actor: Known,
+    /// 0 to 1; those of all candidates and the unknown sum to 1.
+    pub probability: f64,
+    /// Sum of the reasons, exactly.
+    pub score: Weight,
+    /// Reasons, in the order of items. Empty unless they were asked for.
+    pub reasons: Vec<Reason>,
+}
+
+/// What can be answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// A group reaches the threshold.
+    Group,
+    /// Only a state does.
+    StateOnly,
+    /// Neither does.
+    Undecided,
+    /// There is less evidence than the declared floor: probabilities are those before any evidence.
+    Insufficient,
+}
+
+/// The answer to who could be behind it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Assessment {
+    /// The incident.
+    pub id: String,
+    /// Known actors, likeliest first.
+    pub candidates: Vec<Candidate>,
+    /// Chance of somebody who is not known.
+    pub unknown: f64,
+    /// Chance of each state (ISO code), `none` for actors tied to no state, `unknown`; they sum to 1.
+    pub states: BTreeMap<String, f64>,
+    /// What can be answered.
+    pub answer: Answer,
+    /// Items that were weighed.
+    pub weighed: usize,
+    /// Items that no report tells of, or beyond the limit; they say nothing for anybody.
+    pub not_weighed: usize,
+}
+
+/// Numbers of items that the library has, sorted, each once.
+fn numbers(view: &View<'_>, ids: &[String]) -> Vec<usize> {
+    let known: BTreeSet<usize> =
+        ids.iter().filter_map(|i| view.library.items.binary_search(i).ok()).collect();
+    known.into_iter().filter(|i| view.seen[*i] > 0).take(MAX_INCIDENT_ITEMS).collect()
+}
+
+/// Assesses incidents one by one, each from its own items; with `as_of`, only reports from before that month are used.
+/// One view serves all, so a thousand incidents cost one count of the knowledge.
+pub fn assess_all<'a>(
+    library: &'a Library,
+    settings: &'a Settings,
+    incidents: &'a [IncidentReport],
+    as_of: Option<Month>,
+) -> impl Iterator<Item = Assessment> + 'a {
+    let view = library.view(as_of, &BTreeSet::new(), None);
+    incidents.iter().map(move |i| assess(&view, settings, i, false))
+}
+
+/// Assesses one incident under a view. `reasons`: whether terms are wanted, too.
+pub fn assess(view: &View<'_>, settings: &Settings, incident: &IncidentReport, reasons: bool) -> Assessment {
+    let ids: BTreeSet<&String> = incident.techniques.iter().chain(&incident.software).collect();
+    let given = ids.len() + incident.artefacts.len();
+    let ids: Vec<String> = ids.into_iter().cloned().collect();
+    let mut items = numbers(view, &ids);
+    let not_weighed = given - items.len() - incident.artefacts.len();
+    let dear = |i: &usize| view.class(*i) != Class::Tool;
+    let artefacts =
+        incident.artefacts.iter().filter(|a| !settings.costs.of(&a.class).1 && a.nats > 0.0).count();
+    let weight = items.iter().filter(|i| dear(i)).count() + artefacts;
+    let enough = weight >= settings.floor;
+    let weighed = items.len() + incident.artefacts.len();
+    if !enough {
+        items.clear();
+    }
+    let all = features::measure(view, &items, incident.date);
+    let mut scored: Vec<(usize, Vec<Reason>, Weight)> = Vec::new();
+    let known: Vec<usize> = (0..all.len()).filter(|a| view.knows(*a)).collect();
+    for actor in &known {
+        let terms = terms(view, settings, incident, &items, &all[*actor], *actor, enough);
+        let score = terms.iter().map(|t| t.weight).sum();
+        scored.push((*actor, if reasons { terms } else { Vec::new() }, score));
+    }
+    let shares = fit::softmax(&scored.iter().map(|s| s.2.nats()).collect::<Vec<f64>>());
+    let prior = view.first_seen.clamp(0.01, 0.99);
+    let unknown = if scored.is_empty() {
+        1.0
+    } else if !enough {
+        prior
+    } else {
+        let candidates: Vec<(usize, [f64; MEASURES])> = known.iter().map(|a| (*a, all[*a].total())).collect();
+        let signs =
+            fit::unknown_signs(&candidates, &settings.weights, items.iter().filter(|i| dear(i)).count());
+        let u: f64 = signs.iter().zip(&settings.unknown).map(|(x, b)| x * b).sum();
+        1.0 / (1.0 + (-(u + (prior / (1.0 - prior)).ln())).exp())
+    };
+    let mut candidates: Vec<Candidate> = scored
+        .into_iter()
+        .zip(shares)
+        .map(|((actor, reasons, score), share)| Candidate {
+            actor: view.library.actors[actor].clone(),
+            probability: share * (1.0 - unknown),
+            score,
+            reasons,
+        })
+        .collect();
+    let states = states(&candidates, unknown, settings.stateless);
+    candidates.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.actor.id.cmp(&b.actor.id)));
+    let answer = if !enough {
+        Answer::Insufficient
+    } else if candidates.first().is_some_and(|c| c.probability >= settings.name_group) {
+        Answer::Group
+    } else if states.iter().any(|(s, p)| s.len() == 2 && *p >= settings.name_state) {
+        Answer::StateOnly
+    } else {
+        Answer::Undecided
+    };
+    Assessment { id: incident.id.clone(), candidates, unknown, states, answer, weighed, not_weighed }
+}
+
+/// An actor's reasons: before any evidence, per item, per artefact. What is cheap is scaled down to its cap.
+fn terms(
+    view: &View<'_>,
+    settings: &Settings,
+    incident: &IncidentReport,
+    items: &[usize],
+    measures: &features::Measures,
+    actor: usize,
+    enough: bool,
+) -> Vec<Reason> {
+    let known = &view.library.actors[actor];
+    let prior = fit::dot(&measures.base, &settings.weights);
+    let mut out = vec![(String::new(), "prior".to_owned(), prior, false)];
+    for (item, row) in items.iter().zip(&measures.items) {
+        let (class, cheap) = match view.class(*item) {
+            Class::Technique => ("technique", false),
+            Class::Tool => ("tool", true),
+            Class::Shared => ("shared_malware", false),
+            Class::Private => ("private_malware", false),
+        };
+        let id = view.library.items[*item].clone();
+        out.push((id, class.to_owned(), fit::dot(row, &settings.weights), cheap));
+    }
+    let mut artefacts: Vec<_> =
+        incident.artefacts.iter().filter(|_| enough).take(MAX_INCIDENT_ITEMS).collect();
+    artefacts.sort_by(|a, b| (&a.name, &a.class).cmp(&(&b.name, &b.class)).then(a.nats.total_cmp(&b.nats)));
+    for a in artefacts {
+        let at = |p: &String| *p == known.id || known.nation.as_ref() == Some(p);
+        let (factor, cheap) = settings.costs.of(&a.class);
+        let nats =
+            if a.nats.is_finite() && a.points_to.iter().any(at) { a.nats.clamp(-20.0, 20.0) } else { 0.0 };
+        out.push((a.name.clone(), a.class.clone(), factor * nats, cheap));
+    }
+    let cheap: f64 = out.iter().filter(|t| t.3).map(|t| t.2).sum();
+    // Half on either side: the odds between two actors move by the whole.
+    let most = 0.5 * settings.costs.cheap_cap;
+    let scale = if cheap.abs() > most { most / cheap.abs() } else { 1.0 };
+    out.into_iter()
+        .map(|(item, class, nats, cheap)| Reason {
+            item,
+            class,
+            weight: Weight::from_nats(if cheap { nats * scale } else { nats }),
+        })
+        .collect()
+}
+
+/// Chances of states. Somebody unknown belongs to a state as often as the known ones that fit, but for a part that
+/// belongs to nobody's.
+fn states(candidates: &[Candidate], unknown: f64, stateless: f64) -> BTreeMap<String, f64> {
+    let mut out: BTreeMap<String, f64> = BTreeMap::new();
+    for c in candidates {
+        let state = c.actor.nation.clone().unwrap_or_else(|| "none".to_owned());
+        *out.entry(state).or_default() += c.probability;
+    }
+    let known: f64 = out.values().sum();
+    let spread = if known > 0.0 { unknown * (1.0 - stateless) } else { 0.0 };
+    for p in out.values_mut() {
+        *p += spread * *p / known.max(f64::MIN_POSITIVE);
+    }
+    out.insert("unknown".to_owned(), unknown - spread);
+    out
+}

@@ -1,0 +1,225 @@
+//! Weights of the measures, learned from incidents whose actor is known.
+//!
+//! A conditional logit (D. McFadden, "Conditional logit analysis of qualitative choice behavior", 1974): the
+//! probability of an actor is the exponential of its score over the sum of all, a score is the weighted sum of the
+//! measures. A ridge draws the weights towards given ones, so that ten incidents do not outvote what is plausible.
+//! Few parameters, a concave objective, Newton's steps in fixed order: the same incidents give the same weights.
+
+use palisade_model::Month;
+
+use super::features::{MEASURES, measure};
+use super::library::{Class, View};
+
+/// Fewest techniques of an actor who counts as known: of others too little is told to learn from.
+pub const KNOWN_FROM: usize = 5;
+
+/// Evidence of one incident against every actor, and who it was.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Measures of each actor that is known.
+    pub(super) candidates: Vec<(usize, [f64; MEASURES])>,
+    /// Where in `candidates` the true actor stands; `None` if too little was known of it.
+    truth: Option<usize>,
+    /// Number of items that are not public tools.
+    pub(super) items: usize,
+}
+
+impl Trial {
+    /// What `view` says of an incident by `actor`.
+    pub fn new(view: &View<'_>, techniques_and_software: &[String], at: Option<Month>, actor: &str) -> Trial {
+        let items = super::numbers(view, techniques_and_software);
+        let all = measure(view, &items, at);
+        let known = (0..all.len()).filter(|a| view.knows(*a));
+        let candidates: Vec<(usize, [f64; MEASURES])> = known.map(|a| (a, all[a].total())).collect();
+        let is_it = |a: usize| view.library.actors[a].id == actor && view.techniques(a) >= KNOWN_FROM;
+        let truth = candidates.iter().position(|(a, _)| is_it(*a));
+        let items = items.iter().filter(|i| view.class(**i) != Class::Tool).count();
+        Trial { candidates, truth, items }
+    }
+
+    /// Whether the true actor could have been named.
+    pub fn is_known(&self) -> bool {
+        self.truth.is_some()
+    }
+}
+
+/// Newton's steps at most; it converges in about eight.
+const STEPS: usize = 40;
+
+/// Weights that make the true actors of `trials` likely, drawn towards `start` with the strength `ridge` (in
+/// units of a measure's spread).
+pub fn weights(trials: &[Trial], start: &[f64; MEASURES], ridge: f64) -> [f64; MEASURES] {
+    let known: Vec<(&Trial, usize)> = trials.iter().filter_map(|t| t.truth.map(|y| (t, y))).collect();
+    if known.is_empty() {
+        return *start;
+    }
+    let spread = spread(&known);
+    let mut w = *start;
+    for _ in 0..STEPS {
+        let mut gradient = [0.0; MEASURES];
+        let mut curvature = [[0.0; MEASURES]; MEASURES];
+        for (trial, y) in &known {
+            let p = shares(&trial.candidates, &w);
+            let mut mean = [0.0; MEASURES];
+            for (p, (_, x)) in p.iter().zip(&trial.candidates) {
+                for k in 0..MEASURES {
+                    mean[k] += p * x[k];
+                }
+            }
+            // An actor with one chance in a million bends nothing.
+            for (p, (_, x)) in p.iter().zip(&trial.candidates).filter(|(p, _)| **p > 1e-7) {
+                for k in 0..MEASURES {
+                    for l in 0..=k {
+                        curvature[k][l] += p * (x[k] - mean[k]) * (x[l] - mean[l]);
+                    }
+                }
+            }
+            for k in 0..MEASURES {
+                gradient[k] += trial.candidates[*y].1[k] - mean[k];
+            }
+        }
+        for k in 0..MEASURES {
+            let penalty = ridge * spread[k].powi(2);
+            gradient[k] -= penalty * (w[k] - start[k]);
+            curvature[k][k] += penalty.max(1e-9);
+            for l in 0..k {
+                curvature[l][k] = curvature[k][l];
+            }
+        }
+        let step = solve(curvature, gradient);
+        let mut longest = 0.0f64;
+        for k in 0..MEASURES {
+            // A step of more than one spread is a sign of a bad start, and is walked in parts.
+            let bounded = step[k].clamp(-2.0 / spread[k], 2.0 / spread[k]);
+            w[k] += bounded;
+            longest = longest.max((bounded * spread[k]).abs());
+        }
+        if longest < 1e-9 {
+            break;
+        }
+    }
+    w
+}
+
+/// Mean standard deviation of each measure among the actors of an incident.
+fn spread(known: &[(&Trial, usize)]) -> [f64; MEASURES] {
+    let mut out = [0.0; MEASURES];
+    for (k, out) in out.iter_mut().enumerate() {
+        let mut sum = 0.0;
+        for (trial, _) in known {
+            let n = trial.candidates.len() as f64;
+            let mean = trial.candidates.iter().map(|c| c.1[k]).sum::<f64>() / n;
+            sum += (trial.candidates.iter().map(|c| (c.1[k] - mean).powi(2)).sum::<f64>() / n).sqrt();
+        }
+        *out = (sum / known.len() as f64).max(1e-3);
+    }
+    out
+}
+
+/// The candidates' shares under weights.
+pub(super) fn shares(candidates: &[(usize, [f64; MEASURES])], w: &[f64; MEASURES]) -> Vec<f64> {
+    let scores: Vec<f64> = candidates.iter().map(|(_, x)| dot(x, w)).collect();
+    softmax(&scores)
+}
+
+pub(super) fn dot(x: &[f64; MEASURES], w: &[f64; MEASURES]) -> f64 {
+    x.iter().zip(w).map(|(x, w)| x * w).sum()
+}
+
+/// Exponentials over their sum; nothing for nothing.
+pub(super) fn softmax(scores: &[f64]) -> Vec<f64> {
+    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let e: Vec<f64> = scores.iter().map(|s| (s - top).exp()).collect();
+    let sum: f64 = e.iter().sum();
+    e.into_iter().map(|e| e / sum).collect()
+}
+
+/// Solves `a x = b` for a symmetric positive matrix by Gauss's elimination with pivots.
+fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
+    for col in 0..N {
+        let pivot = (col..N).max_by(|i, j| a[*i][col].abs().total_cmp(&a[*j][col].abs())).unwrap_or(col);
+        a.swap(col, pivot);
+        b.swap(col, pivot);
+        if a[col][col].abs() < 1e-12 {
+            continue;
+        }
+        for row in col + 1..N {
+            let f = a[row][col] / a[col][col];
+            for k in col..N {
+                a[row][k] -= f * a[col][k];
+            }
+            b[row] -= f * b[col];
+        }
+    }
+    let mut x = [0.0; N];
+    for row in (0..N).rev() {
+        let rest: f64 = (row + 1..N).map(|k| a[row][k] * x[k]).sum();
+        x[row] = if a[row][row].abs() < 1e-12 { 0.0 } else { (b[row] - rest) / a[row][row] };
+    }
+    x
+}
+
+/// What tells somebody unknown: the four numbers of [`unknown_signs`], weighed by a logistic regression.
+pub type UnknownWeights = [f64; 4];
+
+/// A constant; how well the best actor fits; how sharply it stands out; how much evidence there is.
+pub(super) fn unknown_signs(
+    candidates: &[(usize, [f64; MEASURES])],
+    w: &[f64; MEASURES],
+    items: usize,
+) -> UnknownWeights {
+    let scores: Vec<f64> = candidates.iter().map(|(_, x)| dot(x, w)).collect();
+    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let likeliest = softmax(&scores).into_iter().fold(0.0, f64::max);
+    if candidates.is_empty() {
+        return [1.0, 0.0, 0.0, 0.0];
+    }
+    [
+        1.0,
+        top,
+        (likeliest.clamp(1e-6, 1.0 - 1e-6) / (1.0 - likeliest.clamp(1e-6, 1.0 - 1e-6))).ln(),
+        (1.0 + items as f64).ln(),
+    ]
+}
+
+/// Weights of the signs, from incidents of known actors and the same incidents with their actor taken out of the
+/// knowledge. Both kinds weigh the same, so that the answer is a likelihood ratio and the prior can be set apart.
+pub fn unknown_weights(
+    known: &[Trial],
+    unknown: &[Trial],
+    w: &[f64; MEASURES],
+    ridge: f64,
+) -> UnknownWeights {
+    let signs = |t: &Trial| unknown_signs(&t.candidates, w, t.items);
+    let mut cases: Vec<(UnknownWeights, f64, f64)> = Vec::new();
+    let half = |n: usize| 0.5 * (known.len() + unknown.len()) as f64 / n.max(1) as f64;
+    cases.extend(known.iter().map(|t| (signs(t), 0.0, half(known.len()))));
+    cases.extend(unknown.iter().map(|t| (signs(t), 1.0, half(unknown.len()))));
+    let mut b = [0.0; 4];
+    for _ in 0..STEPS {
+        let mut gradient = [0.0; 4];
+        let mut curvature = [[0.0; 4]; 4];
+        for (x, y, weight) in &cases {
+            let u: f64 = x.iter().zip(&b).map(|(x, b)| x * b).sum();
+            let p = 1.0 / (1.0 + (-u).exp());
+            for k in 0..4 {
+                gradient[k] += weight * (y - p) * x[k];
+                for l in 0..4 {
+                    curvature[k][l] += weight * p * (1.0 - p) * x[k] * x[l];
+                }
+            }
+        }
+        for k in 0..4 {
+            gradient[k] -= ridge * b[k];
+            curvature[k][k] += ridge.max(1e-9);
+        }
+        let step = solve(curvature, gradient);
+        for k in 0..4 {
+            b[k] += step[k].clamp(-2.0, 2.0);
+        }
+        if step.iter().all(|s| s.abs() < 1e-9) {
+            break;
+        }
+    }
+    b
+}

@@ -1,0 +1,114 @@
+//! The numbers an assessment rests on, read from data: learned weights, costs to fake, floors.
+
+use serde::Deserialize;
+
+use super::features::{MEASURES, NAMES};
+use super::fit::UnknownWeights;
+
+/// What is wrong with a file of settings.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Not TOML, or not of this form.
+    #[error("settings of the assessment cannot be read: {0}")]
+    Form(String),
+    /// A measure is missing or not finite.
+    #[error("the weight of {0} is missing or no finite number")]
+    Weight(String),
+    /// A factor is outside of 0 to 1.
+    #[error("the factor of class {0} is not between 0 and 1")]
+    Factor(String),
+}
+
+/// How hard observations are to fake.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Costs {
+    /// Most that all cheap observations together move the odds between two actors, in nats.
+    pub cheap_cap: f64,
+    /// Name, factor, whether it is cheap.
+    pub classes: Vec<(String, f64, bool)>,
+}
+
+impl Costs {
+    /// Reads `knowledge/assess/cost-to-fake.toml`.
+    pub fn read(text: &str) -> Result<Costs, SettingsError> {
+        #[derive(Deserialize)]
+        struct File {
+            cheap_cap: f64,
+            #[serde(default)]
+            class: Vec<Class>,
+        }
+        #[derive(Deserialize)]
+        struct Class {
+            name: String,
+            factor: f64,
+            cheap: bool,
+        }
+        let file: File = toml::from_str(text).map_err(|e| SettingsError::Form(e.to_string()))?;
+        if !(0.0..=100.0).contains(&file.cheap_cap) {
+            return Err(SettingsError::Weight("cheap_cap".to_owned()));
+        }
+        if let Some(bad) = file.class.iter().find(|c| !(0.0..=1.0).contains(&c.factor)) {
+            return Err(SettingsError::Factor(bad.name.clone()));
+        }
+        let classes = file.class.into_iter().map(|c| (c.name, c.factor, c.cheap)).collect();
+        Ok(Costs { cheap_cap: file.cheap_cap, classes })
+    }
+
+    /// Factor and cheapness of a class; an unknown class is worth nothing.
+    pub(super) fn of(&self, class: &str) -> (f64, bool) {
+        self.classes.iter().find(|c| c.0 == class).map_or((0.0, true), |c| (c.1, c.2))
+    }
+}
+
+/// Everything an assessment rests on beside knowledge.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Settings {
+    /// Weights of the measures.
+    pub weights: [f64; MEASURES],
+    /// Weights of the signs of somebody unknown.
+    pub unknown: UnknownWeights,
+    /// Costs to fake.
+    pub costs: Costs,
+    /// Fewest items (techniques, malware, artefacts that are not cheap) that an answer rests on.
+    pub floor: usize,
+    /// From which probability on a group is named.
+    pub name_group: f64,
+    /// From which probability on a state is named.
+    pub name_state: f64,
+    /// The part of somebody unknown that belongs to no state that is known.
+    pub stateless: f64,
+}
+
+impl Settings {
+    /// Reads `knowledge/assess/who.toml` and `cost-to-fake.toml`.
+    pub fn read(who: &str, costs: &str) -> Result<Settings, SettingsError> {
+        #[derive(Deserialize)]
+        struct File {
+            floor: usize,
+            name_group: f64,
+            name_state: f64,
+            stateless: f64,
+            unknown: UnknownWeights,
+            weights: std::collections::BTreeMap<String, f64>,
+        }
+        let file: File = toml::from_str(who).map_err(|e| SettingsError::Form(e.to_string()))?;
+        let mut weights = [0.0; MEASURES];
+        for (weight, name) in weights.iter_mut().zip(NAMES) {
+            let read = file.weights.get(name).filter(|w| w.is_finite());
+            *weight = *read.ok_or_else(|| SettingsError::Weight(name.to_owned()))?;
+        }
+        let shares = [file.name_group, file.name_state, file.stateless];
+        if !shares.iter().all(|s| (0.0..=1.0).contains(s)) || !file.unknown.iter().all(|u| u.is_finite()) {
+            return Err(SettingsError::Weight("a threshold or unknown".to_owned()));
+        }
+        Ok(Settings {
+            weights,
+            unknown: file.unknown,
+            costs: Costs::read(costs)?,
+            floor: file.floor,
+            name_group: file.name_group,
+            name_state: file.name_state,
+            stateless: file.stateless,
+        })
+    }
+}

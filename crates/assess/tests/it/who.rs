@@ -1,0 +1,323 @@
+//! Who: what must hold of every assessment.
+
+use std::collections::BTreeSet;
+
+use palisade_assess::who::{
+    Answer, Assessment, Confidence, Costs, Grounds, Library, Settings, assess, assess_all, companions,
+    counterfactual, likelihood_words, matrix,
+};
+use palisade_model::{Account, Actor, Artefact, IncidentReport, Item, ItemKind, Knowledge, Month, Weight};
+
+const WHO: &str = include_str!("../../../../knowledge/assess/who.toml");
+const COSTS: &str = include_str!("../../../../knowledge/assess/cost-to-fake.toml");
+
+fn settings() -> Settings {
+    Settings::read(WHO, COSTS).unwrap()
+}
+
+fn random(state: &mut u64, n: u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) % n
+}
+
+fn technique(n: u64) -> String {
+    format!("T{:04}", 1_000 + n)
+}
+
+/// Twelve actors of three states; each has ten techniques and two pieces of malware of its own beside common ones.
+fn knowledge() -> Knowledge {
+    let mut k = Knowledge::default();
+    let mut state = 1;
+    for g in 0..12u64 {
+        let id = format!("G{g:04}");
+        let nation = ["KP", "RU", "CN"].get(g as usize % 4).map(|n| (*n).to_owned());
+        k.actors.push(Actor { id: id.clone(), name: format!("Group {g}"), nation, aliases: Vec::new() });
+        for r in 0..2 + g % 4 {
+            let own: Vec<String> = (0..6).map(|_| technique(g * 10 + random(&mut state, 10))).collect();
+            let common = (0..4).map(|_| technique(900 + random(&mut state, 20)));
+            let malware = [format!("S1{g:02}{}", r % 2), "S0002".to_owned()];
+            k.accounts.push(Account {
+                actor: id.clone(),
+                date: Month::new(2015 + r as u16, 1 + g as u8),
+                report: format!("Report {g} {r}"),
+                items: own.into_iter().chain(common).chain(malware).collect(),
+            });
+        }
+        for m in 0..2 {
+            let id = format!("S1{g:02}{m}");
+            k.items.push(Item { id: id.clone(), kind: ItemKind::Malware, name: id });
+        }
+    }
+    k.items.push(Item { id: "S0002".to_owned(), kind: ItemKind::Tool, name: "Mimikatz".to_owned() });
+    k.normalise();
+    k
+}
+
+fn incident(g: u64) -> IncidentReport {
+    IncidentReport {
+        id: format!("of {g}"),
+        date: Month::new(2021, 3),
+        techniques: (0..7).map(|n| technique(g * 10 + n)).chain([technique(901)]).collect(),
+        software: vec![format!("S1{g:02}0")],
+        artefacts: Vec::new(),
+    }
+}
+
+fn ask(k: &Knowledge, i: &IncidentReport) -> Assessment {
+    let library = Library::new(k);
+    assess(&library.view(None, &BTreeSet::new(), None), &settings(), i, true)
+}
+
+fn assert_sums(a: &Assessment) {
+    let sum: f64 = a.candidates.iter().map(|c| c.probability).sum::<f64>() + a.unknown;
+    assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+    let states: f64 = a.states.values().sum();
+    assert!((states - 1.0).abs() < 1e-9, "{states}");
+    assert!(a.candidates.iter().all(|c| (0.0..=1.0).contains(&c.probability)));
+    for c in a.candidates.iter().filter(|c| !c.reasons.is_empty()) {
+        assert_eq!(c.reasons.iter().map(|r| r.weight).sum::<Weight>(), c.score);
+    }
+}
+
+#[test]
+fn chances_sum_to_one_and_terms_to_scores() {
+    let k = knowledge();
+    for g in 0..12 {
+        let a = ask(&k, &incident(g));
+        assert_sums(&a);
+        assert_eq!(a.candidates[0].actor.id, format!("G{g:04}"));
+        assert!(!a.candidates[0].reasons.is_empty());
+    }
+}
+
+#[test]
+fn order_of_facts_and_items_does_not_matter() {
+    let k = knowledge();
+    let mut other = k.clone();
+    other.accounts.reverse();
+    other.actors.reverse();
+    other.items.reverse();
+    let mut i = incident(3);
+    let a = ask(&k, &i);
+    i.techniques.reverse();
+    i.techniques.extend(i.techniques.clone());
+    assert_eq!(a, ask(&other, &i));
+}
+
+#[test]
+fn without_evidence_the_prior_and_insufficient() {
+    let k = knowledge();
+    let library = Library::new(&k);
+    let view = library.view(None, &BTreeSet::new(), None);
+    let a = assess(
+        &view,
+        &settings(),
+        &IncidentReport { date: Month::new(2021, 3), ..IncidentReport::default() },
+        true,
+    );
+    assert_eq!(a.answer, Answer::Insufficient);
+    assert_sums(&a);
+    assert!((a.unknown - view.first_seen).abs() < 1e-12);
+    // Four items are below the floor: the answer is the same as without any.
+    let mut few = incident(3);
+    few.techniques.truncate(3);
+    let b = ask(&k, &IncidentReport { date: Month::new(2021, 3), ..few });
+    assert_eq!(b.answer, Answer::Insufficient);
+    let chances =
+        |a: &Assessment| a.candidates.iter().map(|c| (c.actor.id.clone(), c.probability)).collect::<Vec<_>>();
+    assert_eq!(chances(&a), chances(&b));
+}
+
+#[test]
+fn cheap_artefacts_move_no_more_than_their_cap() {
+    let k = knowledge();
+    let settings = settings();
+    let odds = |a: &Assessment, x: &str, y: &str| {
+        let p = |id: &str| a.candidates.iter().find(|c| c.actor.id == id).unwrap().probability;
+        (p(x) / p(y)).ln()
+    };
+    let plain = ask(&k, &incident(3));
+    for (nats, class) in
+        [(1e9, "language_string"), (f64::NAN, "file_name"), (5.0, "time_zone"), (9.0, "no such class")]
+    {
+        let mut planted = incident(3);
+        planted.artefacts = (0..50)
+            .map(|n| Artefact {
+                name: format!("{n}"),
+                class: class.to_owned(),
+                points_to: vec!["G0000".to_owned()],
+                nats,
+            })
+            .collect();
+        planted.software.push("S0002".to_owned());
+        let a = ask(&k, &planted);
+        assert_sums(&a);
+        let moved = odds(&a, "G0000", "G0003") - odds(&plain, "G0000", "G0003");
+        assert!(moved <= settings.costs.cheap_cap + 1e-4, "{class}: {moved}");
+    }
+    // What is dear is not capped.
+    let mut key = incident(3);
+    key.artefacts.push(Artefact {
+        name: "key".to_owned(),
+        class: "signing_key".to_owned(),
+        points_to: vec!["G0000".to_owned()],
+        nats: 6.0,
+    });
+    let moved = odds(&ask(&k, &key), "G0000", "G0003") - odds(&plain, "G0000", "G0003");
+    assert!((moved - 5.7).abs() < 1e-4, "{moved}");
+}
+
+#[test]
+fn an_actor_taken_out_makes_the_unknown_likelier() {
+    let k = knowledge();
+    let library = Library::new(&k);
+    let mut likelier = 0;
+    for g in 0..12u64 {
+        let view = |missing| library.view(None, &BTreeSet::new(), missing);
+        let with = assess(&view(None), &settings(), &incident(g), false);
+        let without = assess(&view(Some(g as usize)), &settings(), &incident(g), false);
+        likelier += usize::from(without.unknown > with.unknown);
+        assert!(without.candidates.iter().all(|c| c.actor.id != format!("G{g:04}")));
+    }
+    assert_eq!(likelier, 12);
+}
+
+#[test]
+fn as_of_sees_nothing_newer() {
+    let k = knowledge();
+    let library = Library::new(&k);
+    let of = |k: &Knowledge, as_of| {
+        assess_all(&Library::new(k), &settings(), &[incident(3)], as_of).next().unwrap()
+    };
+    let day = Month::new(2017, 1);
+    let mut old = k.clone();
+    old.accounts.retain(|a| a.date < day);
+    // Compared by chances: the old library does not know the newer items' names.
+    let (a, b) = (of(&k, day), of(&old, None));
+    assert_eq!(a.candidates[0].actor.id, b.candidates[0].actor.id);
+    let view = library.view(day, &BTreeSet::new(), None);
+    assert!(view.profiles().len() <= 12);
+    let none = of(&k, Month::new(1999, 1));
+    assert_eq!((none.candidates.len(), none.unknown), (0, 1.0));
+    assert_sums(&none);
+}
+
+#[test]
+fn a_report_left_out_is_not_seen() {
+    let mut k = knowledge();
+    k.accounts.retain(|a| a.actor != "G0003" || a.report == "Report 3 0");
+    let library = Library::new(&k);
+    let view = library.view(None, &BTreeSet::from(["Report 3 0"]), None);
+    let a = assess(&view, &settings(), &incident(3), false);
+    assert!(a.candidates.iter().all(|c| c.actor.id != "G0003"));
+}
+
+#[test]
+fn hostile_incidents() {
+    let k = knowledge();
+    let mut i = incident(3);
+    i.techniques = (0..1_000_000).map(|n| format!("T{}", n % 700_000)).collect();
+    let a = ask(&k, &i);
+    assert_sums(&a);
+    assert!(a.not_weighed > 600_000);
+    let mut same = incident(3);
+    same.techniques.extend(std::iter::repeat_n(technique(31), 100_000));
+    assert_eq!(ask(&k, &same), ask(&k, &incident(3)));
+    for text in ["\u{202e}", "", "T1000.001", "S9999"] {
+        let odd = IncidentReport { techniques: vec![text.to_owned(); 9], ..IncidentReport::default() };
+        assert_eq!(ask(&k, &odd).answer, Answer::Insufficient);
+    }
+    for date in ["\"NaN\"", "\"2021-13\"", "\"2021-02-99\"", "20210203", "{}"] {
+        let text = format!("{{\"id\":\"x\",\"date\":{date}}}");
+        assert!(serde_json::from_str::<IncidentReport>(&text).is_err(), "{date}");
+    }
+    assert_sums(&ask(&Knowledge::default(), &incident(3)));
+}
+
+#[test]
+fn random_incidents_keep_the_promises() {
+    let k = knowledge();
+    let library = Library::new(&k);
+    let view = library.view(None, &BTreeSet::new(), None);
+    let mut state = 5;
+    for n in 0..200 {
+        let length = random(&mut state, 40);
+        let i = IncidentReport {
+            id: n.to_string(),
+            techniques: (0..length).map(|_| technique(random(&mut state, 1_000))).collect(),
+            software: (0..random(&mut state, 3))
+                .map(|_| format!("S1{:02}0", random(&mut state, 14)))
+                .collect(),
+            ..IncidentReport::default()
+        };
+        assert_sums(&assess(&view, &settings(), &i, n % 2 == 0));
+    }
+}
+
+#[test]
+fn competing_hypotheses() {
+    let k = knowledge();
+    let library = Library::new(&k);
+    let view = library.view(None, &BTreeSet::new(), None);
+    let i = incident(3);
+    let a = assess(&view, &settings(), &i, true);
+    let m = matrix(&a);
+    assert_eq!(m.hypotheses.last().map(String::as_str), Some("unknown"));
+    assert!(m.rows.windows(2).all(|r| r[0].diagnosticity >= r[1].diagnosticity));
+    assert!(m.rows.iter().all(|r| r.cells.len() == m.hypotheses.len()));
+    assert_eq!(m.ranking.first(), Some(&0));
+    let gone = counterfactual(&view, &settings(), &i, &a);
+    assert!(!gone.is_empty());
+    let rest = |ids: &[String]| ids.iter().filter(|t| !gone.contains(t)).cloned().collect::<Vec<_>>();
+    let without =
+        IncidentReport { techniques: rest(&i.techniques), software: rest(&i.software), ..i.clone() };
+    let open = Settings { floor: 0, ..settings() };
+    let b = assess(&view, &open, &without, false);
+    assert_ne!(b.candidates[0].actor.id, a.candidates[0].actor.id);
+}
+
+#[test]
+fn words() {
+    for (p, word) in [
+        (0.0, "almost no chance"),
+        (0.05, "very unlikely"),
+        (0.3, "unlikely"),
+        (0.5, "roughly even chance"),
+        (0.79, "likely"),
+        (0.8, "very likely"),
+        (0.99, "almost certain"),
+        (f64::NAN, "not assessed"),
+    ] {
+        assert_eq!(likelihood_words(p), word);
+    }
+    let all = Grounds { quantity: true, independence: true, diversity: true, age: true, sensitivity: true };
+    assert_eq!(all.confidence(), Confidence::High);
+    assert_eq!(Grounds { age: false, ..all }.confidence(), Confidence::Moderate);
+    assert_eq!(Grounds { sensitivity: false, ..all }.confidence(), Confidence::Low);
+}
+
+#[test]
+fn settings_that_cannot_be() {
+    assert!(Costs::read("cheap_cap = -1.0").is_err());
+    assert!(Costs::read("cheap_cap = nan").is_err());
+    assert!(Costs::read(&COSTS.replace("factor = 0.95", "factor = 1.5")).is_err());
+    assert!(Settings::read(&WHO.replace("private_malware", "x"), COSTS).is_err());
+    assert!(Settings::read("", COSTS).is_err());
+}
+
+#[test]
+fn companions_come_with_their_base_rate() {
+    let k = knowledge();
+    let library = Library::new(&k);
+    let view = library.view(None, &BTreeSet::new(), None);
+    let mut i = incident(3);
+    let gone = i.techniques.remove(2);
+    let all = companions(&view, &i, usize::MAX);
+    assert!(
+        all.iter()
+            .all(|c| (0.0..=1.0).contains(&c.rate) && c.base > 0.0 && !i.techniques.contains(&c.technique))
+    );
+    let hidden = all.iter().find(|c| c.technique == gone).unwrap();
+    assert!(hidden.rate > hidden.base);
+    assert!(companions(&view, &IncidentReport::default(), 10).is_empty());
+}

@@ -1,0 +1,58 @@
+//! Arguments of `palisade assess` and `palisade intel`.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+/// `palisade assess`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade assess --incidents incidents.json
+      one JSON object per line: the chance of each group, of somebody unknown, of each state; each sums to 1
+  palisade assess --incidents incidents.json --knowledge enterprise-attack.json --as-of 2023-01-01
+      only what had been published before January 2023
+
+An incident is {\"id\", \"date\", \"techniques\": [\"T1566.001\"], \"software\": [\"S0002\"]}. Below five items that are not public
+tools the answer is \"insufficient\" and the chances are those before any evidence.")]
+pub struct Assess {
+    /// A JSON array of incidents
+    #[arg(long, required = true, value_name = "FILE")]
+    pub incidents: PathBuf,
+    /// ATT&CK bundles (STIX 2.0, 2.1), MISP galaxies, actor profiles; instead of the shipped profile
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Knowledge")]
+    pub knowledge: Vec<PathBuf>,
+    /// Use only reports from before this month
+    #[arg(long, value_name = "DATE", help_heading = "Knowledge")]
+    pub as_of: Option<String>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = AssessFormat::Ndjson)]
+    pub format: AssessFormat,
+    /// Writes to this file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// No remarks
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Forms of the output of `palisade assess`.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AssessFormat {
+    /// One JSON object per incident and line
+    Ndjson,
+}
+
+/// `palisade intel add`.
+#[derive(ClapArgs, Debug)]
+pub struct IntelAdd {
+    /// The case that keeps it
+    #[arg(long, required = true, value_name = "DIR")]
+    pub case: PathBuf,
+    /// ATT&CK bundles, MISP galaxies, actor profiles
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// No remarks
+    #[arg(short, long)]
+    pub quiet: bool,
+}

@@ -1,0 +1,43 @@
+//! `palisade intel add`: knowledge about actors, kept in a case as a profile anybody can read and compare.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use palisade_intel::actors;
+use palisade_model::Knowledge;
+use sha2::Digest as _;
+
+use crate::args::IntelAdd;
+use crate::assess::load;
+use crate::errors::{Exit, note};
+use crate::output::plural;
+
+/// Where a case keeps profiles.
+pub const FOLDER: &str = "knowledge";
+
+/// Runs the command.
+pub fn add(args: &IntelAdd) -> Result<Exit> {
+    let folder = args.case.join(FOLDER);
+    fs::create_dir_all(&folder).with_context(|| format!("{} could not be made", folder.display()))?;
+    for path in &args.files {
+        let knowledge: Knowledge = load(path, args.quiet)?;
+        let text = actors::write(&knowledge);
+        // By content: the same knowledge added twice is one file.
+        let name: String = sha2::Sha256::digest(&text).iter().take(8).map(|b| format!("{b:02x}")).collect();
+        let (new, kept) = (folder.join(format!(".{name}.new")), folder.join(format!("actors-{name}.tsv")));
+        fs::write(&new, &text).with_context(|| format!("{} could not be written", new.display()))?;
+        fs::rename(&new, &kept).with_context(|| format!("{} could not be written", kept.display()))?;
+        if !args.quiet {
+            let month =
+                knowledge.as_of.map_or_else(|| "without dated reports".to_owned(), |m| format!("as of {m}"));
+            note(&format!(
+                "{}: {}, {}, {month}; kept as {}",
+                path.display(),
+                plural(knowledge.actors.len() as u64, "actor"),
+                plural(knowledge.accounts.len() as u64, "account"),
+                kept.display()
+            ));
+        }
+    }
+    Ok(Exit::Clean)
+}
