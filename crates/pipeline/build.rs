@@ -32,7 +32,7 @@ fn collect(root: &Path, dir: &Path, out: &mut Vec<(String, PathBuf)>) -> io::Res
         if path.is_dir() {
             println!("cargo::rerun-if-changed={}", path.display());
             collect(root, &path, out)?;
-        } else if matches!(path.extension().and_then(|e| e.to_str()), Some("yml" | "toml" | "json")) {
+        } else if matches!(path.extension().and_then(|e| e.to_str()), Some("yml" | "toml" | "json" | "tsv")) {
             let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
             out.push((name, path));
         }

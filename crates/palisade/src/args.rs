@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+mod assess;
 mod campaign;
 mod case;
 mod exercise;
@@ -9,6 +10,7 @@ mod money;
 mod report;
 mod warn;
 
+pub use assess::*;
 pub use campaign::*;
 pub use case::*;
 pub use exercise::*;
@@ -63,6 +65,11 @@ pub enum Command {
     Trace(Box<Trace>),
     /// Holds names, addresses and hosts against lists of sanctioned and labelled parties
     Screen(Box<Screen>),
+    /// Weighs who could be behind incidents, somebody unknown among them
+    Assess(Assess),
+    /// Takes in knowledge about actors
+    #[command(subcommand)]
+    Intel(IntelCommand),
     /// Says what to expect per state, sector and kind beside the base rate, and what rises in your own findings
     Warn(Box<Warn>),
     /// Writes evidence with known truth, to train people and to measure detection and joining

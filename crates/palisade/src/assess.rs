@@ -1,13 +1,14 @@
 //! `palisade assess`: who could be behind it. Here for incidents given as a file, for scripts and evaluation.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_assess::who::{self, Answer, Assessment, Library, Settings};
 use palisade_intel::actors;
 use palisade_model::{IncidentReport, Knowledge, Month, Origin};
+use palisade_pipeline::shipped;
 use serde_json::{Map, Value, json};
 
 use crate::args::Assess;
@@ -29,7 +30,7 @@ pub fn run(args: &Assess) -> Result<Exit> {
         knowledge.add(load(path, args.quiet)?);
     }
     if args.knowledge.is_empty() {
-        knowledge = actors::read(palisade_pipeline::knowledge::ACTORS.as_bytes(), &Origin::file("shipped")).0;
+        knowledge = actors::read(shipped("actors/attack.tsv").as_bytes(), &Origin::file("shipped")).0;
     }
     let library = Library::new(&knowledge);
     if library.actors().is_empty() {
@@ -37,20 +38,24 @@ pub fn run(args: &Assess) -> Result<Exit> {
             "the knowledge given tells of no actor's techniques or software; give an ATT&CK bundle with --knowledge"
         );
     }
-    let settings =
-        Settings::read(palisade_pipeline::knowledge::WHO, palisade_pipeline::knowledge::COST_TO_FAKE)
-            .context("the shipped settings of the assessment")?;
+    let settings = Settings::read(shipped("assess/who.toml"), shipped("assess/cost-to-fake.toml"))
+        .context("the shipped settings of the assessment")?;
     if !args.quiet {
         let month = library.as_of().map_or_else(|| "no dated report".to_owned(), |m| m.to_string());
         note(&format!("knowledge as of {month}; newer: `palisade intel add FILE`, or --knowledge FILE"));
         library.notices().iter().for_each(|n| note(n));
     }
     let mut sink = Sink::open(args.output.as_deref())?;
-    for line in who::assess_all(&library, &settings, &incidents, as_of) {
-        serde_json::to_writer(&mut sink, &value(&line, &library))?;
-        writeln!(sink)?;
+    let written = sink.step(|out| {
+        who::assess_all(&library, &settings, &incidents, as_of).into_iter().try_for_each(|line| {
+            serde_json::to_writer(&mut *out, &value(&line, &library))?;
+            writeln!(out)
+        })
+    });
+    if let (Err(text), failure) = (written, sink.failure()) {
+        return Err(failure.unwrap_or_else(|| anyhow!(text)));
     }
-    sink.finish()?;
+    sink.close()?;
     Ok(Exit::Clean)
 }
 
@@ -58,8 +63,7 @@ pub fn run(args: &Assess) -> Result<Exit> {
 pub fn load(path: &Path, quiet: bool) -> Result<Knowledge> {
     let bytes =
         fs::read(path).map_err(|e| anyhow!("{} could not be read: {}", path.display(), reason(&e)))?;
-    let bytes = palisade_pipeline::knowledge::unpacked(bytes, actors::MAX_BYTES)
-        .with_context(|| format!("{} could not be unpacked", path.display()))?;
+    let bytes = unpacked(bytes).with_context(|| format!("{} could not be unpacked", path.display()))?;
     let (knowledge, problems) = actors::read(&bytes, &Origin::file(path.display().to_string()));
     if !quiet {
         problems.iter().for_each(|p| note(&p.to_string()));
@@ -68,6 +72,17 @@ pub fn load(path: &Path, quiet: bool) -> Result<Knowledge> {
         bail!("{} holds no knowledge about actors", path.display());
     }
     Ok(knowledge)
+}
+
+/// A file's content, unpacked if zstd packed it, up to the most that is read.
+fn unpacked(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
+    if !bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        return Ok(bytes);
+    }
+    let mut out = Vec::new();
+    let most = actors::MAX_BYTES as u64 + 1;
+    zstd::stream::read::Decoder::new(bytes.as_slice())?.take(most).read_to_end(&mut out)?;
+    Ok(out)
 }
 
 fn incidents(path: &Path) -> Result<Vec<IncidentReport>> {

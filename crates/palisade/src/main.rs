@@ -9,6 +9,7 @@
 //! neutralised for where it is shown (`output`), or read a `palisade.toml` nobody named.
 
 mod args;
+mod assess;
 mod campaign;
 mod case;
 mod demo;
@@ -16,6 +17,7 @@ mod errors;
 mod exercise;
 mod hunt;
 mod inputs;
+mod intel;
 mod investigate;
 mod output;
 mod progress;
@@ -77,6 +79,8 @@ fn main() -> ExitCode {
         args::Command::Report(a) => report::run(&a),
         args::Command::Trace(a) => trace::run(&a),
         args::Command::Screen(a) => screen::run(&a),
+        args::Command::Assess(a) => assess::run(&a),
+        args::Command::Intel(args::IntelCommand::Add(a)) => intel::add(&a),
         args::Command::Warn(a) => warn::run(&a),
         args::Command::Exercise(a) => exercise::run(&a),
         args::Command::Demo(a) => demo::run(&a),

@@ -40,6 +40,7 @@ pub use knowledge::{Knowledge, KnowledgeError};
 pub use ledgers::{Covered, Funds, LedgerSettings, LedgersRead, read_ledgers};
 pub use ocsf::{Cell, Ocsf, OcsfError};
 pub use organisation::{Organisation, RetentionPolicy};
+pub use packed::shipped;
 pub use rules::{LoadedRules, RuleSources, load_rules};
 pub use run::{Error, Observer, Progress, Settings, investigate};
 pub use summary::{Blind, Hunted, Seen, Summary};

@@ -29,6 +29,11 @@ fn part(rest: &mut &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(text).into_owned())
 }
 
+/// A shipped file by its name relative to `knowledge/`; empty if there is none.
+pub fn shipped(name: &str) -> &'static str {
+    files().iter().find(|(n, _)| n == name).map_or("", |(_, text)| text.as_str())
+}
+
 /// Files below a folder with an extension.
 pub(crate) fn below(folder: &str, extension: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let folder = folder.to_owned();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
 /// `palisade assess`.
 #[derive(ClapArgs, Debug)]
@@ -41,6 +41,13 @@ pub struct Assess {
 pub enum AssessFormat {
     /// One JSON object per incident and line
     Ndjson,
+}
+
+/// `palisade intel …`.
+#[derive(Subcommand, Debug)]
+pub enum IntelCommand {
+    /// Keeps actors' profiles in a case: ATT&CK bundles, MISP galaxies
+    Add(IntelAdd),
 }
 
 /// `palisade intel add`.
