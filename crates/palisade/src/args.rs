@@ -294,7 +294,7 @@ pub struct RuleArgs {
     /// Values of %placeholders% in rules: a TOML or YAML file of `name: [values]`
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
     pub placeholders: Vec<PathBuf>,
-    /// Own kinds of records (like knowledge/fields/*.toml), used before the shipped ones
+    /// Own kinds of records (like knowledge/fields/*.toml) and tables (*mapping.toml, docs/formats/evidence.md), used before the shipped ones
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
     pub fields: Vec<PathBuf>,
 }

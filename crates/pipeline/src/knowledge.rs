@@ -98,6 +98,12 @@ impl Knowledge {
         let mut fields = FieldsBuilder::new();
         let mut catalogue = Catalogue::default();
         let mut dialects = DialectSet::new();
+        // What somebody says of a table of their own comes before what is known of tables.
+        let (tables, own_routing): (Vec<&PathBuf>, Vec<&PathBuf>) =
+            own_routing.iter().partition(|p| is_mapping(&p.display().to_string()));
+        for path in tables {
+            dialects.add_mapping(&path.display().to_string(), &read(path)?)?;
+        }
         for path in own_routing.iter().filter(|p| is_dialects(&p.display().to_string())) {
             dialects.add(&path.display().to_string(), &read(path)?)?;
         }
@@ -180,6 +186,11 @@ fn columns(fields: &mut FieldsBuilder) -> Result<LayoutSpec, KnowledgeError> {
         fields.intern(name);
     }
     Ok(LayoutSpec { integer, src_ip, dst_ip })
+}
+
+/// Mappings of tables are told by their name: `mapping.toml`, `proxy-mapping.toml`.
+fn is_mapping(name: &str) -> bool {
+    name.ends_with("mapping.toml")
 }
 
 /// Dialect files are told by their name: `dialects.toml`, `own-dialects.toml`.
