@@ -45,6 +45,8 @@ impl Trial {
 
 /// Newton's steps at most; it converges in about eight.
 const STEPS: usize = 40;
+/// Halvings of one step at most.
+const HALVINGS: usize = 30;
 
 /// Weights that make the true actors of `trials` likely, drawn towards `start` with the strength `ridge` (in
 /// units of a measure's spread).
@@ -86,19 +88,44 @@ pub fn weights(trials: &[Trial], start: &[f64; MEASURES], ridge: f64) -> [f64; M
                 curvature[l][k] = curvature[k][l];
             }
         }
-        let step = solve(curvature, gradient);
-        let mut longest = 0.0f64;
-        for k in 0..MEASURES {
-            // A step of more than one spread is a sign of a bad start, and is walked in parts.
-            let bounded = step[k].clamp(-2.0 / spread[k], 2.0 / spread[k]);
-            w[k] += bounded;
-            longest = longest.max((bounded * spread[k]).abs());
+        let mut step = solve(curvature, gradient);
+        // A whole step may overshoot far from the optimum: it is halved until it leads upwards.
+        let before = objective(&known, &w, start, ridge, &spread);
+        let moved = |step: &[f64; MEASURES]| {
+            let mut at = w;
+            at.iter_mut().zip(step).for_each(|(w, s)| *w += s);
+            at
+        };
+        for _ in 0..HALVINGS {
+            if objective(&known, &moved(&step), start, ridge, &spread) >= before {
+                break;
+            }
+            step.iter_mut().for_each(|s| *s *= 0.5);
         }
+        w = moved(&step);
+        let longest = step.iter().zip(&spread).map(|(s, of)| (s * of).abs()).fold(0.0, f64::max);
         if longest < 1e-9 {
             break;
         }
     }
     w
+}
+
+/// What Newton's steps raise: the log-likelihood of the true actors less the ridge.
+fn objective(
+    known: &[(&Trial, usize)],
+    w: &[f64; MEASURES],
+    start: &[f64; MEASURES],
+    ridge: f64,
+    spread: &[f64; MEASURES],
+) -> f64 {
+    let likely = |(t, y): &(&Trial, usize)| {
+        let scores: Vec<f64> = t.candidates.iter().map(|(_, x)| dot(x, w)).collect();
+        let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        scores[*y] - top - scores.iter().map(|s| (s - top).exp()).sum::<f64>().ln()
+    };
+    let penalty: f64 = (0..MEASURES).map(|k| 0.5 * ridge * (spread[k] * (w[k] - start[k])).powi(2)).sum();
+    known.iter().map(likely).sum::<f64>() - penalty
 }
 
 /// Mean standard deviation of each measure among the actors of an incident.
