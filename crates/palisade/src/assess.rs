@@ -1,7 +1,7 @@
-//! `palisade assess`: who could be behind it. Here for incidents given as a file, for scripts and evaluation.
+//! `palisade assess`: who could be behind it, for the campaigns of a case, or for incidents given as a file.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -11,9 +11,11 @@ use palisade_model::{IncidentReport, Knowledge, Month, Origin};
 use palisade_pipeline::shipped;
 use serde_json::{Map, Value, json};
 
-use crate::args::Assess;
+use crate::args::{Assess, AssessFormat};
 use crate::errors::{Exit, note, reason};
 use crate::output::Sink;
+
+mod campaigns;
 
 /// Largest file of incidents.
 const MAX_INCIDENTS_BYTES: u64 = 256 << 20;
@@ -24,12 +26,19 @@ pub fn run(args: &Assess) -> Result<Exit> {
         Month::parse(d).ok_or_else(|| anyhow!("--as-of {d} is no date; write YYYY-MM-DD or YYYY-MM"))
     });
     let as_of = as_of.transpose()?;
-    let incidents = incidents(&args.incidents)?;
+    let incidents = match (&args.case, &args.incidents) {
+        (Some(dir), _) => campaigns::of(dir)?,
+        (None, Some(file)) => incidents(file)?,
+        (None, None) => bail!("nothing to assess; name --case DIR or --incidents FILE"),
+    };
     let mut knowledge = Knowledge::default();
     for path in &args.knowledge {
         knowledge.add(load(path, args.quiet)?);
     }
-    if args.knowledge.is_empty() {
+    for path in args.case.iter().flat_map(|dir| crate::intel::kept(dir)) {
+        knowledge.add(load(&path, args.quiet)?);
+    }
+    if knowledge.actors.is_empty() {
         knowledge = actors::read(shipped("actors/attack.tsv").as_bytes(), &Origin::file("shipped")).0;
     }
     let library = Library::new(&knowledge);
@@ -47,6 +56,9 @@ pub fn run(args: &Assess) -> Result<Exit> {
     }
     let mut sink = Sink::open(args.output.as_deref())?;
     let written = sink.step(|out| {
+        if args.case.is_some() && args.format != Some(AssessFormat::Ndjson) {
+            return campaigns::write(&library, &settings, &incidents, as_of, out);
+        }
         who::assess_all(&library, &settings, &incidents, as_of).into_iter().try_for_each(|line| {
             serde_json::to_writer(&mut *out, &value(&line, &library))?;
             writeln!(out)

@@ -1,6 +1,7 @@
 //! `palisade intel add`: knowledge about actors, kept in a case as a profile anybody can read and compare.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use palisade_intel::actors;
@@ -14,6 +15,15 @@ use crate::output::plural;
 
 /// Where a case keeps profiles.
 pub const FOLDER: &str = "knowledge";
+
+/// The profiles that a case keeps, by name.
+pub fn kept(case: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(case.join(FOLDER)).into_iter().flatten().flatten();
+    let mut out: Vec<PathBuf> = entries.map(|e| e.path()).collect();
+    out.retain(|p| p.extension().is_some_and(|e| e == "tsv"));
+    out.sort();
+    out
+}
 
 /// Runs the command.
 pub fn add(args: &IntelAdd) -> Result<Exit> {

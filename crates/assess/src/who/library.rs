@@ -221,6 +221,18 @@ impl View<'_> {
         }
     }
 
+    /// Reports that tell of an actor (its index in [`Library::actors`]), and by how many months the youngest of them is
+    /// older than the youngest of all; `None` if none has a date.
+    pub fn told_of(&self, actor: usize) -> (usize, Option<i32>) {
+        let votes = || self.votes.iter().map(|n| &self.library.votes[*n]);
+        let newest = |of: &dyn Fn(&Vote) -> bool| {
+            votes().filter(|v| of(v)).filter_map(|v| v.date).map(|d| d.index()).max()
+        };
+        let reports: BTreeSet<usize> = votes().filter(|v| v.actor == actor).map(|v| v.report).collect();
+        let age = newest(&|_| true).zip(newest(&|v| v.actor == actor)).map(|(all, own)| all - own);
+        (reports.len(), age)
+    }
+
     /// Distinct techniques known of an actor.
     pub fn techniques(&self, actor: usize) -> usize {
         let row = (0..self.library.items.len()).filter(|i| self.library.kinds[*i] == ItemKind::Technique);

@@ -8,6 +8,9 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
 Examples:
+  palisade assess --case cases/2026-031
+      for each campaign: who could be behind it and how likely, somebody unknown among them, what speaks for and
+      against, what would change it, what is usually seen beside it; a draft, which names nobody
   palisade assess --incidents incidents.json
       one JSON object per line: the chance of each group, of somebody unknown, of each state; each sums to 1
   palisade assess --incidents incidents.json --knowledge enterprise-attack.json --as-of 2023-01-01
@@ -17,8 +20,11 @@ An incident is {\"id\", \"date\", \"techniques\": [\"T1566.001\"], \"software\":
 tools the answer is \"insufficient\" and the chances are those before any evidence.")]
 pub struct Assess {
     /// A JSON array of incidents
-    #[arg(long, required = true, value_name = "FILE")]
-    pub incidents: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "case")]
+    pub incidents: Option<PathBuf>,
+    /// A case: its campaigns, by the techniques of their findings
+    #[arg(long, value_name = "DIR", conflicts_with = "incidents")]
+    pub case: Option<PathBuf>,
     /// ATT&CK bundles (STIX 2.0, 2.1), MISP galaxies, actor profiles; instead of the shipped profile
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Knowledge")]
     pub knowledge: Vec<PathBuf>,
@@ -26,8 +32,8 @@ pub struct Assess {
     #[arg(long, value_name = "DATE", help_heading = "Knowledge")]
     pub as_of: Option<String>,
     /// Form of the output
-    #[arg(long, value_enum, default_value_t = AssessFormat::Ndjson)]
-    pub format: AssessFormat,
+    #[arg(long, value_enum)]
+    pub format: Option<AssessFormat>,
     /// Writes to this file
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -39,6 +45,8 @@ pub struct Assess {
 /// Forms of the output of `palisade assess`.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AssessFormat {
+    /// For people: the campaigns of a case, with reasons
+    Table,
     /// One JSON object per incident and line
     Ndjson,
 }
