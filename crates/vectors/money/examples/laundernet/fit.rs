@@ -1,6 +1,6 @@
 //! Logistic regression of the evidence of transfers, fed back: evidence depends on the answers of the round before.
 
-use palisade_money::trace::rank::{Evidence, KINDS, Transfer, WHAT, Weights, evidence};
+use palisade_money::trace::rank::{Evidence, KINDS, Transfer, Weights, evidence};
 
 use crate::solve::solve;
 
@@ -91,19 +91,14 @@ fn newton(rows: &[Row]) -> Weights {
     Weights { weight, usual: usual.map(round) }
 }
 
-/// The weights as Rust source.
+/// The weights as Rust source, to be formatted by `cargo fmt`.
 pub fn source(weights: &Weights) -> String {
-    let list = |x: &Evidence, told: bool| -> String {
-        let line = |(x, what): (&f64, &&str)| {
-            if told { format!("        {x:?}, // {what}\n") } else { format!("        {x:?},\n") }
-        };
-        x.iter().zip(&WHAT).map(line).collect()
-    };
+    let list = |x: &Evidence| -> String { x.iter().map(|x| format!("        {x:?},\n")).collect() };
     format!(
         "//! The fitted numbers. Written by `cargo run --release -p palisade-money --example laundernet -- FOLDER fit`; do not edit by hand.\n\
          #![allow(clippy::approx_constant)] // a fitted number may come near to a known one\n\n\
-         use super::Weights;\n\n/// Weights as shipped.\npub const SHIPPED: Weights = Weights {{\n    weight: [\n{}    ],\n    usual: [\n{}    ],\n}};\n",
-        list(&weights.weight, true),
-        list(&weights.usual, false)
+         use super::Weights;\n\n/// Weights as shipped, in the order of [`WHAT`](super::WHAT).\npub const SHIPPED: Weights = Weights {{\n    weight: [\n{}    ],\n    usual: [\n{}    ],\n}};\n",
+        list(&weights.weight),
+        list(&weights.usual)
     )
 }
