@@ -19,7 +19,7 @@
 //! shipped, which are fitted on F00 and F03. Fits see seeds 11 and 12 of all three recipes, the table seeds 1 to 5. That
 //! fits see `bursts` was decided after a table of all families without it, on the figures of F00 and F03.
 //!
-//! `… -- FOLDER fit` prints the weights as source instead.
+//! `… -- FOLDER fit` prints the weights as source instead; `… -- big` times a million made-up transfers.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,6 +35,7 @@ use palisade_model::Time;
 use palisade_money::ledger::{AssetId, PartyId};
 use palisade_money::trace::rank::{Transfer, Weights, rank_by, reach, shares};
 
+mod big;
 mod fit;
 #[path = "../shared/solve.rs"]
 mod solve;
@@ -232,7 +233,11 @@ fn fitted<'c>(families: impl Iterator<Item = &'c Case>) -> Weights {
 }
 
 fn main() {
-    let folder = std::env::args().nth(1).expect("the folder with flows.csv and sources.csv");
+    let folder = std::env::args().nth(1).expect("the folder with flows.csv and sources.csv, or `big`");
+    if folder == "big" {
+        big::run(1_000_000);
+        return;
+    }
     let cases = load(&folder);
     let without = |family: &str| {
         let others = cases.iter().filter(|c| DEVELOPMENT.contains(&c.0.as_str()) && c.0 != family);
