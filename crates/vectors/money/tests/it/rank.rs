@@ -69,8 +69,8 @@ fn what_has_nothing_to_do_with_it_changes_nothing() {
     let edges: Vec<Transfer> = planted(3, 100).into_iter().map(|e| e.0).collect();
     let scores = rank(&edges, source);
     let mut more = edges.clone();
-    for i in 0..50 {
-        more.insert(i * 2, pay(900 + i as u32, 1_000 + i as u32, 7.0, edges[i].seconds.unwrap()));
+    for (i, e) in edges.iter().enumerate().take(50) {
+        more.insert(i * 2, pay(900 + i as u32, 1_000 + i as u32, 7.0, e.seconds.unwrap()));
     }
     let kept: Vec<f64> =
         (more.iter().zip(rank(&more, source))).filter(|(e, _)| e.from.0 < 900).map(|(_, s)| s).collect();
