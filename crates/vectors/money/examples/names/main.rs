@@ -15,6 +15,8 @@ mod data;
 mod fit;
 mod measure;
 mod million;
+#[path = "../shared/solve.rs"]
+mod solve;
 
 use std::time::Instant;
 

@@ -28,15 +28,30 @@ pub(super) struct Said {
     pub citation: Citation,
     from: u32,
     to: u32,
+    /// Index in `amounts`; [`NONE`] while no source gives any, as where there are token transfers only.
+    amounts: u32,
+    success: Option<bool>,
+    wants_receipt: bool,
+    disputed: bool,
+}
+
+/// Amounts that sources give of a transaction; [`NO_AMOUNT`] where none does.
+#[derive(Clone, Copy)]
+struct Amounts {
     value: u128,
     fee: u128,
     gas_used: u128,
     gas_price: u128,
     paid_price: u128,
-    success: Option<bool>,
-    wants_receipt: bool,
-    disputed: bool,
 }
+
+const NO_AMOUNTS: Amounts = Amounts {
+    value: NO_AMOUNT,
+    fee: NO_AMOUNT,
+    gas_used: NO_AMOUNT,
+    gas_price: NO_AMOUNT,
+    paid_price: NO_AMOUNT,
+};
 
 /// Ranks of moves in a transaction.
 const FEE: u8 = 0;
@@ -58,6 +73,7 @@ pub(super) struct Accounts {
     /// By [`TxKey`]: index in `said`.
     of_tx: Vec<u32>,
     pub said: Vec<Said>,
+    amounts: Vec<Amounts>,
     /// Ways to calls, each once, big-endian, so that they sort as calls are made.
     ways: Names,
     /// Calls that failed: transaction and way.
@@ -113,11 +129,7 @@ impl Accounts {
                 citation,
                 from: NONE,
                 to: NONE,
-                value: NO_AMOUNT,
-                fee: NO_AMOUNT,
-                gas_used: NO_AMOUNT,
-                gas_price: NO_AMOUNT,
-                paid_price: NO_AMOUNT,
+                amounts: NONE,
                 success: None,
                 wants_receipt: false,
                 disputed: false,
@@ -138,20 +150,24 @@ impl Accounts {
         merge(&mut s.time, place.time, &mut false);
         number(&mut s.from, says.from.map(|p| p.0), &mut disputed);
         number(&mut s.to, says.to.map(|p| p.0), &mut disputed);
-        for (slot, new) in [
-            (&mut s.value, says.value),
-            (&mut s.fee, says.fee),
-            (&mut s.gas_used, says.gas_used),
-            (&mut s.gas_price, says.gas_price),
-            (&mut s.paid_price, says.paid_price),
-        ] {
-            match new {
-                Some(new) if *slot == NO_AMOUNT => *slot = new,
-                Some(new) if *slot != new => {
-                    disputed = true;
-                    *slot = new.min(*slot);
+        let new = [says.value, says.fee, says.gas_used, says.gas_price, says.paid_price];
+        if new.iter().any(Option::is_some) {
+            if s.amounts == NONE {
+                s.amounts = self.amounts.len() as u32;
+                self.amounts.push(NO_AMOUNTS);
+            }
+            if let Some(a) = self.amounts.get_mut(s.amounts as usize) {
+                let slots = [&mut a.value, &mut a.fee, &mut a.gas_used, &mut a.gas_price, &mut a.paid_price];
+                for (slot, new) in slots.into_iter().zip(new) {
+                    match new {
+                        Some(new) if *slot == NO_AMOUNT => *slot = new,
+                        Some(new) if *slot != new => {
+                            disputed = true;
+                            *slot = new.min(*slot);
+                        }
+                        _ => {}
+                    }
                 }
-                _ => {}
             }
         }
         merge(&mut s.success, says.success, &mut disputed);
@@ -275,8 +291,9 @@ impl Accounts {
                     "sources contradict each other on a transaction: the smaller value of each is kept",
                 );
             }
-            let price = if s.paid_price == NO_AMOUNT { s.gas_price } else { s.paid_price };
-            let fee = match (s.fee, s.gas_used, price) {
+            let a = self.amounts.get(s.amounts as usize).copied().unwrap_or(NO_AMOUNTS);
+            let price = if a.paid_price == NO_AMOUNT { a.gas_price } else { a.paid_price };
+            let fee = match (a.fee, a.gas_used, price) {
                 (NO_AMOUNT, NO_AMOUNT, _) | (NO_AMOUNT, _, NO_AMOUNT) => None,
                 (NO_AMOUNT, used, price) => {
                     let fee = used.checked_mul(price);
@@ -293,7 +310,7 @@ impl Accounts {
             };
             let coin = coin.get(at).copied().unwrap_or(NONE);
             if s.from == NONE {
-                if fee.is_some_and(|f| f > 0) || s.value != NO_AMOUNT && s.value > 0 {
+                if fee.is_some_and(|f| f > 0) || a.value != NO_AMOUNT && a.value > 0 {
                     late.add(
                         ProblemCode::DamagedRecord,
                         here,
@@ -319,7 +336,7 @@ impl Accounts {
                     "transactions whose success no source gives (no receipt, no trace): taken as successful; give their receipts as well",
                 );
             }
-            if s.success == Some(false) || s.value == NO_AMOUNT || s.value == 0 {
+            if s.success == Some(false) || a.value == NO_AMOUNT || a.value == 0 {
                 continue;
             }
             if s.to == NONE {
@@ -334,7 +351,7 @@ impl Accounts {
                 at as u32,
                 coin,
                 (s.from, to),
-                (s.value, UNITS),
+                (a.value, UNITS),
                 (NATIVE, NUMBERED, 0),
                 s.citation,
             );

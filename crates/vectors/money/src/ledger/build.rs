@@ -390,7 +390,12 @@ impl LedgerBuilder {
     /// A transaction's id as text.
     pub(super) fn id_text(name: &[u8]) -> Box<str> {
         match Self::split(name).1 {
-            [HEX, raw @ ..] => raw.iter().map(|b| format!("{b:02x}")).collect::<String>().into(),
+            [HEX, raw @ ..] => {
+                let digit = |d: u8| char::from(if d < 10 { b'0' + d } else { b'a' + d - 10 });
+                let mut text = String::with_capacity(2 * raw.len());
+                text.extend(raw.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]));
+                text.into()
+            }
             [_, text @ ..] => String::from_utf8_lossy(text).into(),
             [] => "".into(),
         }

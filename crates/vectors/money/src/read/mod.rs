@@ -5,8 +5,8 @@
 //! number beyond 128 bits) is a Problem with its place, and the rest is read. Formats are described in
 //! `docs/formats/ledger.md`.
 //!
-//! Tables that are not text (Parquet exports of the *-etl family) come in row by row through [`rows::Rows`]: this room stays free of
-//! their libraries, and whoever can read them hands over rows by column name.
+//! Tables that are not text (Parquet exports of the *-etl family) come in as JSON lines: this room stays free of their libraries.
+//! Whether a table is of use, [`rows::wanted`] says from its columns.
 //!
 //! What this never does: hold more of a stream than one record, believe a length, or turn an amount into a float.
 

@@ -292,20 +292,24 @@ pub fn forward(ledger: &Ledger, options: &Options<'_>) -> Result<Trace, PlanErro
     let mut edges: Vec<Edge> = Vec::new();
     for ((output, index), parts) in carried {
         if let Some(mut edge) = edge(ledger, output, index, parts) {
-            edge.rank = scores.get(&(output, index)).copied().unwrap_or(0.0);
+            let scores = if output { &scores.outputs } else { &scores.moves };
+            edge.rank = scores.get(index as usize).copied().unwrap_or(0.0);
             edges.push(edge);
         }
     }
     // Both models of one ledger in one order.
     edges.sort_by_key(|e| e.tx);
+    // A transaction or an output named as a source begins at its sender.
+    let begins: BTreeSet<TxId> = (options.plan.starts.iter())
+        .filter_map(|s| match s.entry {
+            Entry::Tx { tx, .. } => Some(tx),
+            Entry::Output { output } => ledger.outputs.tx.get(output.0 as usize).copied(),
+            Entry::Party { .. } => None,
+        })
+        .collect();
     for mut edge in edges {
         let tainted = edge.tainted(trace.method);
-        // A transaction or an output named as a source begins at its sender.
-        let tx_start = options.plan.starts.iter().any(|s| match s.entry {
-            Entry::Tx { tx, .. } => tx == edge.tx,
-            Entry::Output { output } => ledger.outputs.tx.get(output.0 as usize) == Some(&edge.tx),
-            Entry::Party { .. } => false,
-        });
+        let tx_start = begins.contains(&edge.tx);
         let Some(before) = hops.get(&edge.from).copied().or(tx_start.then_some(0)) else {
             continue;
         };
@@ -380,16 +384,19 @@ fn edge(ledger: &Ledger, output: bool, index: u64, carried: Vec<(Source, u128)>)
     }
 }
 
-/// Scores of all transfers, the greatest of which is 1.
-fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) -> BTreeMap<(bool, u64), f64> {
-    let mut keys = Vec::new();
+/// Scores of transfers, by place in the ledger.
+struct Scores {
+    moves: Vec<f64>,
+    outputs: Vec<f64>,
+}
+
+fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) -> Scores {
     let mut transfers = Vec::new();
     let m = &ledger.moves;
-    // Amounts of one asset are compared with each other only; whole units bring assets near each other.
-    let unit = |a: AssetId| {
-        let decimals = ledger.assets.get(a.0 as usize).and_then(|a| a.decimals).unwrap_or(0);
-        10f64.powi(i32::from(decimals))
-    };
+    // Digits beyond those of a float are nothing to a score.
+    let units: Vec<f64> =
+        ledger.assets.iter().map(|a| 10f64.powi(i32::from(a.decimals.unwrap_or(0)))).collect();
+    let unit = |a: AssetId| units.get(a.0 as usize).copied().unwrap_or(1.0);
     let seconds =
         |tx: TxId| ledger.txs.time.get(tx.0 as usize).copied().flatten().map(|t| t.0.div_euclid(1_000_000));
     let mut sources = starts.clone();
@@ -403,11 +410,12 @@ fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) ->
             sources.extend(ledger.outputs.party.get(output.0 as usize).filter(|p| **p != PartyId::NOBODY));
         }
     }
+    let mut of_moves = Vec::new();
     for i in 0..m.tx.len() {
         if m.kind[i] == MoveKind::Fee || options.labels.pool(m.from[i], None).is_some() {
             continue;
         }
-        keys.push((false, i as u64));
+        of_moves.push(i);
         transfers.push(rank::Transfer {
             from: m.from[i],
             to: m.to[i],
@@ -416,13 +424,14 @@ fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) ->
             seconds: seconds(m.tx[i]),
         });
     }
+    let mut of_outputs = Vec::new();
     for spend in &ledger.spends {
         for i in spend.outputs.clone() {
             let Some(e) = edge(ledger, true, u64::from(i), Vec::new()) else { continue };
             if e.from == PartyId::NOBODY || e.from == e.to {
                 continue;
             }
-            keys.push((true, u64::from(i)));
+            of_outputs.push(i as usize);
             transfers.push(rank::Transfer {
                 from: e.from,
                 to: e.to,
@@ -432,9 +441,17 @@ fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) ->
             });
         }
     }
-    let scores = rank::rank(&transfers, |p| sources.contains(&p));
-    let most = scores.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-    keys.into_iter().zip(scores.into_iter().map(|s| s / most)).collect()
+    let all = rank::rank(&transfers, |p| sources.contains(&p));
+    let (first, second) = all.split_at(of_moves.len().min(all.len()));
+    let spread = |of: &[usize], scores: &[f64], n: usize| {
+        let mut out = vec![0.0; n];
+        of.iter().zip(scores).for_each(|(i, s)| out[*i] = *s);
+        out
+    };
+    Scores {
+        moves: spread(&of_moves, first, m.tx.len()),
+        outputs: spread(&of_outputs, second, ledger.outputs.tx.len()),
+    }
 }
 
 fn reached(trace: &mut Trace, outcome: &taint::Outcome, ledger: &Ledger) {

@@ -1,11 +1,9 @@
 //! Hostile input: every bad row is a Problem, the rest is read, and nothing grows out of bounds.
 
-use std::borrow::Cow;
-
 use palisade_model::{Origin, ProblemCode, SourceId};
 use palisade_money::LedgerBuilder;
 use palisade_money::ledger::Limits;
-use palisade_money::read::rows::{self, Row, Rows};
+use palisade_money::read::rows;
 use palisade_money::read::{LedgerFormat, Options, fuzz, read};
 
 use crate::Random;
@@ -217,29 +215,21 @@ fn a_full_ledger_says_so() {
     assert!(b.finish().0.moves.tx.len() <= 10);
 }
 
-/// The door for tables that are not text: the same rows by column name make the same ledger.
+/// A table is wanted for its columns; and rows of it as JSON lines make the ledger that the CSV makes.
 #[test]
 fn rows_by_name() {
-    struct Cells<'a>(Vec<(&'a str, &'a str)>);
-    impl Row for Cells<'_> {
-        fn text(&self, column: &str) -> Option<Cow<'_, str>> {
-            let cell = self.0.iter().find(|c| c.0 == column)?.1;
-            (!cell.is_empty()).then_some(Cow::Borrowed(cell))
-        }
-        fn has(&self, column: &str) -> bool {
-            self.0.iter().any(|c| c.0 == column)
-        }
-    }
     let text = HEADER.to_owned() + &row(1, "5") + &row(2, "-5");
     let (want, _) = ledger(&[(0, LedgerFormat::EtlCsv, &text)], &Options::default(), 100);
     let names: Vec<&str> = HEADER.trim().split(',').collect();
     assert!(rows::wanted(&names) && !rows::wanted(&names[1..]));
-    let mut b = LedgerBuilder::default();
-    let (origin, options) = (Origin::file("file0"), Options::default());
-    let mut door = Rows::new(&mut b, SourceId(0), &origin, &options);
-    for (n, line) in (1..).zip(text.lines().skip(1)) {
-        assert!(door.row(&Cells(names.iter().copied().zip(line.split(',')).collect()), n, 0));
-    }
-    assert!(door.finish()[0].message.contains("negative"));
-    assert_eq!(moves(&b.finish().0), moves(&want));
+    let lines: Vec<String> = (text.lines().skip(1))
+        .map(|line| {
+            let cells =
+                names.iter().zip(line.split(',')).map(|(name, cell)| format!("\"{name}\":\"{cell}\""));
+            format!("{{{}}}", cells.collect::<Vec<_>>().join(","))
+        })
+        .collect();
+    let (have, problems) = ledger(&[(0, LedgerFormat::EtlJson, &lines.join("\n"))], &Options::default(), 100);
+    assert!(problems.iter().any(|p| p.message.contains("negative")), "{problems:?}");
+    assert_eq!(moves(&have), moves(&want));
 }

@@ -41,6 +41,7 @@ impl Random {
     }
 }
 mod cluster;
+mod rank;
 mod screen_formats;
 mod screen_lists;
 mod screen_names;

@@ -9,12 +9,17 @@
 //! the `i`-th is drawn with weight `i^-0.7`): 70 % between strangers, 15 % from a stranger to an account of the flow,
 //! 15 % from an account of the flow to a stranger. Accounts of the flow are drawn by their number of payments (`deg`) or
 //! evenly (`uni`). Amounts are those of true edges, times `exp(normal/2)`; times are even over the family's span. Seeds
-//! 1 to 5.
+//! 1 to 5. `bursts`, a harder recipe of our own, puts the noise to times of true edges, half an hour about.
 //!
 //! A true edge counts only if it is reached from a source over true edges that were returned, in the order of time.
-//! Coverage is the part of the dollars that time order allows at all. Precision counts edges. Parameters of the score
-//! were chosen on families F00 and F03; F07 and F08 are the evaluation. (A first choice made on F03 alone was run once
-//! on all four and was found wanting on F00, which then joined the development.)
+//! Coverage is the part of the dollars that time order allows at all. Precision counts edges.
+//!
+//! Evidence and form of the score were chosen on F00 and F03, each scored with weights fitted on the other, on seeds 21
+//! and 22. The table gives both in that way. F07 and F08 are the evaluation: they are scored with the weights that are
+//! shipped, which are fitted on F00 and F03. Fits see seeds 11 and 12 of all three recipes, the table seeds 1 to 5. That
+//! fits see `bursts` was decided after a table of all families without it, on the figures of F00 and F03.
+//!
+//! `… -- FOLDER fit` prints the weights as source instead; `… -- big` times a million made-up transfers.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,7 +33,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_model::Time;
 use palisade_money::ledger::{AssetId, PartyId};
-use palisade_money::trace::rank::{Transfer, rank, reach, shares};
+use palisade_money::trace::rank::{Transfer, Weights, rank_by, reach, shares};
+
+mod big;
+mod fit;
+#[path = "../shared/solve.rs"]
+mod solve;
 
 struct Rng(u64);
 
@@ -94,7 +104,28 @@ fn load(folder: &str) -> BTreeMap<String, Case> {
     cases
 }
 
-fn with_noise(case: &Case, k: f64, by_degree: bool, seed: u64) -> Case {
+/// How noise is drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Recipe {
+    /// Accounts of the flow by their number of payments.
+    Degree,
+    /// Accounts of the flow evenly.
+    Even,
+    /// As `Degree`, at times of true edges, half an hour about.
+    Bursts,
+}
+
+impl Recipe {
+    fn name(self) -> &'static str {
+        match self {
+            Recipe::Degree => "deg",
+            Recipe::Even => "uni",
+            Recipe::Bursts => "bursts",
+        }
+    }
+}
+
+fn with_noise(case: &Case, k: f64, recipe: Recipe, seed: u64) -> Case {
     let mut r = Rng(0x9e37_79b9_7f4a_7c15u64.wrapping_mul(seed) | 1);
     (0..8).for_each(|_| {
         r.unit();
@@ -115,15 +146,20 @@ fn with_noise(case: &Case, k: f64, by_degree: bool, seed: u64) -> Case {
             let x = r.unit() * sums[strangers];
             PartyId(case.parties + sums.partition_point(|&s| s <= x).saturating_sub(1) as u32)
         };
-        let flow =
-            |r: &mut Rng| if by_degree { ends[r.below(ends.len())] } else { nodes[r.below(nodes.len())] };
+        let flow = |r: &mut Rng| match recipe {
+            Recipe::Even => nodes[r.below(nodes.len())],
+            _ => ends[r.below(ends.len())],
+        };
         let (from, to) = match kind {
             x if x < 0.70 => (stranger(&mut r), stranger(&mut r)),
             x if x < 0.85 => (stranger(&mut r), flow(&mut r)),
             _ => (flow(&mut r), stranger(&mut r)),
         };
         let amount = case.edges[r.below(case.edges.len())].0.amount * (0.5 * r.normal()).exp();
-        let seconds = Some(first + (r.unit() * (last - first) as f64) as i64);
+        let seconds = match recipe {
+            Recipe::Bursts => Some(times[r.below(times.len())] + (1_800.0 * r.normal()) as i64),
+            _ => Some(first + (r.unit() * (last - first) as f64) as i64),
+        };
         if from != to {
             out.edges.push((Transfer { from, to, asset: AssetId(0), amount, seconds }, false));
         }
@@ -173,24 +209,63 @@ fn precision_at(points: &[Point], coverage: f64) -> f64 {
     points.iter().filter(|p| p.coverage >= coverage).map(|p| p.precision).fold(0.0, f64::max)
 }
 
+/// Families that the score was made on.
+const DEVELOPMENT: [&str; 2] = ["F00", "F03"];
+
+fn fitted<'c>(families: impl Iterator<Item = &'c Case>) -> Weights {
+    let mut noisy = Vec::new();
+    for case in families {
+        for k in [1.0, 3.0] {
+            for recipe in [Recipe::Degree, Recipe::Even, Recipe::Bursts] {
+                noisy.extend((11..=12).map(|seed| with_noise(case, k, recipe, seed)));
+            }
+        }
+    }
+    let lesson = |case| {
+        let Case { edges, sources, .. }: &Case = case;
+        fit::Lesson {
+            edges: edges.iter().map(|e| e.0).collect(),
+            truth: edges.iter().map(|e| e.1).collect(),
+            is_source: Box::new(|p| sources.contains(&p)),
+        }
+    };
+    fit::fit(&noisy.iter().map(lesson).collect::<Vec<_>>())
+}
+
 fn main() {
-    let folder = std::env::args().nth(1).expect("the folder with flows.csv and sources.csv");
+    let folder = std::env::args().nth(1).expect("the folder with flows.csv and sources.csv, or `big`");
+    if folder == "big" {
+        big::run(1_000_000);
+        return;
+    }
     let cases = load(&folder);
+    let without = |family: &str| {
+        let others = cases.iter().filter(|c| DEVELOPMENT.contains(&c.0.as_str()) && c.0 != family);
+        fitted(others.map(|c| c.1))
+    };
+    if std::env::args().nth(2).as_deref() == Some("fit") {
+        print!("{}", fit::source(&without("")));
+        return;
+    }
     println!(
         "Coverage (part of the USD that time order allows) at edge precision 0.90; then precision at coverage"
     );
-    println!("0.50, 0.80, 0.90, 0.95; mean of seeds 1..5. Development: F00, F03. Evaluation: F07, F08.\n");
+    println!(
+        "0.50, 0.80, 0.90, 0.95; mean of seeds 1..5. F00 and F03 with weights fitted on the other; F07 and F08 as shipped.\n"
+    );
     println!(
         "| family | edges | noise | method | coverage at .90 | least | P@.50 | P@.80 | P@.90 | P@.95 | all returned: coverage / precision |"
     );
     println!("| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
-    let (mut below, mut compared) = (0, 0);
+    let mut worse: BTreeMap<String, [usize; 2]> = BTreeMap::new();
     for (family, case) in &cases {
+        let own = DEVELOPMENT.contains(&family.as_str()).then(|| without(family));
+        let weights = own.as_ref().unwrap_or(Weights::shipped());
         for k in [1.0, 3.0] {
-            for by_degree in [true, false] {
+            for recipe in [Recipe::Degree, Recipe::Even, Recipe::Bursts] {
                 let mut rows: Vec<(&str, Vec<[f64; 7]>)> = Vec::new();
                 for seed in 1..=5 {
-                    let noisy = with_noise(case, k, by_degree, seed);
+                    let noisy = with_noise(case, k, recipe, seed);
                     let edges: Vec<Transfer> = noisy.edges.iter().map(|e| e.0).collect();
                     let is_source = |p: PartyId| noisy.sources.contains(&p);
                     let reached = reach(&edges, is_source);
@@ -204,7 +279,7 @@ fn main() {
                     let share = shares(&edges, is_source);
                     let by = |f: &dyn Fn(usize) -> f64| (0..edges.len()).map(f).collect::<Vec<f64>>();
                     let scores = [
-                        ("palisade", rank(&edges, is_source)),
+                        ("palisade", rank_by(&edges, is_source, weights)),
                         (
                             "plain reach, greatest first",
                             by(&|i| if reached[i] { edges[i].amount } else { 0.0 }),
@@ -218,8 +293,10 @@ fn main() {
                     let curves: Vec<Vec<Point>> =
                         scores.iter().map(|s| curve(&noisy, &s.1, allowed)).collect();
                     for p in curves[1..].iter().flatten() {
-                        compared += 1;
-                        below += usize::from(precision_at(&curves[0], p.coverage) < p.precision - 1e-9);
+                        let [above, all] =
+                            worse.entry(format!("{family} {k}× {}", recipe.name())).or_default();
+                        *all += 1;
+                        *above += usize::from(precision_at(&curves[0], p.coverage) < p.precision - 1e-9);
                     }
                     for ((name, _), points) in scores.iter().zip(&curves) {
                         let last = points.last().unwrap();
@@ -244,7 +321,7 @@ fn main() {
                     println!(
                         "| {family} | {} | {k}× {} | {name} | {:.3} | {least:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} / {:.3} |",
                         case.edges.len(),
-                        if by_degree { "deg" } else { "uni" },
+                        recipe.name(),
                         mean(0),
                         mean(1),
                         mean(2),
@@ -257,5 +334,14 @@ fn main() {
             }
         }
     }
-    println!("\nPoints of baselines' curves that lie above ours: {below} of {compared}.");
+    println!("\nPoints of baselines' curves that lie above ours:");
+    for (what, [above, all]) in worse.iter().filter(|w| w.1[0] > 0) {
+        println!("{what}: {above} of {all}");
+    }
+    for (name, bursts) in [("deg and uni", false), ("bursts", true)] {
+        let of = |n: usize| -> usize {
+            worse.iter().filter(|w| w.0.ends_with("bursts") == bursts).map(|w| w.1[n]).sum()
+        };
+        println!("{name} together: {} of {}", of(0), of(1));
+    }
 }
