@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use palisade_model::{FindingId, Observable, Severity, Term, TermKind, Time, Vector, Weight};
 
 use crate::components::Components;
-use crate::entity::{Entity, Group, entities, named};
+use crate::entity::{Entity, Excluded, Group};
 use crate::frequency::{Frequency, Side};
 use crate::pairs::candidates;
 
@@ -177,12 +177,12 @@ impl<'a> Graph<'a> {
         sorted.sort_by(|a, b| (a.id, a.time).cmp(&(b.id, b.time)).then_with(|| rest(a).cmp(&rest(b))));
         sorted.dedup_by_key(|f| f.id);
         sorted.sort_by_key(|f| (f.time, f.id));
-        let excluded = named(&words.excluded);
+        let excluded = Excluded::new(frequency.realms(), &words.excluded);
         let mut known: BTreeMap<Entity, (u32, Observable)> = BTreeMap::new();
         let mut numbers: Vec<Vec<u32>> = Vec::with_capacity(sorted.len());
         for f in &sorted {
-            let all = entities(f.host.as_deref(), &f.observables);
-            let kept = all.into_iter().filter(|(e, _)| !excluded.contains(e));
+            let all = frequency.entities(f);
+            let kept = all.into_iter().filter(|(e, _)| !excluded.holds(e));
             let number = kept.map(|(e, o)| {
                 let next = known.len() as u32;
                 known.entry(e).or_insert((next, o)).0

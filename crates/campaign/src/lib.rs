@@ -18,6 +18,7 @@ mod groups;
 mod interval;
 mod join;
 mod pairs;
+mod realm;
 mod steps;
 
 pub use campaigns::{Explanation, Former, Joined, Link, campaigns, explain, without};

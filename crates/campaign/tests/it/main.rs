@@ -7,6 +7,7 @@ mod bounds;
 mod explain;
 mod groups;
 mod join;
+mod realms;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +79,7 @@ pub fn seen(text: &str) -> Observable {
         "account" => ObservableKind::Account,
         "process_guid" => ObservableKind::ProcessGuid,
         "crypto_address" => ObservableKind::CryptoAddress,
+        "sid" => ObservableKind::Sid,
         other => panic!("no kind {other}"),
     };
     Observable::parse(kind, value).unwrap()
@@ -131,11 +133,13 @@ pub fn parts(joined: &Joined) -> Vec<Vec<u64>> {
 
 /// A set of findings in which much is shared: bursts on few machines, spellings of one thing, no times, all grades.
 pub fn some_findings(random: &mut Random, count: usize) -> Vec<Evidence> {
-    let hosts = ["ws1", "WS1.corp.example", "ws2", "dc1.corp.example", "", "127.0.0.1"];
+    let hosts = ["ws1", "WS1.corp.example", "ws2", "dc1.corp.example", "ws1.north.example", "", "127.0.0.1"];
     let things = [
         "account:corp\\ann",
         "account:ann@corp.example",
         "account:bob",
+        "account:north\\ann",
+        "sid:S-1-5-21-1111-2222-3333-1104",
         "account:nt authority\\system",
         "ip:203.0.113.7",
         "ip:198.51.100.9",
