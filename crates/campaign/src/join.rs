@@ -499,6 +499,38 @@ impl<'a> Graph<'a> {
         terms
     }
 
+    /// The sum of [`Graph::terms`].
+    pub(crate) fn score(&self, a: u32, b: u32) -> Weight {
+        self.terms(a, b).iter().map(|t| t.weight).sum()
+    }
+
+    /// The findings of two nodes that lie closest in time.
+    pub(crate) fn closest(&self, a: u32, b: u32) -> (FindingId, FindingId) {
+        let (x, y) = self.nearest(&self.nodes[a as usize], &self.nodes[b as usize]);
+        (self.findings[x].id, self.findings[y].id)
+    }
+
+    /// Pairs, one node of each side, that are worth weighing: compared like all others, but with nothing beside the two
+    /// sides between them.
+    pub(crate) fn across(&self, left: &BTreeSet<u32>, right: &BTreeSet<u32>) -> Vec<(u32, u32)> {
+        let all: Vec<u32> = left.union(right).copied().collect();
+        let node = |place: u32| &self.nodes[all[place as usize] as usize];
+        let held: Vec<&[u32]> = (0..all.len() as u32).map(|n| node(n).entities.as_slice()).collect();
+        let grave: Vec<bool> = (0..all.len() as u32).map(|n| node(n).grave).collect();
+        let mut pairs: Vec<(u32, u32)> = candidates(&held, &grave)
+            .into_iter()
+            .map(|(a, b)| (all[a as usize], all[b as usize]))
+            .chain(self.quick())
+            .chain(self.pinned())
+            .chain(self.parted())
+            .flat_map(|(a, b)| [(a, b), (b, a)])
+            .filter(|(a, b)| left.contains(a) && right.contains(b))
+            .collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        pairs
+    }
+
     /// Why a finding is ordinary, for people.
     fn why_ordinary(&self, node: u32) -> String {
         let node = &self.nodes[node as usize];
