@@ -337,7 +337,11 @@ fn links(
     let found = between(graph, &x.findings, &y.findings, STRONGEST);
     let mut out = io::stdout().lock();
     if format == CaseShowFormat::Json {
-        let all = json!({"format": 1, "a": x.text, "b": y.text, "together": false,
+        let direct = found.first().map(|l| l.terms.as_slice()).unwrap_or_default();
+        let sum: Weight = direct.iter().map(|t| t.weight).sum();
+        let direct: Vec<Value> = direct.iter().map(term).collect();
+        let all = json!({"format": 1, "a": x.text, "b": y.text, "together": false, "path": [],
+                         "direct": {"score_micronats": sum.0, "terms": direct},
                          "links": found.iter().map(link).collect::<Vec<_>>()});
         serde_json::to_writer_pretty(&mut out, &all)?;
         writeln!(out)?;
