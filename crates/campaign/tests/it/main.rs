@@ -133,13 +133,11 @@ pub fn parts(joined: &Joined) -> Vec<Vec<u64>> {
 
 /// A set of findings in which much is shared: bursts on few machines, spellings of one thing, no times, all grades.
 pub fn some_findings(random: &mut Random, count: usize) -> Vec<Evidence> {
-    let hosts = ["ws1", "WS1.corp.example", "ws2", "dc1.corp.example", "ws1.north.example", "", "127.0.0.1"];
+    let hosts = ["ws1", "WS1.corp.example", "ws2", "dc1.corp.example", "", "127.0.0.1"];
     let things = [
         "account:corp\\ann",
         "account:ann@corp.example",
         "account:bob",
-        "account:north\\ann",
-        "sid:S-1-5-21-1111-2222-3333-1104",
         "account:nt authority\\system",
         "ip:203.0.113.7",
         "ip:198.51.100.9",
@@ -183,4 +181,17 @@ pub fn some_findings(random: &mut Random, count: usize) -> Vec<Evidence> {
         }
     }
     all
+}
+
+/// Makes some of the names those of another organisation.
+pub fn of_two_houses(random: &mut Random, findings: &mut [Evidence]) {
+    for f in findings.iter_mut().filter(|_| random.below(3) == 0) {
+        f.host = f.host.as_ref().map(|h| h.replace("corp.example", "north.example"));
+        for o in &mut f.observables {
+            let text = o.to_string();
+            if text.starts_with("account:") {
+                *o = seen(&text.replace("corp", "north"));
+            }
+        }
+    }
 }
