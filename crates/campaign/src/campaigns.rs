@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_model::{Campaign, CampaignId, FindingId, Join, Observable, Step, Term, TermKind, is_machine};
+use palisade_model::{
+    Campaign, CampaignId, FindingId, Join, Observable, Step, Term, TermKind, Weight, is_machine,
+};
 
 use crate::components::Components;
 use crate::join::{Edge, Evidence, Graph};
@@ -392,6 +394,33 @@ pub fn explain(graph: &Graph<'_>, a: FindingId, b: FindingId) -> Option<Explanat
         path.reverse();
     }
     Some(Explanation { path, direct })
+}
+
+/// The strongest links between two sets of findings, such as two campaigns: what they have in common, finding by finding,
+/// and what speaks against it; strongest first, `most` at most. Findings that both sets hold have no link with themselves.
+/// A sum below zero joins nothing; one above need not, where an analyst parted the two.
+pub fn between(
+    graph: &Graph<'_>,
+    a: &BTreeSet<FindingId>,
+    b: &BTreeSet<FindingId>,
+    most: usize,
+) -> Vec<Link> {
+    let nodes =
+        |of: &BTreeSet<FindingId>| of.iter().filter_map(|f| graph.node(*f)).collect::<BTreeSet<u32>>();
+    let (left, right) = (nodes(a), nodes(b));
+    let mut pairs: Vec<(Weight, u32, u32)> =
+        graph.across(&left, &right).into_iter().map(|(x, y)| (graph.score(x, y), x, y)).collect();
+    pairs.sort_unstable_by(|x, y| y.0.cmp(&x.0).then((x.1, x.2).cmp(&(y.1, y.2))));
+    let links = pairs.into_iter().take(most).filter_map(|(_, x, y)| {
+        // Each side shows the finding that is in the set, the closest one first.
+        let (near, far) = graph.closest(x, y);
+        let of = |near: FindingId, node: u32, set: &BTreeSet<FindingId>| {
+            let mut all = graph.members(node).iter().map(|f| graph.findings[*f].id);
+            if set.contains(&near) { Some(near) } else { all.find(|f| set.contains(f)) }
+        };
+        Some(Link { from: of(near, x, a)?, to: of(far, y, b)?, terms: graph.terms(x, y), bridge: false })
+    });
+    links.collect()
 }
 
 /// What a campaign would be without each of the things that hold it together: how many parts, most first. Things

@@ -1,12 +1,15 @@
 //! What two findings can have in common, and how much that says.
 //!
-//! Names of one thing become one name: `CORP\ann` and `ann@corp.example` are `ann`, `ws1.corp.example` is `ws1`. What everybody
-//! has (the system's own accounts and programs, loopback addresses) is no entity at all.
+//! Names of one thing become one name: `CORP\ann` and `ann@corp.example` are one account, `ws1` and `ws1.corp.example` one
+//! machine; those of another organisation are others ([`crate::realm`]). What everybody has (the system's own accounts
+//! and programs, loopback addresses) is no entity at all.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use palisade_model::{Observable, ObservableKind, is_machine};
+
+use crate::realm::Realms;
 
 /// Type of entity. The order is that of explanations.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -106,14 +109,20 @@ const EVERYWHERE: [&str; 11] = [
 ];
 
 /// The entities of a finding, sorted, each once, each with the observable it comes from.
-pub(crate) fn entities(host: Option<&str>, observables: &[Observable]) -> Vec<(Entity, Observable)> {
+pub(crate) fn entities(
+    realms: &Realms,
+    host: Option<&str>,
+    observables: &[Observable],
+) -> Vec<(Entity, Observable)> {
     let mut out: Vec<(Entity, Observable)> = Vec::new();
     let system_program = Observable::of_system_program(observables);
     for o in observables {
         let entity = match o.kind() {
-            ObservableKind::Account => account(o.value()).map(|n| (Kind::Account, n)),
-            ObservableKind::Host => machine(o.value()).map(|n| (Kind::Host, n)),
-            ObservableKind::Ip => address(o.value()),
+            ObservableKind::Account => {
+                is_somebody(o.value()).then(|| (Kind::Account, realms.account(o.value(), host)))
+            }
+            ObservableKind::Host => machine(realms, o.value(), host).map(|n| (Kind::Host, n)),
+            ObservableKind::Ip => address(realms, o.value(), host),
             ObservableKind::Path if o.is_system_file() => None,
             ObservableKind::Path => path(o.value()).map(|n| (Kind::Path, n)),
             ObservableKind::Md5
@@ -138,7 +147,7 @@ pub(crate) fn entities(host: Option<&str>, observables: &[Observable]) -> Vec<(E
     }
     // Of the canonical form: a name means the same with blanks around it.
     if let Some(o) = host.and_then(|h| Observable::parse(ObservableKind::Host, h).ok())
-        && let Some(name) = machine(o.value())
+        && let Some(name) = machine(realms, o.value(), host)
     {
         out.push((Entity { kind: Kind::Host, name }, o));
     }
@@ -147,14 +156,45 @@ pub(crate) fn entities(host: Option<&str>, observables: &[Observable]) -> Vec<(E
     out
 }
 
-/// The entities that `kind:value` texts name, each under all its spellings.
-pub(crate) fn named(texts: &BTreeSet<String>) -> BTreeSet<Entity> {
-    let parse = |text: &String| {
-        let (kind, value) = text.split_once(':')?;
-        let kind = KINDS.into_iter().find(|k| k.name() == kind)?;
-        Observable::parse(kind, value).ok()
-    };
-    texts.iter().filter_map(parse).flat_map(|o| entities(None, &[o])).map(|(e, _)| e).collect()
+/// Entities that join nothing, by the word of an analyst.
+pub(crate) struct Excluded {
+    entities: BTreeSet<Entity>,
+    /// Local names without a realm: whosever they are.
+    bare: BTreeSet<(Kind, String)>,
+}
+
+impl Excluded {
+    /// What `kind:value` texts name, under all its spellings.
+    pub(crate) fn new(realms: &Realms, texts: &BTreeSet<String>) -> Excluded {
+        let parse = |text: &String| {
+            let (kind, value) = text.split_once(':')?;
+            let kind = KINDS.into_iter().find(|k| k.name() == kind)?;
+            Observable::parse(kind, value).ok()
+        };
+        let (mut all, mut bare) = (BTreeSet::new(), BTreeSet::new());
+        for o in texts.iter().filter_map(parse) {
+            let spelled_out = o.value().contains(['\\', '@', '.']);
+            for (entity, _) in entities(realms, None, &[o]) {
+                if matches!(entity.kind, Kind::Account | Kind::Host | Kind::InternalIp)
+                    && (!spelled_out || !entity.name.contains('\\'))
+                {
+                    bare.insert((entity.kind, local(&entity.name).to_owned()));
+                }
+                all.insert(entity);
+            }
+        }
+        Excluded { entities: all, bare }
+    }
+
+    pub(crate) fn holds(&self, entity: &Entity) -> bool {
+        self.entities.contains(entity)
+            || (!self.bare.is_empty() && self.bare.contains(&(entity.kind, local(&entity.name).to_owned())))
+    }
+}
+
+/// A name without what tells whose it is.
+fn local(name: &str) -> &str {
+    name.rsplit('\\').next().unwrap_or(name)
 }
 
 /// Kinds of observables that can be entities.
@@ -178,24 +218,29 @@ const KINDS: [ObservableKind; 17] = [
     ObservableKind::CryptoTransaction,
 ];
 
-fn account(value: &str) -> Option<String> {
-    let name = value.rsplit('\\').next().unwrap_or(value);
+/// Whether an account is somebody's, not the system's or a machine's.
+fn is_somebody(value: &str) -> bool {
+    let name = local(value);
     let name = name.split('@').next().unwrap_or(name).to_lowercase();
-    (!EVERYWHERE.contains(&name.as_str()) && !name.ends_with('$')).then_some(name)
+    !EVERYWHERE.contains(&name.as_str()) && !name.ends_with('$')
 }
 
-/// The name without its domain. A tenant is no machine, and every machine is its own loopback.
-fn machine(value: &str) -> Option<String> {
+/// A machine's name. A tenant is no machine, and every machine is its own loopback.
+fn machine(realms: &Realms, value: &str, host: Option<&str>) -> Option<String> {
     let lower = value.to_lowercase();
     if let Ok(ip) = lower.parse::<IpAddr>() {
         let ip = ip.to_canonical();
         return (!ip.is_loopback() && !ip.is_unspecified()).then(|| ip.to_string());
     }
-    let name = lower.split('.').next().unwrap_or_default();
-    (is_machine(&lower) && !name.is_empty() && name != "localhost").then(|| name.to_owned())
+    let (short, domain) = match lower.split_once('.') {
+        Some((short, domain)) => (short, Some(domain)),
+        None => (lower.as_str(), None),
+    };
+    (is_machine(&lower) && !short.is_empty() && short != "localhost")
+        .then(|| realms.machine(short.to_owned(), domain, host))
 }
 
-fn address(value: &str) -> Option<(Kind, String)> {
+fn address(realms: &Realms, value: &str, host: Option<&str>) -> Option<(Kind, String)> {
     let ip: IpAddr = value.parse().ok()?;
     let (none, internal) = match ip {
         IpAddr::V4(ip) => {
@@ -210,7 +255,10 @@ fn address(value: &str) -> Option<(Kind, String)> {
             (ip.is_loopback() || ip.is_unspecified(), first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80)
         }
     };
-    (!none).then(|| (if internal { Kind::InternalIp } else { Kind::Ip }, value.to_owned()))
+    (!none).then(|| match internal {
+        true => (Kind::InternalIp, realms.inside(value, host)),
+        false => (Kind::Ip, value.to_owned()),
+    })
 }
 
 /// A program's path without the arguments that some records write behind it.

@@ -19,6 +19,7 @@ use palisade_model::{Observable, Prevalence, Severity};
 use crate::entity::{Entity, Kind, entities};
 use crate::interval::numbered;
 use crate::join::{CLOCKS, DAY, Evidence, destroys};
+use crate::realm::Realms;
 
 /// Events that one finding of a campaign has around it, for how common an attacker's thing is.
 const AROUND: f64 = 8.0;
@@ -46,6 +47,8 @@ pub struct Frequency {
     /// Contexts with something grave: machines by day.
     grave: BTreeMap<i64, BTreeSet<String>>,
     events: f64,
+    /// Whose names are.
+    realms: Realms,
 }
 
 /// How often a rule fires.
@@ -89,6 +92,7 @@ fn counts<K: Ord + Copy, V: Ord + Copy>(mut rows: Vec<(K, V)>) -> Vec<(K, u32)> 
 impl Frequency {
     /// Counts over findings, and over `events` events of the case for what attackers bring.
     pub fn of(findings: &[Evidence], lake: &dyn Prevalence, events: u64) -> Frequency {
+        let realms = Realms::of(findings);
         let times = || findings.iter().filter_map(|f| f.time);
         let span = times().max().zip(times().min()).map_or(0, |(a, b)| a.0.saturating_sub(b.0));
         // Numbers and sorted rows, not sets of sets: there may be millions of findings, each of something else.
@@ -105,7 +109,7 @@ impl Frequency {
         // Findings that hold each thing.
         let mut holders: Vec<u32> = Vec::new();
         for (n, f) in findings.iter().enumerate() {
-            for (entity, observable) in entities(f.host.as_deref(), &f.observables) {
+            for (entity, observable) in entities(&realms, f.host.as_deref(), &f.observables) {
                 let next = numbers.len() as u32;
                 let standing = entity.kind.weighing().standing;
                 let number = *numbers.entry(entity).or_insert(next);
@@ -151,6 +155,7 @@ impl Frequency {
             held,
             grave: BTreeMap::new(),
             events: events as f64,
+            realms,
         };
         for (f, _) in grave_findings() {
             let (day, host) = context(f);
@@ -166,7 +171,7 @@ impl Frequency {
         for (n, f) in findings.iter().enumerate() {
             fired.push((rule_of[n], of[n]));
             let Some(seldom) = self.met(f) else { continue };
-            let who = entities(f.host.as_deref(), &f.observables).into_iter().map(|(e, _)| e);
+            let who = self.entities(f).into_iter().map(|(e, _)| e);
             let who =
                 who.filter(|e| e.kind == Kind::Account).find_map(|e| self.things.get(&e).map(|o| o.number));
             peers.push((rule_of[n], (of[n], who)));
@@ -186,6 +191,16 @@ impl Frequency {
                 self.rules.insert(f.rule.clone(), rule);
             }
         }
+    }
+
+    /// What a finding is about, sorted, each once, each with the observable it comes from.
+    pub(crate) fn entities(&self, f: &Evidence) -> Vec<(Entity, Observable)> {
+        entities(&self.realms, f.host.as_deref(), &f.observables)
+    }
+
+    /// Whose names are.
+    pub(crate) fn realms(&self) -> &Realms {
+        &self.realms
     }
 
     /// From the first finding to the last, and a day: in microseconds.
@@ -210,7 +225,7 @@ impl Frequency {
 
     /// Whether a finding names a peer outside that is seldom met; `None` if it names none, or nobody knows the events.
     pub(crate) fn met(&self, f: &Evidence) -> Option<bool> {
-        let peers = entities(f.host.as_deref(), &f.observables).into_iter().filter(|(e, _)| is_peer(e.kind));
+        let peers = self.entities(f).into_iter().filter(|(e, _)| is_peer(e.kind));
         let events = peers.map(|(e, _)| self.things.get(&e).map_or(0.0, |o| o.events));
         let fewest = events.min_by(f64::total_cmp).filter(|_| self.events > 0.0)?;
         Some(fewest <= SELDOM * self.events)

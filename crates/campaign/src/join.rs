@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use palisade_model::{FindingId, Observable, Severity, Term, TermKind, Time, Vector, Weight};
 
 use crate::components::Components;
-use crate::entity::{Entity, Group, entities, named};
+use crate::entity::{Entity, Excluded, Group};
 use crate::frequency::{Frequency, Side};
 use crate::pairs::candidates;
 
@@ -177,12 +177,12 @@ impl<'a> Graph<'a> {
         sorted.sort_by(|a, b| (a.id, a.time).cmp(&(b.id, b.time)).then_with(|| rest(a).cmp(&rest(b))));
         sorted.dedup_by_key(|f| f.id);
         sorted.sort_by_key(|f| (f.time, f.id));
-        let excluded = named(&words.excluded);
+        let excluded = Excluded::new(frequency.realms(), &words.excluded);
         let mut known: BTreeMap<Entity, (u32, Observable)> = BTreeMap::new();
         let mut numbers: Vec<Vec<u32>> = Vec::with_capacity(sorted.len());
         for f in &sorted {
-            let all = entities(f.host.as_deref(), &f.observables);
-            let kept = all.into_iter().filter(|(e, _)| !excluded.contains(e));
+            let all = frequency.entities(f);
+            let kept = all.into_iter().filter(|(e, _)| !excluded.holds(e));
             let number = kept.map(|(e, o)| {
                 let next = known.len() as u32;
                 known.entry(e).or_insert((next, o)).0
@@ -497,6 +497,38 @@ impl<'a> Graph<'a> {
             first.weight.0 += score.0 - sum.0;
         }
         terms
+    }
+
+    /// The sum of [`Graph::terms`].
+    pub(crate) fn score(&self, a: u32, b: u32) -> Weight {
+        self.terms(a, b).iter().map(|t| t.weight).sum()
+    }
+
+    /// The findings of two nodes that lie closest in time.
+    pub(crate) fn closest(&self, a: u32, b: u32) -> (FindingId, FindingId) {
+        let (x, y) = self.nearest(&self.nodes[a as usize], &self.nodes[b as usize]);
+        (self.findings[x].id, self.findings[y].id)
+    }
+
+    /// Pairs, one node of each side, that are worth weighing: compared like all others, but with nothing beside the two
+    /// sides between them.
+    pub(crate) fn across(&self, left: &BTreeSet<u32>, right: &BTreeSet<u32>) -> Vec<(u32, u32)> {
+        let all: Vec<u32> = left.union(right).copied().collect();
+        let node = |place: u32| &self.nodes[all[place as usize] as usize];
+        let held: Vec<&[u32]> = (0..all.len() as u32).map(|n| node(n).entities.as_slice()).collect();
+        let grave: Vec<bool> = (0..all.len() as u32).map(|n| node(n).grave).collect();
+        let mut pairs: Vec<(u32, u32)> = candidates(&held, &grave)
+            .into_iter()
+            .map(|(a, b)| (all[a as usize], all[b as usize]))
+            .chain(self.quick())
+            .chain(self.pinned())
+            .chain(self.parted())
+            .flat_map(|(a, b)| [(a, b), (b, a)])
+            .filter(|(a, b)| left.contains(a) && right.contains(b))
+            .collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        pairs
     }
 
     /// Why a finding is ordinary, for people.

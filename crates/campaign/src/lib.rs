@@ -18,9 +18,10 @@ mod groups;
 mod interval;
 mod join;
 mod pairs;
+mod realm;
 mod steps;
 
-pub use campaigns::{Explanation, Former, Joined, Link, campaigns, explain, without};
+pub use campaigns::{Explanation, Former, Joined, Link, between, campaigns, explain, without};
 pub use frequency::Frequency;
 pub use groups::{Alert, Names, group};
 pub use join::{Evidence, Graph, Words};

@@ -1,11 +1,11 @@
 //! `palisade campaign`: which findings belong together, why, and the analyst's word on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use anyhow::{Result, anyhow, bail};
-use palisade_campaign::{Joined, explain as explanation, without};
+use palisade_campaign::{Graph, Joined, Link, between, explain as explanation, without};
 use palisade_model::{Campaign, FindingId, Term, Time, Verdict, VerdictKind, Weight, terminal};
 use palisade_pipeline::{CaseFindings, join_case, observable};
 use palisade_store::{Case, StoredFinding};
@@ -28,6 +28,8 @@ pub use alerts::group;
 const SHOWN: usize = 40;
 /// The weakest links shown.
 const WEAKEST: usize = 5;
+/// The strongest links shown between two campaigns.
+const STRONGEST: usize = 5;
 
 /// A case that was opened to join its findings.
 struct Opened {
@@ -255,26 +257,40 @@ fn distance(micros: i64) -> String {
     }
 }
 
+/// What the user named: a finding, or a campaign with its findings.
+struct Named {
+    text: String,
+    campaign: bool,
+    findings: BTreeSet<FindingId>,
+}
+
+impl Named {
+    fn new(read: &CaseFindings, joined: &Joined, text: &str) -> Result<Named> {
+        if text.starts_with("c-") {
+            let of = find(joined, text)?;
+            return Ok(Named { text: of.id.to_string(), campaign: true, findings: of.findings().collect() });
+        }
+        let one = resolve(read, joined, text)?;
+        Ok(Named { text: one.to_string(), campaign: false, findings: [one].into() })
+    }
+}
+
 /// `palisade campaign explain`.
 pub fn explain(args: &CampaignPair) -> Result<Exit> {
     let mut o = Opened::new(&args.case)?;
     let (graph, joined) = join_case(&mut o.case, &o.read, o.at, o.keep)?;
+    let (x, y) = (Named::new(&o.read, &joined, &args.a)?, Named::new(&o.read, &joined, &args.b)?);
     let a = resolve(&o.read, &joined, &args.a)?;
     let b = resolve(&o.read, &joined, &args.b)?;
     let explained = explanation(&graph, a, b)
         .ok_or_else(|| anyhow!("one of the two is marked a false positive, and joins nothing"))?;
+    if (x.campaign || y.campaign) && x.findings.is_disjoint(&y.findings) {
+        return links(args.format, &o.read, &graph, &x, &y);
+    }
     let sum: Weight = explained.direct.iter().map(|t| t.weight).sum();
     let mut out = io::stdout().lock();
     if args.format == CaseShowFormat::Json {
-        let path: Vec<Value> = explained
-            .path
-            .iter()
-            .map(|l| {
-                let score: Weight = l.terms.iter().map(|t| t.weight).sum();
-                json!({"from": l.from.to_string(), "to": l.to.to_string(), "score_micronats": score.0,
-                       "bridge": l.bridge, "terms": l.terms.iter().map(term).collect::<Vec<_>>()})
-            })
-            .collect();
+        let path: Vec<Value> = explained.path.iter().map(link).collect();
         let direct: Vec<Value> = explained.direct.iter().map(term).collect();
         let all = json!({"format": 1, "a": a.to_string(), "b": b.to_string(), "together": !path.is_empty() || a == b,
                          "path": path, "direct": {"score_micronats": sum.0, "terms": direct}});
@@ -283,30 +299,23 @@ pub fn explain(args: &CampaignPair) -> Result<Exit> {
         return Ok(Exit::Clean);
     }
     let by_id = o.read.by_id();
-    let name = |f: FindingId| {
-        let id = f.to_string();
-        let id = id.get(..8).unwrap_or(&id).to_owned();
-        by_id.get(&f).map_or(id.clone(), |f| format!("{id} ({})", f.title))
-    };
     if a == b {
-        writeln!(out, "{} is one finding; name another beside it.", terminal(&name(a)))?;
+        writeln!(out, "{} is one finding; name another beside it.", terminal(&name(&by_id, a)))?;
         return Ok(Exit::Clean);
     }
     if explained.path.is_empty() {
-        writeln!(out, "{} and {} are not in one campaign.", terminal(&name(a)), terminal(&name(b)))?;
+        let (a, b) = (name(&by_id, a), name(&by_id, b));
+        writeln!(out, "{} and {} are not in one campaign.", terminal(&a), terminal(&b))?;
     } else {
         writeln!(
             out,
             "{} and {} are in one campaign, by {}:",
-            terminal(&name(a)),
-            terminal(&name(b)),
+            terminal(&name(&by_id, a)),
+            terminal(&name(&by_id, b)),
             plural(explained.path.len() as u64, "join")
         )?;
         for l in &explained.path {
-            let score: Weight = l.terms.iter().map(|t| t.weight).sum();
-            let bridge = if l.bridge { "; without this join: two campaigns" } else { "" };
-            writeln!(out, "\n  {} and {}: {score}{bridge}", terminal(&name(l.from)), terminal(&name(l.to)))?;
-            terms(&mut out, &l.terms, &by_id)?;
+            show_link(&mut out, l, &by_id)?;
         }
     }
     // One join is the direct one, and was shown.
@@ -315,6 +324,71 @@ pub fn explain(args: &CampaignPair) -> Result<Exit> {
         terms(&mut out, &explained.direct, &by_id)?;
     }
     Ok(Exit::Clean)
+}
+
+/// What two campaigns, or a finding and a campaign it is not in, have in common: their strongest links.
+fn links(
+    format: CaseShowFormat,
+    read: &CaseFindings,
+    graph: &Graph<'_>,
+    x: &Named,
+    y: &Named,
+) -> Result<Exit> {
+    let found = between(graph, &x.findings, &y.findings, STRONGEST);
+    let mut out = io::stdout().lock();
+    if format == CaseShowFormat::Json {
+        let direct = found.first().map(|l| l.terms.as_slice()).unwrap_or_default();
+        let sum: Weight = direct.iter().map(|t| t.weight).sum();
+        let direct: Vec<Value> = direct.iter().map(term).collect();
+        let all = json!({"format": 1, "a": x.text, "b": y.text, "together": false, "path": [],
+                         "direct": {"score_micronats": sum.0, "terms": direct},
+                         "links": found.iter().map(link).collect::<Vec<_>>()});
+        serde_json::to_writer_pretty(&mut out, &all)?;
+        writeln!(out)?;
+        return Ok(Exit::Clean);
+    }
+    let by_id = read.by_id();
+    let what = |n: &Named| match (n.campaign, n.findings.first()) {
+        (false, Some(f)) => name(&by_id, *f),
+        _ => n.text.clone(),
+    };
+    let (a, b) = (what(x), what(y));
+    if found.is_empty() {
+        let (a, b) = (terminal(&a), terminal(&b));
+        writeln!(out, "{a} and {b} are not in one campaign: they have nothing in common.")?;
+        return Ok(Exit::Clean);
+    }
+    writeln!(
+        out,
+        "{} and {} are not in one campaign. The strongest between them (joined from 0 on):",
+        terminal(&a),
+        terminal(&b)
+    )?;
+    for l in &found {
+        show_link(&mut out, l, &by_id)?;
+    }
+    Ok(Exit::Clean)
+}
+
+fn link(l: &Link) -> Value {
+    let score: Weight = l.terms.iter().map(|t| t.weight).sum();
+    json!({"from": l.from.to_string(), "to": l.to.to_string(), "score_micronats": score.0,
+           "bridge": l.bridge, "terms": l.terms.iter().map(term).collect::<Vec<_>>()})
+}
+
+fn show_link(out: &mut dyn io::Write, l: &Link, by_id: &BTreeMap<FindingId, &StoredFinding>) -> Result<()> {
+    let score: Weight = l.terms.iter().map(|t| t.weight).sum();
+    let bridge = if l.bridge { "; without this join: two campaigns" } else { "" };
+    let (from, to) = (name(by_id, l.from), name(by_id, l.to));
+    writeln!(out, "\n  {} and {}: {score}{bridge}", terminal(&from), terminal(&to))?;
+    terms(out, &l.terms, by_id)
+}
+
+/// `94db1f1c (Script host connects to the outside)`
+fn name(by_id: &BTreeMap<FindingId, &StoredFinding>, f: FindingId) -> String {
+    let id = f.to_string();
+    let id = id.get(..8).unwrap_or(&id).to_owned();
+    by_id.get(&f).map_or(id.clone(), |f| format!("{id} ({})", f.title))
 }
 
 /// A campaign by its id, a former id, or the beginning of one.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_campaign::{Evidence, Frequency, Graph, Words, campaigns, explain};
+use palisade_campaign::{Evidence, Frequency, Graph, Words, between, campaigns, explain};
 use palisade_model::{FindingId, Term, TermKind, Weight};
 
 use crate::{DAY, EVENTS, Lake, Random, SECOND, background, finding, hash, id, pin, some_findings};
@@ -196,4 +196,51 @@ fn an_analysts_word_is_the_explanation() {
     assert_eq!(say(&[pin(2, 1)], &[]), (true, true, 1));
     assert_eq!(say(&[], &[pin(2, 1)]), (true, false, 0));
     assert_eq!(say(&[pin(1, 2)], &[pin(1, 2)]), (true, false, 0), "who parts has the last word");
+}
+
+/// Of every pair of findings, one of each campaign, the strongest are told, with terms that sum to what joining reckons.
+#[test]
+fn between_two_campaigns_the_strongest_links_are_told() {
+    let mut links = 0;
+    for seed in 0..60 {
+        let mut random = Random(700 + seed);
+        let findings = some_findings(&mut random, 24);
+        let frequency = Frequency::of(&findings, &Lake::default(), EVENTS);
+        let words = Words::default();
+        let graph = Graph::new(&findings, &frequency, &words);
+        let now = campaigns(&graph, &[]);
+        let sets: Vec<BTreeSet<_>> = now.campaigns.iter().map(|c| c.findings().collect()).collect();
+        for (at, a) in sets.iter().enumerate() {
+            for b in sets.iter().skip(at + 1) {
+                let told = between(&graph, a, b, 3);
+                assert!(told.len() <= 3);
+                assert!(told.iter().all(|l| a.contains(&l.from) && b.contains(&l.to)));
+                let scores: Vec<Weight> = told.iter().map(|l| sum(&l.terms)).collect();
+                assert!(scores.is_sorted_by(|x, y| x >= y), "seed {seed}: {scores:?}");
+                // They are two campaigns: nothing between them joins.
+                assert!(scores.iter().all(|s| s.0 < 0), "seed {seed}: {scores:?}");
+                let shared = |l: &palisade_campaign::Link| l.terms.iter().any(|t| t.kind == TermKind::Shared);
+                let best = a.iter().flat_map(|x| b.iter().map(move |y| (*x, *y))).filter_map(|(x, y)| {
+                    let direct = explain(&graph, x, y).unwrap().direct;
+                    direct.iter().any(|t| t.kind == TermKind::Shared).then(|| sum(&direct))
+                });
+                let (best, first) = (best.max(), told.iter().find(|l| shared(l)).map(|l| sum(&l.terms)));
+                assert_eq!(first, best, "seed {seed}");
+                links += told.len();
+                let back = between(&graph, b, a, 3);
+                assert_eq!(back.iter().map(|l| sum(&l.terms)).collect::<Vec<_>>(), scores);
+            }
+        }
+        // Of two halves of one campaign, links that do join.
+        if let Some(one) = sets.iter().max_by_key(|s| s.len()) {
+            let half = |first: bool| -> BTreeSet<_> {
+                one.iter().enumerate().filter(|(n, _)| (n % 2 == 0) == first).map(|(_, f)| *f).collect()
+            };
+            let (a, b) = (half(true), half(false));
+            let told = between(&graph, &a, &b, 1);
+            let one_thing = |l: &palisade_campaign::Link| l.terms.is_empty();
+            assert!(told.first().is_none_or(|l| one_thing(l) || sum(&l.terms).0 >= 0), "seed {seed}");
+        }
+    }
+    assert!(links > 50, "{links}");
 }

@@ -6,8 +6,8 @@ use palisade_campaign::{Evidence, Former, Frequency, Graph, Joined, Words, campa
 use palisade_model::{CampaignId, Severity};
 
 use crate::{
-    DAY, EVENTS, Lake, Random, SECOND, background, finding, hash, id, joined, parts, pin, places, seen,
-    some_findings,
+    DAY, EVENTS, Lake, Random, SECOND, background, finding, hash, id, joined, of_two_houses, parts, pin,
+    places, seen, some_findings,
 };
 
 /// Words about some of these findings, and about some that nobody knows.
@@ -59,6 +59,9 @@ fn order_and_copies_mean_nothing() {
     for seed in 0..40 {
         let mut random = Random(seed);
         let mut findings = some_findings(&mut random, 25);
+        if seed % 2 == 1 {
+            of_two_houses(&mut random, &mut findings);
+        }
         // Copies of one finding may differ, if the rules were others when it was read.
         for n in 0..4 {
             let mut copy = findings[n * 3].clone();
@@ -131,8 +134,11 @@ fn taking_a_finding_away_never_joins() {
     for seed in 0..400 {
         let mut random = Random(1_000 + seed);
         let count = 5 + random.below(14);
-        let findings = some_findings(&mut random, count);
+        let mut findings = some_findings(&mut random, count);
         let mut words = some_words(&mut random, &findings);
+        if seed % 2 == 1 {
+            of_two_houses(&mut random, &mut findings);
+        }
         // With a cut it may: what could go with either side of it goes with the one that is left.
         words.cuts.clear();
         campaigns_seen += joined(&findings, &lake(), &words, &[]).campaigns.len();

@@ -7,6 +7,7 @@ mod bounds;
 mod explain;
 mod groups;
 mod join;
+mod realms;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +79,7 @@ pub fn seen(text: &str) -> Observable {
         "account" => ObservableKind::Account,
         "process_guid" => ObservableKind::ProcessGuid,
         "crypto_address" => ObservableKind::CryptoAddress,
+        "sid" => ObservableKind::Sid,
         other => panic!("no kind {other}"),
     };
     Observable::parse(kind, value).unwrap()
@@ -179,4 +181,17 @@ pub fn some_findings(random: &mut Random, count: usize) -> Vec<Evidence> {
         }
     }
     all
+}
+
+/// Makes some of the names those of another organisation.
+pub fn of_two_houses(random: &mut Random, findings: &mut [Evidence]) {
+    for f in findings.iter_mut().filter(|_| random.below(3) == 0) {
+        f.host = f.host.as_ref().map(|h| h.replace("corp.example", "north.example"));
+        for o in &mut f.observables {
+            let text = o.to_string();
+            if text.starts_with("account:") {
+                *o = seen(&text.replace("corp", "north"));
+            }
+        }
+    }
 }

@@ -186,6 +186,23 @@ fn campaigns_of_a_case() {
     let (first, last) = (finding(0), finding(largest["steps"].as_array().unwrap().len() - 1));
     let why = expect(0, &["campaign", "explain", "--case", &case, &first[..12], &last[..12]]).out;
     assert!(why.contains("are in one campaign, by"), "{why}");
+    // Two campaigns, or a campaign and what is not in it: their strongest links, none of which joins.
+    let loose = list["loose"].as_array().unwrap().iter().map(|f| f.as_str().unwrap());
+    let others = all.iter().map(|c| c["id"].as_str().unwrap());
+    let mut told = 0;
+    for other in others.filter(|c| *c != id).chain(loose.take(20)) {
+        let links = json(&["campaign", "explain", "--case", &case, id, other, "--format", "json"]);
+        assert_eq!(links["together"], false, "{links}");
+        for link in links["links"].as_array().unwrap() {
+            let terms = link["terms"].as_array().unwrap();
+            let sum: i64 = terms.iter().map(|t| t["weight_micronats"].as_i64().unwrap()).sum();
+            assert!(link["score_micronats"].as_i64() == Some(sum) && sum < 0, "{link}");
+            told += 1;
+        }
+        let text = expect(0, &["campaign", "explain", "--case", &case, id, other]).out;
+        assert!(text.contains("are not in one campaign"), "{text}");
+    }
+    assert!(told > 0, "some findings have something in common with it");
     // Cut: two campaigns. Undone: one again, by its old name.
     let word = ["campaign", "cut", "--case", &case, &first, &last, "--reason", "a test", "--analyst", "T"];
     let said = expect(0, &word).out;
