@@ -14,7 +14,7 @@ pub fn run(count: usize) {
             let mut party = || 1 + r.below(count / 5) as u32;
             let (from, to) = (party(), party());
             Transfer {
-                from: PartyId(if hubs && i % 3 != 0 { 7 } else { from }),
+                from: PartyId(if hubs && !i.is_multiple_of(3) { 7 } else { from }),
                 to: PartyId(if hubs && i % 3 == 1 { 9 } else { to }),
                 asset: AssetId(0),
                 amount: 1.0 + r.unit() * 15_000.0,
