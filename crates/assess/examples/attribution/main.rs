@@ -153,6 +153,8 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     let knowledge: Knowledge = serde_json::from_slice(&std::fs::read(&args[1]).unwrap()).unwrap();
     let mut given: Vec<Given> = serde_json::from_slice(&std::fs::read(&args[2]).unwrap()).unwrap();
+    // Names of reports are read without blanks at their ends; with one, a report would not be taken out.
+    given.iter_mut().for_each(|g| g.report = g.report.trim().to_owned());
     given.sort_by(|a, b| (a.date, &a.id).cmp(&(b.date, &b.id)));
     let costs = Costs::read(include_str!("../../../../knowledge/assess/cost-to-fake.toml")).unwrap();
     let settings = Settings {

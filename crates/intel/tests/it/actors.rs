@@ -197,7 +197,8 @@ fn the_bundle_given() {
             i[key].as_array().unwrap().iter().map(|t| t.as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         let own: BTreeSet<String> = ids("techniques").into_iter().chain(ids("software")).collect();
-        let (group, report) = (i["group"].as_str().unwrap(), i["report"].as_str().unwrap());
+        // Two names end with a blank in the table; names are read without.
+        let (group, report) = (i["group"].as_str().unwrap(), i["report"].as_str().unwrap().trim());
         let told: BTreeSet<String> = accounts[&(group, report)].iter().cloned().collect();
         assert_eq!(told, own, "{report}");
         let nation = k.actors.iter().find(|a| a.id == group).unwrap().nation.as_deref();
