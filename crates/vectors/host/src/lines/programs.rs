@@ -89,7 +89,7 @@ fn sshd(line: &str, from: usize, row: &mut Row) {
     }
 }
 
-/// `alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/bin/ls -l`
+/// `alice : TTY=pts/0 ; PWD=/srv/alice ; USER=root ; COMMAND=/bin/ls -l`
 fn sudo(line: &str, from: usize, row: &mut Row) {
     let Some(colon) = line[from..].find(" : ").map(|n| from + n) else { return };
     let start = from + (line[from..colon].len() - line[from..colon].trim_start().len());

@@ -9,7 +9,7 @@ use crate::lines::Shipped;
 const EXECVE: &str = concat!(
     "type=SYSCALL msg=audit(1604996384.965:93777): arch=c000003e syscall=59 success=yes exit=0 a0=558e25052c70 a1=558e251641a0 a2=558e25160800 a3=1b6 items=2 ppid=29002 pid=2168 auid=1000 uid=1000 gid=1000 tty=pts0 ses=104 comm=\"dd\" exe=\"/bin/dd\" key=73757370016D617468\n",
     "type=EXECVE msg=audit(1604996384.965:93777): argc=4 a0=\"dd\" a1=\"if=/dev/zero\" a2=62733D31203220 a3_len=8 a3[0]=636F756E a3[1]=743D3120\n",
-    "type=CWD msg=audit(1604996384.965:93777): cwd=\"/home/wardog\"\n",
+    "type=CWD msg=audit(1604996384.965:93777): cwd=\"/srv/wardog\"\n",
     "type=PATH msg=audit(1604996384.965:93777): item=0 name=\"/bin/dd\" inode=20 nametype=NORMAL\n",
     "type=PATH msg=audit(1604996384.965:93777): item=1 name=\"/lib64/ld-linux-x86-64.so.2\" inode=29514 nametype=NORMAL\n",
     "type=PROCTITLE msg=audit(1604996384.965:93777): proctitle=64640069663D2F6465762F7A65726F\n",
@@ -38,7 +38,7 @@ fn the_records_of_an_audit_event_are_one_row() {
     row.has(&[
         ("SYSCALL", "execve"),
         ("exe", "/bin/dd"),
-        ("cwd", "/home/wardog"),
+        ("cwd", "/srv/wardog"),
         ("proctitle", "dd if=/dev/zero"),
         ("process_creation_auditd.CommandLine", "dd if=/dev/zero bs=1 2  count=1 "),
     ]);
@@ -109,7 +109,7 @@ fn events_that_lie_across_a_piece_are_not_cut() {
 const RFC3164: &str = "<34>Oct 11 22:14:15 mymachine su[77]: FAILED SU (to root) lonvick on /dev/pts/8\n\
     Oct 11 22:14:16 web1 sshd[1234]: Failed password for invalid user admin from 203.0.113.7 port 51022 ssh2\n\
     Oct 11 22:14:17 web1 sshd[1234]: Accepted publickey for alice from 2001:db8::7 port 51023 ssh2: RSA SHA256:abc\n\
-    Oct 11 22:14:18 web1 sudo:    alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/bin/cat /etc/shadow ; id\n\
+    Oct 11 22:14:18 web1 sudo:    alice : TTY=pts/0 ; PWD=/srv/alice ; USER=root ; COMMAND=/bin/cat /etc/shadow ; id\n\
     Oct 11 22:14:19 web1 kernel: [12345.678] [UFW BLOCK] IN=eth0 OUT= MAC=00:11 SRC=203.0.113.9 DST=192.0.2.1 LEN=60 PROTO=TCP SPT=4444 DPT=22 SYN\n\
     Oct 11 22:14:20 fw1 filterlog[9]: 4,,,1000000103,igb0,match,block,in,4,0x0,,64,0,0,DF,6,tcp,60,203.0.113.8,192.0.2.2,51000,443,0,S,1,,64240,,mss\n\
     Oct 11 22:14:21 web1 CRON[88]: (root) CMD (/usr/bin/run-parts /etc/cron.hourly)\n\
@@ -151,7 +151,7 @@ fn syslog_of_rfc_3164_and_what_is_in_it() {
         ("user", "alice"),
         ("USER", "root"),
         ("COMMAND", "/bin/cat /etc/shadow ; id"),
-        ("PWD", "/home/alice"),
+        ("PWD", "/srv/alice"),
     ]);
     r[4].has(&[("SRC", "203.0.113.9"), ("DPT", "22"), ("action", "block"), ("prefix", "[UFW BLOCK]")]);
     assert_eq!(r[4].categories, ["firewall"]);
