@@ -32,6 +32,9 @@ const LEAST: usize = 30;
 /// Longest series, in days.
 const MAX_DAYS: usize = 40_000;
 
+/// P(incident) of each day, from a model's coordinates and the days before it; `None` where they make no model.
+type Model = fn(&[f64], &[u32]) -> Option<Vec<f64>>;
+
 /// Tests a series; `None` if fewer than four in five dates are days, or there are too few.
 pub fn test(incidents: &[Days], from: Day, to: Day) -> Option<SelfExciting> {
     let exact = incidents.iter().filter(|d| d.len() == 1).count();
@@ -56,18 +59,15 @@ pub fn test(incidents: &[Days], from: Day, to: Day) -> Option<SelfExciting> {
         let all = p(&counts);
         mean_ln(all.get(split..).unwrap_or_default(), counts.get(split..).unwrap_or_default())
     };
-    let fit = |start: &[f64], f: &dyn Fn(&[f64], &[u32]) -> Option<Vec<f64>>| {
-        minimise(start, |x| f(x, train).map_or(f64::MAX, |p| -mean_ln(&p, train)))
-    };
-    let drift = fit(&[(0.02f64).ln()], &drifting);
-    let gaps = fit(&[(1.0 / rate).ln(), 0.0], &renewal);
-    let excited = fit(&[(rate * 0.7).ln(), -0.8, (0.1f64).ln()], &hawkes);
-    let score = |f: &dyn Fn(&[f64], &[u32]) -> Option<Vec<f64>>, x: &[f64]| {
-        held(&|c| f(x, c).unwrap_or_else(|| vec![rate; c.len()]))
-    };
+    let fit =
+        |start: &[f64], f: Model| minimise(start, |x| f(x, train).map_or(f64::MAX, |p| -mean_ln(&p, train)));
+    let drift = fit(&[(0.02f64).ln()], drifting);
+    let gaps = fit(&[(1.0 / rate).ln(), 0.0], renewal);
+    let excited = fit(&[(rate * 0.7).ln(), -0.8, (0.1f64).ln()], hawkes);
+    let score = |f: Model, x: &[f64]| held(&|c| f(x, c).unwrap_or_else(|| vec![rate; c.len()]));
     let poisson = held(&|c| vec![rate; c.len()]);
     let (drifting, renewal, hawkes) =
-        (score(&drifting, &drift), score(&renewal, &gaps), score(&hawkes, &excited));
+        (score(drifting, &drift), score(renewal, &gaps), score(hawkes, &excited));
     let (mu, alpha, beta) = parameters(&excited);
     Some(SelfExciting {
         days: n - split,
