@@ -17,12 +17,24 @@ pub(crate) fn directory(dir: &Path) -> Result<File> {
     let path = dir.join(LOCK);
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|e| file_error("opening the lock", &path, e, dir))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked(dir.to_owned())),
-        Err(TryLockError::Error(e)) => Err(file_error("locking", &path, e, dir)),
+    // A process that is being started holds what the one that starts it has open until it has become another
+    // program: a lock that was given back a moment ago may still be held for that moment.
+    for attempt in 0..FILE_TRIES {
+        if attempt > 0 {
+            std::thread::sleep(FILE_PAUSE);
+        }
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(e)) => return Err(file_error("locking", &path, e, dir)),
+        }
     }
+    Err(Error::Locked(dir.to_owned()))
 }
+
+/// How often the lock of a directory is asked for, and the pause between.
+const FILE_TRIES: u32 = 10;
+const FILE_PAUSE: Duration = Duration::from_millis(20);
 
 /// How often the lock of a schema is asked for, and the pause between: a server notices some time
 /// after it happened that the process which held the lock is gone.

@@ -84,8 +84,9 @@ pub fn weights(trials: &[Trial], start: &[f64; MEASURES], ridge: f64) -> [f64; M
             let penalty = ridge * spread[k].powi(2);
             gradient[k] -= penalty * (w[k] - start[k]);
             curvature[k][k] += penalty.max(1e-9);
-            for l in 0..k {
-                curvature[l][k] = curvature[k][l];
+            let row = curvature[k];
+            for (l, value) in row.iter().enumerate().take(k) {
+                curvature[l][k] = *value;
             }
         }
         let mut step = solve(curvature, gradient);
@@ -172,8 +173,9 @@ fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
         }
         for row in col + 1..N {
             let f = a[row][col] / a[col][col];
-            for k in col..N {
-                a[row][k] -= f * a[col][k];
+            let above = a[col];
+            for (value, above) in a[row].iter_mut().zip(above).skip(col) {
+                *value -= f * above;
             }
             b[row] -= f * b[col];
         }
