@@ -76,7 +76,7 @@ pub fn planted(bench: &Bench, settings: &dyn Fn(usize) -> Settings) {
         let (mut all, mut moved, mut held) = (0, 0, 0);
         for (n, g) in bench.given.iter().enumerate() {
             let view = bench.library.view(None, &BTreeSet::from([g.report.as_str()]), None);
-            if !bench.position(&g.group).is_some_and(|t| view.techniques(t) >= KNOWN_FROM) {
+            if bench.position(&g.group).is_none_or(|t| view.techniques(t) < KNOWN_FROM) {
                 continue;
             }
             let profiles = view.profiles();

@@ -26,6 +26,7 @@ const START: [f64; MEASURES] = [0.0, 1.0, 0.0, 0.0, 0.3, 0.4, 0.8, 0.0, 1.0, 0.0
 const RIDGE: f64 = 1.0;
 const FOLDS: usize = 10;
 
+/// A report that supports one group, as the table has it.
 #[derive(Deserialize)]
 pub struct Given {
     id: String,

@@ -102,8 +102,8 @@ mod tests {
             if turn % 500 == 0 {
                 let mut sorted = list.clone();
                 sorted.sort_by(f64::total_cmp);
-                for k in 0..sorted.len() {
-                    assert_eq!(ranked.kth(k), sorted[k]);
+                for (k, x) in sorted.iter().enumerate() {
+                    assert_eq!(ranked.kth(k), *x);
                 }
             }
         }
