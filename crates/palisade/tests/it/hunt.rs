@@ -372,3 +372,43 @@ fn read_again() {
         "{said}"
     );
 }
+
+/// Fifteen secrets read by one caller: an alert that cites all of them, the same over files in any order and over the lake.
+#[test]
+fn a_correlation_is_one_finding_wherever_it_is_asked() {
+    let series = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../knowledge/rules/series/2d8e7c05-6b3f-4a1d-9e74-b5c0f1a38d96.json");
+    let test: Value = serde_json::from_str(&std::fs::read_to_string(series).unwrap()).unwrap();
+    let events = test["positive"][0].as_array().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let lines =
+        |events: &mut dyn Iterator<Item = &Value>| events.map(|e| format!("{e}\n")).collect::<String>();
+    file(dir.path(), "one/trail.ndjson", &lines(&mut events.iter()));
+    // Backwards, and in two files.
+    let (first, second) = events.split_at(7);
+    file(dir.path(), "two/a.ndjson", &lines(&mut second.iter().rev()));
+    file(dir.path(), "two/b.ndjson", &lines(&mut first.iter().rev()));
+    let alerts = |out: &str| -> Vec<(String, usize)> {
+        out.lines()
+            .map(|l| serde_json::from_str::<Value>(l).unwrap())
+            .filter(|o| o["kind"] == "finding" && o["rule"]["id"] == test["rule"])
+            .map(|o| (o["id"].as_str().unwrap().to_owned(), o["citations"].as_array().unwrap().len()))
+            .collect()
+    };
+    let case = arg(&dir.path().join("case"));
+    let one = arg(&dir.path().join("one"));
+    let run = expect(0, &["investigate", &one, "--case", &case, "--format", "ndjson", "-q"]);
+    let over_files = alerts(&run.out);
+    assert_eq!((over_files.len(), over_files[0].1), (1, events.len()), "{}", run.out);
+    let two = arg(&dir.path().join("two"));
+    for jobs in ["1", "4"] {
+        let run = expect(0, &["investigate", &two, "--format", "ndjson", "-q", "--jobs", jobs]);
+        assert_eq!(alerts(&run.out), over_files);
+    }
+    let hunt = ["hunt", "--case", &case, "--shipped-rules", "--format", "ndjson", "-q"];
+    assert_eq!(alerts(&expect(0, &hunt).out), over_files);
+    // What the case had is known, and is what the hunt finds: nothing new is kept.
+    expect(0, &[&hunt[..], &["--keep"]].concat());
+    assert_eq!(rows(&case, "SELECT COUNT(*) AS n FROM findings")[1], "1");
+    expect(0, &["case", "verify", &case]);
+}
