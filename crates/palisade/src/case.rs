@@ -147,7 +147,8 @@ pub fn findings(args: &CaseFindings) -> Result<Exit> {
     let filter = Filter {
         min_severity: args.min_level.unwrap_or_default(),
         rule: args.rule.clone(),
-        limit: args.limit,
+        // What verdicts hide is no part of so many.
+        limit: args.limit.filter(|_| args.all),
     };
     let found = case.findings(&filter)?;
     let verdicts = case.verdicts()?;
@@ -163,7 +164,8 @@ pub fn findings(args: &CaseFindings) -> Result<Exit> {
             _ => shown.push(f),
         }
     }
-    let found = shown;
+    let mut found = shown;
+    found.truncate(args.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)));
     let comment = |f: &StoredFinding| {
         let about = |v: &Verdict| v.subject.iter().any(|s| *s == f.id || *s == f.rule_id);
         let held = verdicts.iter().rev().filter(|(_, v)| v.holds(now) && v.kind == VerdictKind::Comment);

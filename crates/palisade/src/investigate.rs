@@ -72,6 +72,10 @@ pub fn run(args: &Investigate) -> Result<Exit> {
         Some(case) => reread::rows(case)?,
         None => 0,
     };
+    let had_rows = match &mut opened {
+        Some(case) => case.newest_commit()? > 0,
+        None => false,
+    };
     let keep = opened.as_mut().map(|case| {
         let (since, until, zone) = (&settings.since, &settings.until, &args.assume_timezone);
         let collected = args.collected.as_ref().map_or(String::new(), |c| format!(" {c:?}"));
@@ -79,7 +83,12 @@ pub fn run(args: &Investigate) -> Result<Exit> {
             case::run_info(&custody, &format!("{since:?} {until:?} {zone:?} {:?}{collected}", r.min_level));
         // A run that leaves out part of the time has not looked at every row.
         let whole = settings.since.is_none() && settings.until.is_none();
-        let looking = if whole { palisade_pipeline::looked_items(&knowledge) } else { Vec::new() };
+        let mut looking = if whole { palisade_pipeline::looked_items(&knowledge) } else { Vec::new() };
+        if had_rows && whole {
+            // Correlations have looked at what is read now, not at what the case had.
+            let first = knowledge.engine.rules().len();
+            looking.drain(first..first + knowledge.correlations.len());
+        }
         Keep { case, info, inputs: custody, reread: args.reread, jobs, looking }
     });
     let style = Style {
@@ -114,7 +123,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
             "`palisade campaign list --case {dir}` joins the findings, `palisade report --case {dir} -o report.html` tells them"
         ));
     }
-    if summary.files_known > 0 && !knowledge.correlations.is_empty() && !args.quiet {
+    if had_rows && !args.reread && !knowledge.correlations.is_empty() && !args.quiet {
         let dir = args.case.as_deref().unwrap_or(Path::new("DIR")).display();
         note(&format!(
             "correlations looked at what was read now, not at what the case had; `palisade hunt --case {dir} \

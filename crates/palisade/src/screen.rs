@@ -491,6 +491,9 @@ fn table(
         let message = "the table has no column name, address or host; its first line names the columns";
         return Err(io::Error::other(format!("{}: {message}", file.display())));
     }
+    if let Some(kept) = form.kept.as_deref_mut() {
+        kept.numbered = columns.id.is_none();
+    }
     let bar = crate::progress::Bar::new(!quiet);
     let mut spaces: Vec<Workspace> = (0..jobs).map(|_| Workspace::default()).collect();
     let mut held: Vec<Query> = Vec::with_capacity(CHUNK * jobs);

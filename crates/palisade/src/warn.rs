@@ -9,8 +9,9 @@ use palisade_assess::warn::{
     Forecast, Rises, Seen, Selection, Settings, Step, WARM_UP, forecast, page, rises, selections, table,
 };
 use palisade_intel::{calendar, incidents};
-use palisade_model::{Day, Incident, Occasion, Origin, Problem, VerdictKind, csv_cell, terminal};
-use palisade_store::{Case, Filter, StoredFinding};
+use palisade_model::{Day, Incident, Judgements, Occasion, Origin, Problem, csv_cell, terminal};
+use palisade_pipeline::dismissed;
+use palisade_store::{Case, Filter};
 use serde_json::json;
 
 use crate::args::{Warn, WarnFormat, WarnStep};
@@ -264,19 +265,11 @@ fn own(args: &Warn, dir: &Path) -> Result<Exit> {
     }
     let mut case = Case::open_read_only(dir)?;
     let all = case.findings(&Filter::default())?;
-    let (verdicts, at) = (case.verdicts()?, now());
     // What an analyst called false is not counted.
-    let dismissed = |f: &StoredFinding| {
-        let last = verdicts.iter().rev().map(|(_, v)| v).find(|v| {
-            v.holds(at)
-                && matches!(v.kind, VerdictKind::FalsePositive | VerdictKind::Confirmed)
-                && v.subject.iter().any(|s| *s == f.id || *s == f.rule_id)
-        });
-        last.is_some_and(|v| v.kind == VerdictKind::FalsePositive)
-    };
+    let words = Judgements::new(case.verdicts()?, now());
     let findings = all
         .iter()
-        .filter(|f| !dismissed(f))
+        .filter(|f| dismissed(&words, f).is_none())
         .filter_map(|f| Some(Seen { time: f.time?, rule: &f.rule_id, title: &f.title, vector: &f.vector }));
     let found = rises(findings, args.budget);
     write(args, |out| match args.format {

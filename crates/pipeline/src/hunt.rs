@@ -343,13 +343,24 @@ pub fn looked_items(knowledge: &Knowledge) -> Vec<(&'static str, String)> {
     let digest = |text: &str| {
         Sha256::digest(text.as_bytes()).iter().take(16).fold(String::new(), |s, b| s + &format!("{b:02x}"))
     };
-    let rules = knowledge.engine.rules().iter().map(|r| {
+    // By id and name, for what correlations refer to: a rule that changes makes them new as well.
+    let mut by_name: HashMap<String, String> = HashMap::new();
+    let mut rules = Vec::new();
+    for r in knowledge.engine.rules() {
         let text = format!("{:?}\0{:?}\0{:?}", r.id.as_ref().unwrap_or(&r.title), r.logsource, r.expr);
-        ("rule", digest(&text))
-    });
-    let correlations = knowledge.correlations.documents().map(|c| {
+        let own = digest(&text);
+        for name in r.id.iter().chain(&r.name) {
+            by_name.insert(name.to_lowercase(), own.clone());
+        }
+        rules.push(("rule", own));
+    }
+    for c in knowledge.correlations.documents() {
         // The places where it was read are no part of what it asks.
-        let names: Vec<&str> = c.rules.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = c
+            .rules
+            .iter()
+            .map(|(name, _)| by_name.get(&name.to_lowercase()).map_or(name.as_str(), String::as_str))
+            .collect();
         let text = format!(
             "{:?}\0{:?}\0{names:?}\0{:?}\0{:?}\0{}\0{:?}\0{:?}",
             c.id.as_ref().unwrap_or(&c.title),
@@ -360,12 +371,16 @@ pub fn looked_items(knowledge: &Knowledge) -> Vec<(&'static str, String)> {
             c.condition,
             c.expression
         );
-        ("rule", digest(&text))
-    });
+        let own = digest(&text);
+        for name in c.id.iter().chain(&c.name) {
+            by_name.insert(name.to_lowercase(), own.clone());
+        }
+        rules.push(("rule", own));
+    }
     let kind = |p: &Pattern| match p {
         Pattern::Exact(o) => o.to_string(),
         Pattern::Network(..) => p.to_string(),
     };
     let indicators = knowledge.indicators.list().iter().map(|i| ("indicator", digest(&kind(&i.pattern))));
-    rules.chain(correlations).chain(indicators).collect()
+    rules.into_iter().chain(indicators).collect()
 }

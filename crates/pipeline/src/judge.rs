@@ -156,8 +156,9 @@ impl Judge<'_> {
         let k = self.knowledge;
         let rule = k.correlation_infos.get(alert.correlation as usize)?;
         let document = k.correlations.document(alert.correlation)?;
-        // It belongs to the span in which it was seen to hold.
-        if !self.in_time(Some(alert.fired)) {
+        // It belongs to the span from the moment it was seen to hold to its last match.
+        let after = self.since.is_none_or(|s| alert.last >= s);
+        if !after || self.until.is_some_and(|u| alert.fired >= u) {
             return None;
         }
         let mut args: Vec<(String, String)> =

@@ -276,9 +276,10 @@ CREATE TABLE screened_generation (
     generation BIGINT PRIMARY KEY
 );
 CREATE TABLE screened_party (
-    party  TEXT PRIMARY KEY,
+    party  TEXT NOT NULL,
     digest TEXT NOT NULL,
-    since  BIGINT NOT NULL
+    since  BIGINT NOT NULL,
+    PRIMARY KEY (party, digest)
 );
 CREATE TABLE screened_query (
     digest     TEXT PRIMARY KEY,

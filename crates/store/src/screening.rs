@@ -7,7 +7,7 @@
 //!
 //! What this module never does: decide what is a hit, or who is meant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_model::Time;
 use sqlx::Row as _;
@@ -61,37 +61,38 @@ pub struct StoredHit {
 
 impl Case {
     /// Notes what the lists say now, given as key and digest of each party: new and changed parties get a new
-    /// generation, parties that are gone are forgotten. Keys are unique; of two, the first counts.
+    /// generation, parties that are gone are forgotten. A key may stand for several
+    /// parties, which their digests tell apart: lists without ids number their rows, and two such lists begin alike.
     pub fn screened_lists(&mut self, parties: &[(String, String)]) -> Result<Screened> {
         let Parts { conn, runtime, dir } = self.parts()?;
         let work = async {
             let mut tx = db::begin(conn).await?;
             let rows =
                 sqlx::query("SELECT party, digest, since FROM screened_party").fetch_all(&mut *tx).await?;
-            let mut known: BTreeMap<String, (String, i64)> = BTreeMap::new();
+            let mut known: BTreeMap<(String, String), i64> = BTreeMap::new();
             for row in &rows {
-                known.insert(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
+                known.insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
             }
             let newest: i64 =
                 sqlx::query_scalar("SELECT COALESCE(MAX(generation), 0) FROM screened_generation")
                     .fetch_one(&mut *tx)
                     .await?;
             let (mut since, mut new) = (Vec::with_capacity(parties.len()), Vec::new());
-            let mut now: BTreeMap<String, (&str, i64)> = BTreeMap::new();
+            let mut now: BTreeMap<(String, String), i64> = BTreeMap::new();
             for (key, digest) in parties {
-                let key = db::key(&db::clean(key)).into_owned();
-                let generation = match (now.get(&key), known.get(&key)) {
-                    (Some((_, g)), _) => *g,
-                    (None, Some((was, g))) if was == digest => *g,
-                    (None, _) => {
-                        new.push(key.clone());
-                        newest + 1
-                    }
-                };
+                let at = (db::key(&db::clean(key)).into_owned(), digest.clone());
+                let generation = now.get(&at).or_else(|| known.get(&at)).copied().unwrap_or_else(|| {
+                    new.push(at.clone());
+                    newest + 1
+                });
                 since.push(generation);
-                now.entry(key).or_insert((digest, generation));
+                now.insert(at, generation);
             }
-            let gone: Vec<String> = known.keys().filter(|k| !now.contains_key(*k)).cloned().collect();
+            let left: BTreeSet<&String> = now.keys().map(|(party, _)| party).collect();
+            let old: Vec<&(String, String)> = known.keys().filter(|k| !now.contains_key(*k)).collect();
+            let mut gone: Vec<String> =
+                old.iter().map(|(party, _)| party.clone()).filter(|p| !left.contains(p)).collect();
+            gone.dedup();
             let generation = if new.is_empty() { newest } else { newest + 1 };
             if generation > newest {
                 sqlx::query("INSERT INTO screened_generation (generation) VALUES ($1)")
@@ -99,9 +100,10 @@ impl Case {
                     .execute(&mut *tx)
                     .await?;
             }
-            for key in gone.iter().chain(new.iter().filter(|k| known.contains_key(*k))) {
-                sqlx::query("DELETE FROM screened_party WHERE party = $1")
-                    .bind(key)
+            for (party, digest) in old {
+                sqlx::query("DELETE FROM screened_party WHERE party = $1 AND digest = $2")
+                    .bind(party)
+                    .bind(digest)
                     .execute(&mut *tx)
                     .await?;
             }
@@ -111,8 +113,8 @@ impl Case {
                 let sql =
                     format!("INSERT INTO screened_party (party, digest, since) VALUES {}", rows.join(", "));
                 let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(generation);
-                for key in part {
-                    query = query.bind(key).bind(now.get(key).map_or("", |(digest, _)| *digest));
+                for (party, digest) in part {
+                    query = query.bind(party).bind(digest);
                 }
                 query.execute(&mut *tx).await?;
             }
@@ -168,6 +170,8 @@ impl Case {
                 .execute(&mut *tx)
                 .await?;
             }
+            // A query that is asked twice is kept once: one statement may not set a row twice.
+            let queries: Vec<&String> = queries.iter().collect::<BTreeSet<_>>().into_iter().collect();
             for part in queries.chunks(AT_ONCE) {
                 let rows: Vec<String> = (0..part.len()).map(|n| format!("(${}, $1, $2)", n + 3)).collect();
                 let sql = format!(
@@ -178,7 +182,7 @@ impl Case {
                 let mut query =
                     sqlx::query(sqlx::AssertSqlSafe(sql)).bind(held.generation).bind(held.threshold);
                 for digest in part {
-                    query = query.bind(digest);
+                    query = query.bind(digest.as_str());
                 }
                 query.execute(&mut *tx).await?;
             }

@@ -54,7 +54,7 @@ pub fn changes(
 ) -> Result<String> {
     let now = case.findings_of_newest_run()?;
     let made: HashSet<String> = made.iter().map(ToString::to_string).collect();
-    let rules = knowledge.infos.iter().map(|r| r.id.clone());
+    let rules = knowledge.infos.iter().chain(&knowledge.correlation_infos).map(|r| r.id.clone());
     let indicators = knowledge.indicators.list().iter().map(|i| format!("indicator:{}", i.pattern));
     let ran: HashSet<String> = rules.chain(indicators).collect();
     let (new, old): (Vec<_>, Vec<_>) = now.iter().partition(|f| f.new);

@@ -2,6 +2,7 @@
 //!
 //! Words on hits are verdicts of the case. They name a hit by its id, which changes when query or party change.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use anyhow::Result;
@@ -44,6 +45,8 @@ pub struct Kept<'c> {
     engines: HashMap<i64, Engine>,
     changed_only: bool,
     threshold: i64,
+    /// Whether ids of queries are numbers of lines, which say nothing of who is asked about.
+    pub numbered: bool,
 }
 
 impl<'c> Kept<'c> {
@@ -55,7 +58,10 @@ impl<'c> Kept<'c> {
         let moment = now();
         let mut verdicts = HashMap::new();
         for (_, verdict) in case.verdicts()?.into_iter().filter(|(_, v)| v.holds(moment)) {
-            if let [subject] = verdict.subject.as_slice() {
+            let settles = matches!(verdict.kind, VerdictKind::FalsePositive | VerdictKind::Confirmed);
+            if let [subject] = verdict.subject.as_slice()
+                && settles
+            {
                 verdicts.insert(subject.clone(), verdict);
             }
         }
@@ -82,7 +88,16 @@ impl<'c> Kept<'c> {
         }
         let changed_only = args.changed;
         let threshold = millionths(args.threshold);
-        Ok(Kept { run, lists, verdicts, before, engines: HashMap::new(), changed_only, threshold })
+        Ok(Kept {
+            run,
+            lists,
+            verdicts,
+            before,
+            engines: HashMap::new(),
+            changed_only,
+            threshold,
+            numbered: false,
+        })
     }
 
     /// What has to be asked of each query.
@@ -90,7 +105,7 @@ impl<'c> Kept<'c> {
         if !self.changed_only {
             return Ok(vec![Ask::All; queries.len()]);
         }
-        let digests: Vec<String> = queries.iter().map(asked).collect();
+        let digests: Vec<String> = queries.iter().map(|q| asked(&self.own(q))).collect();
         let known = self.run.case().screened_queries(&digests)?;
         let newest = self.lists.generation;
         let of = |held: Option<ScreenedQuery>| match held {
@@ -120,6 +135,7 @@ impl<'c> Kept<'c> {
         let first = now();
         let mut hits = Vec::new();
         for (query, of_query) in queries.iter().zip(found) {
+            let own = self.own(query);
             for hit in of_query {
                 let score = millionths(hit.scored.score);
                 let Some(party) = whole.lists().parties.get(hit.party).filter(|_| score >= self.threshold)
@@ -127,8 +143,8 @@ impl<'c> Kept<'c> {
                     continue;
                 };
                 hits.push(StoredHit {
-                    id: hit_id(query, whole.lists(), party),
-                    query: query_digest(query),
+                    id: hit_id(&own, whole.lists(), party),
+                    query: query_digest(&own),
                     name: if query.name.is_empty() { query.id.clone() } else { query.name.clone() },
                     party: party_key(whole.lists(), party),
                     listed: party.primary().to_owned(),
@@ -137,7 +153,7 @@ impl<'c> Kept<'c> {
                 });
             }
         }
-        let digests: Vec<String> = queries.iter().map(asked).collect();
+        let digests: Vec<String> = queries.iter().map(|q| asked(&self.own(q))).collect();
         let held = ScreenedQuery { generation: self.lists.generation, threshold: self.threshold };
         self.run.case().screened(&digests, held, &hits)?;
         Ok(())
@@ -146,11 +162,20 @@ impl<'c> Kept<'c> {
     /// What was said of a hit, and of the hit there was before query or party changed.
     pub fn said(&self, whole: &Engine, query: &Query, hit: &Hit) -> Said<'_> {
         let Some(party) = whole.lists().parties.get(hit.party) else { return Said::default() };
-        let id = hit_id(query, whole.lists(), party);
+        let own = self.own(query);
+        let id = hit_id(&own, whole.lists(), party);
         let verdict = self.verdicts.get(&id);
-        let key = (query_digest(query), party_key(whole.lists(), party));
+        let key = (query_digest(&own), party_key(whole.lists(), party));
         let before = self.before.get(&key).filter(|_| verdict.is_none());
         Said { id, verdict, before }
+    }
+
+    /// A query by what it asks: a row above it does not make it another.
+    fn own<'q>(&self, query: &'q Query) -> Cow<'q, Query> {
+        match self.numbered {
+            true => Cow::Owned(Query { id: String::new(), ..query.clone() }),
+            false => Cow::Borrowed(query),
+        }
     }
 
     /// How many parties are new or changed since the lists before.

@@ -59,7 +59,10 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// Reads the list of a folder; empty where there is none. Answers that are not as they came are not believed.
+    /// Reads the list of a folder; empty where there is none.
+    ///
+    /// # Errors
+    /// An answer that is not as it came: nothing is made of such a folder.
     pub fn read(dir: &Path) -> Result<Fetched> {
         let mut out = Fetched::default();
         let path = dir.join(LOG);
@@ -74,16 +77,18 @@ impl Fetched {
                 Err(_) => note(&format!("{}: line {} is no entry, and is left out", path.display(), n + 1)),
             }
         }
-        let mut bad: BTreeSet<&str> = BTreeSet::new();
         for row in rows.values() {
             let inside = Path::new(&row.file).components().count() == 1;
             let hash = |b: Vec<u8>| hex(&Sha256::digest(&b)) == row.sha256;
             if !inside || !std::fs::read(dir.join(&row.file)).is_ok_and(hash) {
-                note(&format!("{} is not as it was fetched: {} is asked again", row.file, row.subject));
-                bad.insert(&row.subject);
+                bail!(
+                    "{} in {} is not as it was fetched (for {}, {}); remove the file and its line in {LOG}, and fetch it again",
+                    row.file,
+                    dir.display(),
+                    row.subject,
+                    row.time
+                );
             }
-        }
-        for row in rows.values().filter(|r| !bad.contains(r.subject.as_str())) {
             if row.last {
                 out.asked.insert(row.subject.clone());
             }
@@ -145,7 +150,7 @@ impl Fetch {
                 None => self.address(subject)?,
             };
             if !known && !quiet {
-                note(&format!("{} knows nothing of {subject}", self.base));
+                note(&format!("{} knows nothing of {subject}", without_password(&self.base)));
             }
             self.fetched.asked.insert(subject.to_owned());
             asked += 1;
@@ -192,21 +197,22 @@ impl Fetch {
 
     /// An answer; `None` if the server does not know what was asked for.
     fn get(&mut self, url: &str) -> Result<Option<Vec<u8>>> {
+        let shown = without_password(url);
         for wait in WAITS.iter().map(Some).chain([None]) {
             self.left = self.left.saturating_sub(1);
             let mut answer = self.agent.get(url).call().map_err(|e| {
-                anyhow!("{url} does not answer: {e}; is the server running, and is it yours?")
+                anyhow!("{shown} does not answer: {e}; is the server running, and is it yours?")
             })?;
             let status = answer.status().as_u16();
             match (status, wait) {
                 (200, _) => {
                     let body = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
-                    return Ok(Some(body.map_err(|e| anyhow!("the answer of {url} cannot be read: {e}"))?));
+                    return Ok(Some(body.map_err(|e| anyhow!("the answer of {shown} cannot be read: {e}"))?));
                 }
                 (400 | 404, _) => return Ok(None),
                 (429 | 503, Some(seconds)) => sleep(Duration::from_secs(*seconds)),
                 _ => bail!(
-                    "{url} answers with status {status}; what was fetched before is kept in {}",
+                    "{shown} answers with status {status}; what was fetched before is kept in {}",
                     self.dir.display()
                 ),
             }
@@ -229,7 +235,7 @@ impl Fetch {
         let row = Row {
             subject: subject.to_owned(),
             file: name.to_owned(),
-            url: url.to_owned(),
+            url: without_password(url),
             time: Clock::default().exact(now()),
             sha256: hex(&Sha256::digest(body)),
             bytes: body.len() as u64,
@@ -244,12 +250,23 @@ impl Fetch {
     }
 }
 
+/// A URL without what stands before the host.
+fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.find('/').unwrap_or(rest.len());
+    match rest[..host].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
 #[derive(Deserialize)]
 struct Tx {
     txid: String,
 }
 
 fn no_esplora(url: &str, why: &serde_json::Error) -> anyhow::Error {
+    let url = without_password(url);
     anyhow!("the answer of {url} is not what an Esplora gives ({why}); is the path of its API in --fetch?")
 }
 

@@ -29,6 +29,7 @@ mod ranked;
 mod sum;
 mod window;
 
+use std::collections::HashMap;
 use std::io::Result;
 
 use palisade_model::{Citation, Origin, Problem, ProblemCode, RuleInfo, SourceId, Time};
@@ -94,9 +95,22 @@ impl Correlations {
         self.plan.get(correlation as usize).is_some_and(|p| p.reports)
     }
 
-    /// The longest window in microseconds: whoever looks at a part of the evidence must begin that much earlier.
+    /// The longest time in microseconds that a match may lie before what it brings about: whoever looks at a part of the
+    /// evidence must begin that much earlier. Windows of a chain add up.
     pub fn longest(&self) -> i64 {
-        self.plan.iter().map(|p| p.span).max().unwrap_or(0)
+        let mut so_far: HashMap<String, i64> = HashMap::new();
+        let mut longest = 0;
+        // Each comes after those it refers to.
+        for planned in &self.plan {
+            let d = &planned.document;
+            let inner = d.rules.iter().filter_map(|(name, _)| so_far.get(&name.to_lowercase())).max();
+            let all = planned.span.saturating_add(inner.copied().unwrap_or(0));
+            longest = longest.max(all);
+            for name in d.id.iter().chain(&d.name) {
+                so_far.insert(name.to_lowercase(), all);
+            }
+        }
+        longest
     }
 
     fn uses_of(&self, rule: u32) -> &[plan::Use] {

@@ -285,15 +285,18 @@ pub fn screening(b: &Bench) {
         score: 910_000,
         first: Time(7),
     };
-    case.screened(&digests(&["q1", "q2"]), held, std::slice::from_ref(&hit)).unwrap();
+    case.screened(&digests(&["q1", "q2", "q1"]), held, std::slice::from_ref(&hit)).unwrap();
     case.screened(&[], held, &[StoredHit { first: Time(9), ..hit.clone() }]).unwrap();
     // The same lists again are no new generation; a changed party, and one that comes back, are.
     let same = case.screened_lists(&list(&[("sdn/2", "b"), ("sdn/1", "a")])).unwrap();
     assert_eq!((same.generation, same.since), (1, vec![1, 1]));
+    // Another party under a key that is known is new; it and the first are told apart from then on.
+    let second = case.screened_lists(&list(&[("sdn/2", "b"), ("sdn/1", "a"), ("sdn/2", "x")])).unwrap();
+    assert_eq!((second.generation, second.since, second.gone), (2, vec![1, 1, 2], vec![]));
     let newer = case.screened_lists(&list(&[("sdn/2", "c")])).unwrap();
-    assert_eq!((newer.generation, newer.since, newer.gone), (2, vec![2], digests(&["sdn/1"])));
+    assert_eq!((newer.generation, newer.since, newer.gone), (3, vec![3], digests(&["sdn/1"])));
     let back = case.screened_lists(&list(&[("sdn/1", "a"), ("sdn/2", "c")])).unwrap();
-    assert_eq!((back.generation, back.since), (3, vec![3, 2]));
+    assert_eq!((back.generation, back.since), (4, vec![4, 3]));
     drop(case);
     let mut case = Case::open(b.case()).unwrap();
     let known = case.screened_queries(&digests(&["q2", "q3", "q1"])).unwrap();
@@ -310,5 +313,5 @@ pub fn screening(b: &Bench) {
     case.screened(&many, held, &[]).unwrap();
     assert!(case.screened_queries(&many).unwrap().iter().all(|q| *q == Some(held)));
     let rows: Vec<(String, String)> = (0..1_000).map(|n| (format!("un/{n}"), "d".to_owned())).collect();
-    assert!(case.screened_lists(&rows).unwrap().since.iter().all(|g| *g == 4));
+    assert!(case.screened_lists(&rows).unwrap().since.iter().all(|g| *g == 5));
 }
