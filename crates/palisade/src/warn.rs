@@ -266,10 +266,10 @@ fn own(args: &Warn, dir: &Path) -> Result<Exit> {
     let mut case = Case::open_read_only(dir)?;
     let all = case.findings(&Filter::default())?;
     // What an analyst called false is not counted.
-    let words = Judgements::new(case.verdicts()?, now());
+    let said = Judgements::new(case.verdicts()?, now());
     let findings = all
         .iter()
-        .filter(|f| dismissed(&words, f).is_none())
+        .filter(|f| dismissed(&said, f).is_none())
         .filter_map(|f| Some(Seen { time: f.time?, rule: &f.rule_id, title: &f.title, vector: &f.vector }));
     let found = rises(findings, args.budget);
     write(args, |out| match args.format {
