@@ -27,7 +27,7 @@ def evidence_name(path, root):
     return "/".join(parts[parts.index("evidence") + 1:]) if "evidence" in parts else path
 
 
-def dump_case(binary, folder, target):
+def dump_case(evidence, folder, target):
     """One played scenario, as lines of JSON: a head, counts of observables, findings."""
     truth = json.loads((folder / "truth.json").read_text())
     planted = {}
@@ -52,27 +52,24 @@ def dump_case(binary, folder, target):
             "observables": [f"{o['type']}:{o['value']}" for o in json.loads(observables)],
             "group": of and of[0], "kind": of and of[1], "step": of and of[2],
         })
-    wanted = {o for f in findings for o in f["observables"]}
-    counts = subprocess.run(
-        [binary, "hunt", "--case", str(folder / "case"), "--no-cite", "--quiet", "--format", "ndjson", "--sql",
-         "SELECT o, count(*) AS n, count(DISTINCT h) AS hosts FROM (SELECT lower(_host) AS h, "
-         "unnest(_observables) AS o FROM events) GROUP BY o"],
-        check=True, capture_output=True, text=True).stdout
-    common = {}
-    for line in counts.splitlines():
+    origins = {}
+    head = {"campaigns": [g["name"] for g in truth["groups"] if g["kind"] == "campaign"]}
+    counts = []
+    looked = subprocess.run([evidence, str(folder / "case")], check=True, capture_output=True, text=True).stdout
+    for line in looked.splitlines():
         row = json.loads(line)
-        if row["o"] in wanted:
-            common[row["o"]] = (row["n"], row["hosts"])
-    total = subprocess.run(
-        [binary, "hunt", "--case", str(folder / "case"), "--no-cite", "--quiet", "--format", "ndjson", "--sql",
-         "SELECT count(*) AS n FROM events"], check=True, capture_output=True, text=True).stdout
+        if "events" in row and "observable" not in row:
+            head["events"] = row["events"]
+        elif "observable" in row:
+            counts.append(line)
+        else:
+            origins[row["id"]] = row["origin"]
     with target.open("w") as out:
-        head = {"events": json.loads(total.splitlines()[0])["n"],
-                "campaigns": [g["name"] for g in truth["groups"] if g["kind"] == "campaign"]}
         print(json.dumps(head), file=out)
-        for o in sorted(common):
-            print(json.dumps({"observable": o, "events": common[o][0], "hosts": common[o][1]}), file=out)
+        for line in counts:
+            print(line, file=out)
         for f in findings:
+            f["origin"] = origins.get(f["id"])
             print(json.dumps(f), file=out)
 
 
@@ -89,7 +86,7 @@ def dump(args):
              "--out", str(played), "--format", "json"], capture_output=True, text=True)
         (work / f"{played.name}.json").write_text(done.stdout)
         for scenario in SCENARIOS:
-            dump_case(args.binary, played / scenario, work / f"{played.name}-{scenario}.ndjson")
+            dump_case(args.evidence, played / scenario, work / f"{played.name}-{scenario}.ndjson")
         if not args.keep:
             shutil.rmtree(played)
         print(played.name, file=sys.stderr)
@@ -156,6 +153,7 @@ def main():
     commands = parser.add_subparsers(required=True)
     d = commands.add_parser("dump", help="play exercises and keep what joining looks at")
     d.add_argument("--binary", default="palisade")
+    d.add_argument("--evidence", default="target/release/examples/evidence", help="the example of the pipeline room")
     d.add_argument("--work", required=True)
     d.add_argument("--keep", action="store_true", help="keep evidence and cases")
     d.add_argument("exercises", nargs="+", metavar="SEED:DAYS:SCALE")

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Instant;
 
-use palisade_campaign::{Evidence, Frequency, Graph, Words, campaigns, explain};
+use palisade_campaign::{Evidence, Frequency, Graph, Origin, Words, campaigns, explain};
 use palisade_model::{FindingId, Observable, ObservableKind, Prevalence, Severity, Time, Vector, Weight};
 use serde_json::Value;
 
@@ -45,6 +45,17 @@ fn observable(text: &str) -> Option<Observable> {
     Observable::parse(kind, value).ok()
 }
 
+fn origin(value: &Value) -> Option<Origin> {
+    let number = |name: &str| value.get(name).and_then(Value::as_u64);
+    Some(Origin {
+        from: observable(value.get("from")?.as_str()?)?,
+        here: number("here")?,
+        all: number("all")?,
+        places: number("places")?,
+        told: value.get("told")?.as_str()?.to_owned(),
+    })
+}
+
 fn read(path: &str) -> Result<Dump> {
     let mut dump = Dump::default();
     for line in std::fs::read_to_string(path)?.lines() {
@@ -65,6 +76,7 @@ fn read(path: &str) -> Result<Dump> {
                 host: text("host").map(str::to_owned),
                 attack: list("attack").filter_map(|a| Some(a.as_str()?.to_owned())).collect(),
                 observables: list("observables").filter_map(|o| observable(o.as_str()?)).collect(),
+                origin: row.get("origin").and_then(origin),
             });
             let of = text("group").map_or_else(|| "everyday".to_owned(), str::to_owned);
             dump.truth.insert(id, format!("{of} / {}", text("step").unwrap_or("")));

@@ -113,10 +113,11 @@ pub(crate) fn entities(
     realms: &Realms,
     host: Option<&str>,
     observables: &[Observable],
+    origin: Option<&Observable>,
 ) -> Vec<(Entity, Observable)> {
     let mut out: Vec<(Entity, Observable)> = Vec::new();
     let system_program = Observable::of_system_program(observables);
-    for o in observables {
+    for o in observables.iter().chain(origin) {
         let entity = match o.kind() {
             ObservableKind::Account => {
                 is_somebody(o.value()).then(|| (Kind::Account, realms.account(o.value(), host)))
@@ -138,8 +139,9 @@ pub(crate) fn entities(
             ObservableKind::Arn => Some((Kind::Arn, o.value().to_owned())),
             ObservableKind::CryptoAddress => Some((Kind::Wallet, o.value().to_owned())),
             ObservableKind::CryptoTransaction => Some((Kind::Transaction, o.value().to_owned())),
-            // A name alone is too cheap; its path and hash stand beside it.
-            ObservableKind::FileName => None,
+            // A name alone is too cheap; its path and hash stand beside it. A session's number means something on its
+            // machine only, and is given out again; where the session came from stands beside it.
+            ObservableKind::FileName | ObservableKind::LogonSession => None,
         };
         if let Some((kind, name)) = entity {
             out.push((Entity { kind, name }, o.clone()));
@@ -174,7 +176,7 @@ impl Excluded {
         let (mut all, mut bare) = (BTreeSet::new(), BTreeSet::new());
         for o in texts.iter().filter_map(parse) {
             let spelled_out = o.value().contains(['\\', '@', '.']);
-            for (entity, _) in entities(realms, None, &[o]) {
+            for (entity, _) in entities(realms, None, &[o], None) {
                 if matches!(entity.kind, Kind::Account | Kind::Host | Kind::InternalIp)
                     && (!spelled_out || !entity.name.contains('\\'))
                 {

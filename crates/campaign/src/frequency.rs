@@ -109,7 +109,9 @@ impl Frequency {
         // Findings that hold each thing.
         let mut holders: Vec<u32> = Vec::new();
         for (n, f) in findings.iter().enumerate() {
-            for (entity, observable) in entities(&realms, f.host.as_deref(), &f.observables) {
+            for (entity, observable) in
+                entities(&realms, f.host.as_deref(), &f.observables, f.origin.as_ref().map(|o| &o.from))
+            {
                 let next = numbers.len() as u32;
                 let standing = entity.kind.weighing().standing;
                 let number = *numbers.entry(entity).or_insert(next);
@@ -195,7 +197,13 @@ impl Frequency {
 
     /// What a finding is about, sorted, each once, each with the observable it comes from.
     pub(crate) fn entities(&self, f: &Evidence) -> Vec<(Entity, Observable)> {
-        entities(&self.realms, f.host.as_deref(), &f.observables)
+        entities(&self.realms, f.host.as_deref(), &f.observables, f.origin.as_ref().map(|o| &o.from))
+    }
+
+    /// Whether an observable of a finding is this thing.
+    pub(crate) fn is(&self, f: &Evidence, observable: &Observable, entity: &Entity) -> bool {
+        let of = entities(&self.realms, f.host.as_deref(), std::slice::from_ref(observable), None);
+        of.iter().any(|(e, o)| e == entity && o == observable)
     }
 
     /// Whose names are.
@@ -255,13 +263,15 @@ impl Frequency {
         entity: &Entity,
         of: [(&Evidence, Side); 2],
         apart: i64,
-        rate: f64,
+        (rate, habit): (f64, Option<f64>),
     ) -> f64 {
         let often = self.things.get(entity).copied().unwrap_or(Often { held: 1.0, ..Often::default() });
         let share = (often.held + 1.0) / (self.contexts + 2.0);
         let q = if entity.kind.weighing().standing {
             let expected = rate / self.span * apart.saturating_add(CLOCKS) as f64;
-            self.for_rules(often.number, of, share, true) * -(-expected).exp_m1()
+            let share = self.for_rules(often.number, of, share, true);
+            // Where sessions of the account come from is known of more than findings.
+            habit.map_or(share, |h| share.min(h)) * -(-expected).exp_m1()
         } else {
             let among = if self.events > 0.0 { (often.events + 1.0) * AROUND / self.events } else { share };
             self.for_rules(often.number, of, among.max(often.spread).min(1.0), false)

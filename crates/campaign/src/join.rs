@@ -54,6 +54,30 @@ pub struct Evidence {
     pub attack: Vec<String>,
     /// What it is about.
     pub observables: Vec<Observable>,
+    /// Where whoever did it came from, if logs say so.
+    pub origin: Option<Origin>,
+}
+
+/// Where a session came from in which something was done.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Origin {
+    /// The machine; where nobody knows which one it was, its address.
+    pub from: Observable,
+    /// Sessions of this account from there.
+    pub here: u64,
+    /// Sessions of this account from other machines.
+    pub all: u64,
+    /// Different places that sessions came from, of all accounts.
+    pub places: u64,
+    /// Where it is written, for people.
+    pub told: String,
+}
+
+impl Origin {
+    /// The share of the account's other sessions that come from there: this one is no witness of itself.
+    fn habit(&self) -> f64 {
+        (self.here.saturating_sub(1) as f64 + 0.5) / (self.all.saturating_sub(1) as f64 + 1.0)
+    }
 }
 
 /// What analysts said that matters here.
@@ -75,6 +99,9 @@ mod against {
     pub const PRIOR: f64 = 1.35;
     /// How ordinary a finding is, by severity, mildest first.
     pub const ORDINARY: [f64; 5] = [4.5, 3.5, 3.0, 0.0, 0.0];
+    /// How probably an intruder's session comes from where sessions of the account always come from; otherwise it comes
+    /// from any machine.
+    pub const USUAL: f64 = 0.15;
     /// And for each e-fold of the days and machines that its rule fired on.
     pub const FREQUENT: f64 = 0.7;
     /// What is left of that at least, however firmly it is joined: through findings that are ordinary by themselves a
@@ -96,6 +123,14 @@ const HOPS: usize = 32;
 /// Below this, in nats, nothing changes any more.
 const SETTLED: f64 = 1e-9;
 pub(crate) const DAY: f64 = 86_400e6;
+
+/// A session that came from a machine of a campaign.
+mod session {
+    /// How probably somebody who goes on to another machine does so from this one of their machines.
+    pub const SHARED: f64 = 0.4;
+    /// Days after which that is half.
+    pub const HALF_LIFE: f64 = 30.0;
+}
 
 /// Destruction in quick succession, wherever it is: many machines wiped in one night share nothing else.
 mod quick {
@@ -380,9 +415,18 @@ impl<'a> Graph<'a> {
         for entity in both {
             let Some((entity, observable)) = self.names.get(*entity as usize) else { continue };
             let w = entity.kind.weighing();
-            let same = w.shared * 2f64.powf(-(apart as f64) / DAY / w.half_life);
+            let came = [x, y].map(|n| self.came_from(n, entity));
+            // From a machine where something grave was done, much follows for what was done in the session; that a session
+            // of an intruder came from a machine says no more of what else is seen there than any finding on it.
+            let follows = came.into_iter().zip([right.grave, left.grave]).filter(|(_, grave)| *grave);
+            let habit = follows.filter_map(|(o, _)| o.map(Origin::habit)).max_by(f64::total_cmp);
+            let (shared, half_life) = match habit {
+                None => (w.shared, w.half_life),
+                Some(_) => (session::SHARED, session::HALF_LIFE),
+            };
+            let same = shared * 2f64.powf(-(apart as f64) / DAY / half_life);
             let sides = [(self.findings[x], left.side), (self.findings[y], right.side)];
-            let chance = self.frequency.by_chance(entity, sides, apart, rate);
+            let chance = self.frequency.by_chance(entity, sides, apart, (rate, habit));
             let nats = ((same + (1.0 - same) * chance) / chance).ln().min(w.cap);
             let best = groups.entry(w.group).or_default();
             *best = best.max(nats);
@@ -394,7 +438,7 @@ impl<'a> Graph<'a> {
                 seen,
                 apart: Some(apart),
                 findings: Some((self.findings[x].id, self.findings[y].id)),
-                note: None,
+                note: came.into_iter().flatten().map(|o| o.told.clone()).min(),
             });
         }
         let of = |g: Group| groups.get(&g).copied().unwrap_or(0.0);
@@ -427,6 +471,13 @@ impl<'a> Graph<'a> {
         }
         terms.extend(quick.filter(|t| t.weight.0 > 0));
         (terms, nearby)
+    }
+
+    /// Where the session of a finding came from, if that is this thing.
+    fn came_from(&self, finding: usize, entity: &Entity) -> Option<&Origin> {
+        let f = self.findings[finding];
+        let origin = f.origin.as_ref().filter(|_| entity.kind.weighing().group == Group::Where)?;
+        self.frequency.is(f, &origin.from, entity).then_some(origin)
     }
 
     /// Pairs of nodes that destroy and follow each other soon.
@@ -580,7 +631,7 @@ fn nats(terms: &[Term]) -> f64 {
 
 /// All that two copies of one finding can differ in.
 fn rest(e: &Evidence) -> impl Ord + '_ {
-    (&e.rule, &e.title, e.severity, e.vector, &e.host, &e.attack, &e.observables)
+    (&e.rule, &e.title, e.severity, e.vector, &e.host, &e.attack, &e.observables, &e.origin)
 }
 
 fn plain(kind: TermKind, weight: Weight, note: &str) -> Term {
@@ -595,9 +646,18 @@ fn plain(kind: TermKind, weight: Weight, note: &str) -> Term {
     }
 }
 
-/// What findings of one node have in common: rule, severity, machine, entities. Severity too, because it weighs: a node
-/// must not weigh otherwise when one of its findings goes.
-type Alike<'a> = (&'a str, Severity, Option<&'a str>, Vec<u32>);
+/// What findings of one node have in common: rule, severity, machine, entities, how usual it is where they came from.
+/// Severity and the last too, because they weigh: a node must not weigh otherwise when one of its findings goes.
+type Alike<'a> = (&'a str, Severity, Option<&'a str>, Vec<u32>, Option<[u64; 3]>);
+
+/// How much it speaks for a finding, in nats, that its session came from where it did. Who does their work comes from
+/// where they always come from; an intruder from wherever they already are, and that is mostly another machine.
+fn unusual(f: &Evidence) -> f64 {
+    let Some(o) = &f.origin else { return 0.0 };
+    let share = o.habit();
+    let any = 1.0 / (o.places as f64 + 1.0);
+    ((against::USUAL * share + (1.0 - against::USUAL) * any) / share).ln()
+}
 
 /// Puts findings of one rule about the same things into one node, but for those that must be alone. Nodes come in
 /// order of their first finding.
@@ -612,7 +672,8 @@ fn nodes(
     // The latest node, its latest finding's time, and the first node.
     let mut open: BTreeMap<Alike<'_>, (u32, Option<Time>, u32)> = BTreeMap::new();
     for (n, (f, entities)) in findings.iter().zip(entities).enumerate() {
-        let key = (f.rule.as_str(), f.severity, f.host.as_deref(), entities);
+        let usual = f.origin.as_ref().map(|o| [o.here, o.all, o.places]);
+        let key = (f.rule.as_str(), f.severity, f.host.as_deref(), entities, usual);
         let single = alone.contains(&f.id);
         let before = open.get(&key).copied();
         let near = before.filter(|(_, last, _)| match (last, f.time) {
@@ -627,7 +688,7 @@ fn nodes(
                 let often = against::FREQUENT * frequency.rule(&f.rule).ln();
                 let plain = against::ORDINARY.get(f.severity as usize).copied().unwrap_or(0.0) + often;
                 // A grave finding of a rule that seldom fires is not ordinary, whatever it names.
-                let strange = if plain > 0.0 { frequency.strange(f) } else { 0.0 };
+                let strange = if plain > 0.0 { frequency.strange(f) + unusual(f) } else { 0.0 };
                 let ordinary = (plain - strange).max(0.0);
                 nodes.push(Node {
                     findings: Vec::with_capacity(1),

@@ -22,10 +22,42 @@ pub(crate) struct Proc {
     pub sha256: String,
     /// Account it runs under.
     pub user: String,
+    /// Logon session it runs in; empty if it is its parent's.
+    pub session: String,
 }
 
 /// Account of the system itself.
 pub(crate) const SYSTEM: &str = "NT AUTHORITY\\SYSTEM";
+
+/// Session of the system itself, on every machine.
+const SYSTEM_SESSION: &str = "0x3e7";
+
+/// An account in a logon session.
+#[derive(Clone, Debug)]
+pub(crate) struct Who<'a> {
+    /// Account name.
+    pub account: &'a str,
+    /// Its domain.
+    pub realm: &'a str,
+    /// Its security identifier.
+    pub sid: &'a str,
+    /// The session.
+    pub session: String,
+}
+
+/// The session that an account has on a machine on a day, whoever speaks of it.
+pub(crate) fn session(world: &World, host: &Host, user: &str, day: i64) -> String {
+    if user == SYSTEM {
+        return SYSTEM_SESSION.to_owned();
+    }
+    let mut dice = Dice::new(world.seed ^ day as u64, &format!("session {} {user}", host.name));
+    any_session(&mut dice)
+}
+
+/// A session nobody speaks of again.
+pub(crate) fn any_session(dice: &mut Dice) -> String {
+    format!("{:#x}", 0x2_0000 + dice.below(0xfff_0000))
+}
 
 impl Proc {
     /// A program that was started on a host.
@@ -46,6 +78,7 @@ impl Proc {
             line: line.to_owned(),
             sha256: world.program_hash(image),
             user: user.to_owned(),
+            session: String::new(),
         }
     }
 
@@ -54,7 +87,16 @@ impl Proc {
     pub fn standing(world: &World, host: &Host, user: &str, image: &str, day: i64) -> Proc {
         let mut dice = Dice::new(world.seed ^ day as u64, &host.name);
         let mut dice = Dice::new(dice.next(), image);
-        Proc::new(world, host, user, image, &format!("\"{image}\""), &mut dice)
+        let proc = Proc::new(world, host, user, image, &format!("\"{image}\""), &mut dice);
+        Proc { session: session(world, host, user, day), ..proc }
+    }
+
+    /// The same in another session of the account: another process.
+    pub fn standing_in(world: &World, host: &Host, user: &str, image: &str, session: &str) -> Proc {
+        let mut dice = Dice::new(world.seed, &format!("{} {session}", host.name));
+        let mut dice = Dice::new(dice.next(), image);
+        let proc = Proc::new(world, host, user, image, &format!("\"{image}\""), &mut dice);
+        Proc { session: session.to_owned(), ..proc }
     }
 
     /// The same program file under another hash: a tool somebody brought along.
@@ -62,6 +104,13 @@ impl Proc {
         self.sha256 = sha256.to_owned();
         self
     }
+}
+
+/// Sysmon's own identifier of a session: the machine's digits, then the session's.
+fn logon_guid(process: &str, session: &str) -> String {
+    let machine = process.get(1..9).unwrap_or("00000000");
+    let number = u64::from_str_radix(session.trim_start_matches("0x"), 16).unwrap_or(0);
+    format!("{{{machine}-0000-0000-{:04x}-{:012x}}}", number >> 48, number & 0xffff_ffff_ffff)
 }
 
 fn file_name(path: &str) -> &str {
@@ -82,6 +131,10 @@ pub(crate) fn spawn(parent: &Proc, child: &Proc) -> Event {
     ];
     if windows {
         let level = if child.user == SYSTEM { "System" } else { "Medium" };
+        // Who starts a program gives it its session; what the system is asked to do runs in the system's.
+        let session = if child.user == SYSTEM { SYSTEM_SESSION } else { parent.session.as_str() };
+        fields.push(("LogonGuid", logon_guid(&child.guid, session)));
+        fields.push(("LogonId", session.to_owned()));
         fields.push(("OriginalFileName", file_name(&child.image).to_owned()));
         fields.push(("IntegrityLevel", level.to_owned()));
         fields.push(("Hashes", format!("SHA256={}", child.sha256.to_uppercase())));
@@ -193,21 +246,26 @@ pub(crate) fn clipboard(by: &Proc) -> Event {
     of(24, by).with("Session", "1").with("ClientInfo", "user").with("Archived", "false")
 }
 
-/// Security 4624: somebody signed in.
-pub(crate) fn signed_in(who: &str, realm: &str, sid: &str, kind: u8, from: &str, at: &str) -> Event {
-    let package = if kind == 3 { "Kerberos" } else { "Negotiate" };
+/// Security 4624: somebody signed in, from an address; `at`: the machine's name where no ticket was used.
+pub(crate) fn signed_in(who: &Who<'_>, kind: u8, from: &str, at: &str) -> Event {
+    let package = match kind {
+        3 if at.is_empty() => "Kerberos",
+        3 => "NTLM",
+        _ => "Negotiate",
+    };
     Event::new(
         Log::Security,
         4624,
         vec![
             ("SubjectUserName", "-".to_owned()),
-            ("TargetUserSid", sid.to_owned()),
-            ("TargetUserName", who.to_owned()),
-            ("TargetDomainName", realm.to_owned()),
+            ("TargetUserSid", who.sid.to_owned()),
+            ("TargetUserName", who.account.to_owned()),
+            ("TargetDomainName", who.realm.to_owned()),
+            ("TargetLogonId", who.session.clone()),
             ("LogonType", kind.to_string()),
             ("LogonProcessName", package.to_owned()),
             ("AuthenticationPackageName", package.to_owned()),
-            ("WorkstationName", at.to_owned()),
+            ("WorkstationName", if at.is_empty() { "-" } else { at }.to_owned()),
             ("IpAddress", from.to_owned()),
             ("IpPort", "0".to_owned()),
         ],
@@ -215,22 +273,22 @@ pub(crate) fn signed_in(who: &str, realm: &str, sid: &str, kind: u8, from: &str,
 }
 
 /// A Security event about what an account did, with more values added by the caller.
-pub(crate) fn subject(id: u16, who: &str, realm: &str, sid: &str) -> Event {
+pub(crate) fn subject(id: u16, who: &Who<'_>) -> Event {
     Event::new(
         Log::Security,
         id,
         vec![
-            ("SubjectUserSid", sid.to_owned()),
-            ("SubjectUserName", who.to_owned()),
-            ("SubjectDomainName", realm.to_owned()),
-            ("SubjectLogonId", "0x5f2c1a".to_owned()),
+            ("SubjectUserSid", who.sid.to_owned()),
+            ("SubjectUserName", who.account.to_owned()),
+            ("SubjectDomainName", who.realm.to_owned()),
+            ("SubjectLogonId", who.session.clone()),
         ],
     )
 }
 
 /// Security 4662: an object of the directory is used with control access.
-pub(crate) fn directory_access(who: &str, realm: &str, sid: &str, right: &str) -> Event {
-    subject(4662, who, realm, sid)
+pub(crate) fn directory_access(who: &Who<'_>, right: &str) -> Event {
+    subject(4662, who)
         .with("ObjectServer", "DS")
         .with("ObjectType", "%{19195a5b-6da0-11d0-afd3-00c04fd930c9}")
         .with("OperationType", "Object Access")
@@ -239,12 +297,12 @@ pub(crate) fn directory_access(who: &str, realm: &str, sid: &str, right: &str) -
 }
 
 /// Security 4698: a task is registered.
-pub(crate) fn task(who: &str, realm: &str, sid: &str, name: &str, command: &str, arguments: &str) -> Event {
+pub(crate) fn task(who: &Who<'_>, name: &str, command: &str, arguments: &str) -> Event {
     let xml = format!(
         "<Task xmlns=\"http://schemas.microsoft.com/windows/2004/02/mit/task\"><Actions><Exec><Command>{command}\
          </Command><Arguments>{arguments}</Arguments></Exec></Actions></Task>"
     );
-    subject(4698, who, realm, sid).with("TaskName", name).with("TaskContent", xml)
+    subject(4698, who).with("TaskName", name).with("TaskContent", xml)
 }
 
 /// Security 4768 or 4769: a ticket is given out by a domain controller.
@@ -266,8 +324,8 @@ pub(crate) fn ticket(id: u16, who: &str, realm: &str, service: &str, from: &str)
 }
 
 /// Security 5140: a share is opened.
-pub(crate) fn share(who: &str, realm: &str, sid: &str, name: &str, from: &str) -> Event {
-    subject(5140, who, realm, sid)
+pub(crate) fn share(who: &Who<'_>, name: &str, from: &str) -> Event {
+    subject(5140, who)
         .with("ObjectType", "File")
         .with("ShareName", format!("\\\\*\\{name}"))
         .with("IpAddress", from)

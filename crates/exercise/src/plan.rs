@@ -4,11 +4,11 @@
 //! step its moment and notes what it names. Writers take from it what belongs to their channel. Steps of channels that
 //! have no writer yet are planned like all others: a writer that is added later finds time, name and observables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_model::{ObservableKind, Time, Vector};
 
-use crate::acts::{Proc, spawn};
+use crate::acts::{Proc, Who, any_session, session, signed_in, spawn};
 use crate::calendar::DAY;
 use crate::cloud::{Cloud, Line};
 use crate::dice::Dice;
@@ -87,6 +87,8 @@ pub(crate) struct Plan<'w> {
     /// Transactions, in the order they were planned.
     pub transfers: Vec<Transfer>,
     market: Market,
+    /// Sessions that somebody of the group opened from elsewhere, by machine and account.
+    sessions: BTreeMap<(usize, String), String>,
     /// Files that somebody brought along: their hashes tell something.
     tools: BTreeSet<String>,
     taken: Vec<usize>,
@@ -116,6 +118,7 @@ impl<'w> Plan<'w> {
             planted: Vec::new(),
             transfers: Vec::new(),
             market: Market::new(world.dice("market").next()),
+            sessions: BTreeMap::new(),
             tools: BTreeSet::new(),
             taken: Vec::new(),
             // Which administrator comes first is the seed's choice.
@@ -164,6 +167,7 @@ impl<'w> Plan<'w> {
 
     fn begin(&mut self, name: &str, kind: GroupKind, actor: &str) {
         self.last = self.world.span.start;
+        self.sessions.clear();
         let (name, actor) = (name.to_owned(), actor.to_owned());
         self.groups.push(Group { name, kind, actor, steps: Vec::new(), joins: Vec::new() });
     }
@@ -324,8 +328,40 @@ impl<'w> Plan<'w> {
 
     /// A process that was there before, on the day of the step begun last.
     pub fn standing(&self, host: usize, user: &str, image: &str) -> Proc {
-        let host = &self.world.hosts[host];
-        Proc::standing(self.world, host, user, image, self.day())
+        let on = &self.world.hosts[host];
+        match self.sessions.get(&(host, user.to_owned())) {
+            Some(session) => Proc::standing_in(self.world, on, user, image, session),
+            None => Proc::standing(self.world, on, user, image, self.day()),
+        }
+    }
+
+    /// Somebody signs in to a host over the network, from an address; what the group does there under that name from then
+    /// on is done in this session. Part of the step begun last.
+    pub fn enters(&mut self, host: usize, who: &Person, from: &str) {
+        self.enters_at(host, who, from, "");
+    }
+
+    /// The same from a machine that has no ticket, and says its name.
+    pub fn enters_at(&mut self, host: usize, who: &Person, from: &str, at: &str) {
+        let session = any_session(&mut self.dice);
+        self.sessions.insert((host, who.windows.clone()), session);
+        let event = signed_in(&self.who(host, who), 3, from, at);
+        self.on(host, event);
+    }
+
+    /// Somebody as a host knows them: in their session there.
+    pub fn who<'p>(&self, host: usize, who: &'p Person) -> Who<'p>
+    where
+        'w: 'p,
+    {
+        let opened = self.sessions.get(&(host, who.windows.clone())).cloned();
+        let usual = || session(self.world, &self.world.hosts[host], &who.windows, self.day());
+        Who {
+            account: &who.account,
+            realm: &self.world.realm,
+            sid: &who.sid,
+            session: opened.unwrap_or_else(usual),
+        }
     }
 
     /// Starts a program and plants the record of it; gives the process.
@@ -347,6 +383,7 @@ impl<'w> Plan<'w> {
         if let Some(sha256) = sha256 {
             child = child.with_hash(sha256);
         }
+        child.session.clone_from(&parent.session);
         self.on(host, spawn(parent, &child));
         child
     }

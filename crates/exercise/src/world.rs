@@ -88,6 +88,8 @@ pub(crate) struct Person {
     pub home: String,
     /// Handle on code hosts.
     pub handle: String,
+    /// Address inside from which they work.
+    pub desk: String,
 }
 
 /// A name on the net that many use, with its address.
@@ -186,6 +188,7 @@ impl World {
                 home: address(&mut dice),
                 handle: format!("{}{}-{}", first.to_lowercase(), &last.to_lowercase()[..1], dice.hex(2)),
                 account,
+                desk: format!("10.{}.3.{}", 20 + seed % 40, 20 + people.len()),
             });
         }
         let mut hosts: Vec<Host> = Vec::new();
@@ -208,6 +211,12 @@ impl World {
                 let ip =
                     format!("10.{}.{}.{}", 20 + seed % 40, 4 + hosts.len() / 12, 20 + hosts.len() * 7 % 220);
                 hosts.push(Host { name, full, role: *role, ip, owner, guid: dice.hex(8) });
+            }
+        }
+        // Who has a machine among these works at it.
+        for host in hosts.iter().filter(|h| h.role.desk()) {
+            if let Some(owner) = people.get_mut(host.owner) {
+                owner.desk.clone_from(&host.ip);
             }
         }
         let mut sites = Vec::new();

@@ -63,16 +63,12 @@ impl fmt::Display for CampaignId {
 pub enum TermKind {
     /// Both sides hold the observable.
     Shared,
-    /// They lie close together in time.
-    Time,
     /// What was done in one is usually followed by what was done in the other.
     Stage,
     /// Two things of one campaign are rare among all: the log-odds before any evidence.
     Prior,
     /// Terms of one observation, or of one kind, count only up to a limit: what is taken off.
     Cap,
-    /// Something speaks against it.
-    Conflict,
     /// An analyst said so.
     Analyst,
 }
@@ -82,11 +78,9 @@ impl TermKind {
     pub fn name(self) -> &'static str {
         match self {
             TermKind::Shared => "shared",
-            TermKind::Time => "time",
             TermKind::Stage => "stage",
             TermKind::Prior => "prior",
             TermKind::Cap => "cap",
-            TermKind::Conflict => "conflict",
             TermKind::Analyst => "analyst",
         }
     }
@@ -107,7 +101,7 @@ pub struct Term {
     pub apart: Option<i64>,
     /// The findings that show it, one of each side; their citations are its evidence.
     pub findings: Option<(FindingId, FindingId)>,
-    /// Who said it, of [`TermKind::Analyst`]; what speaks against it, of [`TermKind::Conflict`].
+    /// Who said it, of [`TermKind::Analyst`]; where a session came from, of [`TermKind::Shared`]; otherwise why it counts.
     pub note: Option<String>,
 }
 

@@ -48,6 +48,8 @@ pub enum ObservableKind {
     Arn,
     /// Sysmon process GUID, upper case, without braces.
     ProcessGuid,
+    /// Windows logon session, `0x` and hexadecimal digits in lower case: unique on its machine from one start to the next.
+    LogonSession,
     /// Address on a block chain, canonical as [`Address`] has it.
     CryptoAddress,
     /// Transaction of a block chain, canonical as [`transaction_id`] has it.
@@ -74,6 +76,7 @@ impl ObservableKind {
             ObservableKind::Sid => "sid",
             ObservableKind::Arn => "arn",
             ObservableKind::ProcessGuid => "process_guid",
+            ObservableKind::LogonSession => "logon_session",
             ObservableKind::CryptoAddress => "crypto_address",
             ObservableKind::CryptoTransaction => "crypto_transaction",
         }
@@ -226,6 +229,7 @@ fn canonical(kind: ObservableKind, t: &str) -> Option<String> {
             let shape = t.len() == 36 && t.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
             (shape && t.bytes().any(|b| b != b'0' && b != b'-')).then(|| t.to_ascii_uppercase())
         }
+        ObservableKind::LogonSession => logon_session(t),
         ObservableKind::CryptoAddress => {
             // Logs capitalise as they like: case says nothing there, and the 20 bytes are the same.
             let address = Address::parse(t).or_else(|_| Address::evm_any_case(t)).ok()?;
@@ -233,6 +237,15 @@ fn canonical(kind: ObservableKind, t: &str) -> Option<String> {
         }
         ObservableKind::CryptoTransaction => transaction_id(t),
     }
+}
+
+/// A logon session's number. Those of the system and of its services (and of nobody) are on every machine and tell nothing.
+fn logon_session(t: &str) -> Option<String> {
+    const EVERYWHERE: [u64; 4] = [0, 0x3e4, 0x3e5, 0x3e7];
+    let digits = t.strip_prefix("0x").or_else(|| t.strip_prefix("0X"))?;
+    let number =
+        u64::from_str_radix(digits, 16).ok().filter(|n| !EVERYWHERE.contains(n) && *n != u64::MAX)?;
+    Some(format!("{number:#x}"))
 }
 
 /// Neither empty, nor the dash that logs write for "none", nor with control characters in it.

@@ -223,6 +223,8 @@ pub enum Extract {
     Arn,
     /// A Sysmon process GUID.
     ProcessGuid,
+    /// A Windows logon session.
+    LogonSession,
     /// An address on a chain.
     CryptoAddress,
     /// A transaction of a chain.
@@ -262,6 +264,7 @@ impl Extract {
             Extract::Arn => ObservableKind::Arn,
             Extract::ProcessGuid => ObservableKind::ProcessGuid,
             Extract::CryptoAddress => ObservableKind::CryptoAddress,
+            Extract::LogonSession => ObservableKind::LogonSession,
             Extract::CryptoTransaction => ObservableKind::CryptoTransaction,
         };
         out.extend(Observable::parse(kind, text).ok());

@@ -232,6 +232,9 @@ fn terms(out: &mut dyn io::Write, all: &[Term], by_id: &BTreeMap<FindingId, &Sto
                     };
                     let _ = write!(text, " ({} and {})", short(a), short(b));
                 }
+                if let Some(why) = &t.note {
+                    let _ = write!(text, ": {why}");
+                }
             }
             (None, Some(why)) => {
                 text.push_str(why);

@@ -10,6 +10,8 @@ use palisade_model::{
 };
 use palisade_store::{Case, Filter, StoredCampaign, StoredFinding};
 
+use crate::sessions::origins;
+
 /// Everything that joining a case's findings needs, and the findings themselves.
 #[derive(Debug)]
 pub struct CaseFindings {
@@ -34,10 +36,11 @@ impl CaseFindings {
     /// Those of the store.
     pub fn read(case: &mut Case, at: Time) -> palisade_store::Result<CaseFindings> {
         let findings = case.findings(&Filter::default())?;
-        let evidence: Vec<Evidence> = findings.iter().filter_map(evidence).collect();
+        let mut evidence: Vec<Evidence> = findings.iter().filter_map(evidence).collect();
+        let mut problems = origins(case, &mut evidence)?;
         let lake = case.prevalence()?;
         let frequency = Frequency::of(&evidence, &lake, lake.total());
-        let problems = lake.problems();
+        problems.extend(lake.problems());
         let words = words(case, &findings, at)?;
         let former = case.campaigns()?.iter().filter_map(former).collect();
         Ok(CaseFindings { findings, evidence, frequency, words, former, problems })
@@ -130,6 +133,7 @@ fn evidence(f: &StoredFinding) -> Option<Evidence> {
         host: f.host.clone(),
         attack: f.attack.clone(),
         observables: observables(f),
+        origin: None,
     })
 }
 

@@ -25,6 +25,7 @@ mod organisation;
 mod packed;
 mod rules;
 mod run;
+mod sessions;
 mod spill;
 mod summary;
 mod test_pairs;

@@ -198,7 +198,9 @@ impl Victims {
             ObservableKind::Host => Some(Private::Host),
             ObservableKind::Account => Some(Private::Account),
             ObservableKind::Arn => Some(Private::Resource),
-            ObservableKind::Sid | ObservableKind::ProcessGuid => Some(Private::Local),
+            ObservableKind::Sid | ObservableKind::ProcessGuid | ObservableKind::LogonSession => {
+                Some(Private::Local)
+            }
             ObservableKind::Path => owner(value).map(|_| Private::Account),
             ObservableKind::Md5
             | ObservableKind::Sha1
@@ -594,7 +596,7 @@ impl Gate<'_> {
                     .as_ref()
                     .filter(|o| !m.everyday.contains(o))
                     .and_then(|o| self.observable(o)),
-                // A note names the analyst.
+                // A note names analysts, machines and accounts.
                 note: None,
                 ..t.clone()
             });

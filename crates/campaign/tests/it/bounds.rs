@@ -26,6 +26,7 @@ fn plain(n: u64, time: i64, rule: String, host: Option<String>, observables: Vec
         host,
         attack: Vec::new(),
         observables,
+        origin: None,
     }
 }
 

@@ -25,7 +25,8 @@ fn loosely(text: &str) -> String {
 
 fn holds(finding: &Evidence, observable: &str) -> bool {
     let host = finding.host.iter().map(|h| format!("host:{h}"));
-    let all = finding.observables.iter().map(|o| o.to_string()).chain(host);
+    let came = finding.origin.iter().map(|o| o.from.to_string());
+    let all = finding.observables.iter().map(|o| o.to_string()).chain(host).chain(came);
     all.map(|o| loosely(&o)).any(|o| o == loosely(observable))
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use palisade_campaign::{Evidence, Former, Frequency, Graph, Joined, Words, campaigns, explain, without};
+use palisade_campaign::{
+    Evidence, Former, Frequency, Graph, Joined, Origin, Words, campaigns, explain, without,
+};
 use palisade_model::{CampaignId, Severity};
 
 use crate::{
-    DAY, EVENTS, Lake, Random, SECOND, background, finding, hash, id, joined, of_two_houses, parts, pin,
-    places, seen, some_findings,
+    DAY, EVENTS, Lake, Random, SECOND, background, came, finding, hash, id, joined, of_two_houses, parts,
+    pin, places, seen, some_findings,
 };
 
 /// Words about some of these findings, and about some that nobody knows.
@@ -585,4 +587,42 @@ fn steps_are_cut_by_pauses_and_machines() {
     assert_eq!(steps, [vec![id(1), id(2)], vec![id(3)], vec![id(4)]]);
     assert!(now.campaigns[0].joins.iter().all(|j| j.steps.0 < j.steps.1 && j.steps.1 < 3));
     assert!((0.0..=1.0).contains(&now.campaigns[0].cohesion));
+}
+
+/// A campaign on a desk, and weeks later an administrator's shell on a server, as administrators open it every few days.
+fn with_a_shell(origin: Option<Origin>) -> Vec<Evidence> {
+    let mut all = background();
+    all.push(finding(1, 10 * DAY, "desk", &[&hash(1), "account:corp\\ann"]));
+    all.push(finding(2, 11 * DAY, "desk", &[&hash(1), "account:corp\\ann"]));
+    for n in 0..8 {
+        let mut usual =
+            medium(200 + n, "shell", 1 + 4 * n as i64, &format!("server{n}"), &["account:corp\\adm"]);
+        usual.origin = Some(came("host:admins", 30, 40));
+        all.push(usual);
+    }
+    let mut shell = medium(3, "shell", 12, "server9", &["account:corp\\adm"]);
+    shell.origin = origin;
+    all.push(shell);
+    all
+}
+
+#[test]
+fn a_session_from_a_machine_of_a_campaign_belongs_to_it() {
+    let none = Words::default();
+    let of = |origin| parts(&joined(&with_a_shell(origin), &Lake::default(), &none, &[]));
+    assert_eq!(of(None), [vec![1, 2]]);
+    assert_eq!(of(Some(came("host:admins", 30, 40))), [vec![1, 2]], "from where they always come");
+    assert_eq!(
+        of(Some(came("host:elsewhere", 1, 40))),
+        [vec![1, 2]],
+        "from nowhere that is known for anything"
+    );
+    let from_the_desk = with_a_shell(Some(came("host:desk", 1, 40)));
+    let (frequency, words) = (Frequency::of(&from_the_desk, &Lake::default(), EVENTS), Words::default());
+    let graph = Graph::new(&from_the_desk, &frequency, &words);
+    assert_eq!(parts(&campaigns(&graph, &[])), [vec![1, 2, 3]]);
+    // And it is said why, with where it is written.
+    let why = explain(&graph, id(2), id(3)).unwrap();
+    let told: Vec<&str> = why.direct.iter().filter_map(|t| t.note.as_deref()).collect();
+    assert!(told.contains(&"a session came from host:desk"), "{told:?}");
 }

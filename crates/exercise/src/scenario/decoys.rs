@@ -3,11 +3,11 @@
 //!
 //! Each is a group of its own: to be found, and never to be joined to a campaign.
 
-use crate::acts::{Proc, looked_up, opened, script, signed_in, wrote};
+use crate::acts::{Proc, looked_up, opened, script, wrote};
 use crate::plan::Plan;
 use crate::scenario::programs::{CMD, EXPLORER, LSASS, POWERSHELL, REMOTE};
 use crate::scenario::rules;
-use crate::world::address;
+use crate::world::{Person, address};
 
 /// Where the decoys happen, by place in the world.
 pub(crate) struct Grounds {
@@ -53,7 +53,13 @@ fn penetration_test(p: &mut Plan<'_>, desk: usize, server: usize, when: u32) {
     p.step(7_100, "testers sign in from a machine and a range of their own", &["T1078.002"], &[]);
     let range = format!("10.{}.250.{}", 20 + w.seed % 40, 10 + p.dice.below(20));
     let at = format!("PT-{:02}", 1 + p.dice.below(9));
-    p.on(server, signed_in(tester, &w.realm, &format!("{}-9001", w.sid), 3, &range, &at));
+    let person = Person {
+        account: tester.to_owned(),
+        windows: user.clone(),
+        sid: format!("{}-9001", w.sid),
+        ..Person::default()
+    };
+    p.enters_at(server, &person, &range, &at);
     p.step(7_200, "testers export credential hives of a server", &["T1003.002"], &[rules::HIVES]);
     let remote = p.standing(server, &user, CMD);
     let hive = p.dice.pick(&["sam", "security"]);
@@ -94,13 +100,14 @@ fn commodity(p: &mut Plan<'_>, desk: usize, when: u32) {
 fn hardener(p: &mut Plan<'_>, server: usize, when: u32) {
     p.decoy("an administrator hardens a server");
     p.phase(when, 10);
-    let who = &p.take_admin().windows;
+    let who = &p.take_admin();
     let folder = p.dice.pick(&["C:\\Scripts", "C:\\Admin", "D:\\Baseline"]);
     let name = p.dice.pick(&["harden", "baseline", "stig", "lockdown"]);
     let file = format!("{folder}\\{name}.ps1");
     let policy = format!("{folder}\\policy.csv");
     p.step(0, "a shell over remote management", &["T1021.006"], &[rules::WINRM]);
-    let remote = p.standing(server, who, REMOTE);
+    p.enters(server, who, &who.desk);
+    let remote = p.standing(server, &who.windows, REMOTE);
     let shell = p.run(server, &remote, POWERSHELL, &format!("powershell.exe -NoProfile -File {file}"));
     p.step(15, "the script's text", &[], &[]);
     let text = format!("auditpol /restore /file:{policy}; wevtutil sl Security /rt:true");

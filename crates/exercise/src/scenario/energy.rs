@@ -3,7 +3,7 @@
 
 use palisade_model::{ObservableKind, Vector};
 
-use crate::acts::{SYSTEM, connect, directory_access, script, service, set_value, signed_in, wrote};
+use crate::acts::{SYSTEM, connect, directory_access, script, service, set_value, wrote};
 use crate::cloud::{AT_DESK, Cloud, SignIn};
 use crate::plan::Plan;
 use crate::scenario::decoys::{self, Grounds};
@@ -125,9 +125,8 @@ fn plant(p: &mut Plan<'_>) {
 
     p.phase(190, 19);
     p.step(0, "a helper's account signs in to the file server from the desk", &["T1078.002"], &[]);
-    let (ip, name) = (w.hosts[desk].ip.clone(), w.hosts[desk].name.clone());
-    p.on(files, signed_in(&helper.account, &w.realm, &helper.sid, 3, &ip, &name));
-    let shell = moves::over_wmi(p, 40, files, &helper.windows, "dir D:\\Grid");
+    moves::goes(p, (desk, files), &helper);
+    let shell = moves::over_wmi(p, 40, (desk, files), &helper, "dir D:\\Grid");
     p.step(200, "credential hives exported", &["T1003.002"], &[rules::HIVES]);
     p.run(
         files,
@@ -156,10 +155,13 @@ fn plant(p: &mut Plan<'_>) {
     p.phase(430, 21);
     p.step(0, "the directory's secrets are replicated", &["T1003.006"], &[rules::REPLICATION]);
     let right = "1131f6ad-9c07-11d1-f79f-00c04fc2dcd2";
-    p.on(dc, directory_access(&helper.account, &w.realm, &helper.sid, right));
+    moves::goes(p, (files, dc), &helper);
+    let by = p.who(dc, &helper);
+    p.on(dc, directory_access(&by, right));
 
     p.phase(730, 18);
     p.step(0, "a shell on the engineering station over remote management", &["T1021.006"], &[rules::WINRM]);
+    moves::goes(p, (files, eng), &helper);
     let remote = p.standing(eng, &helper.windows, REMOTE);
     let shell = p.run(eng, &remote, CMD, "cmd.exe /c whoami /groups");
     p.step(240, "controller projects packed", &["T1560.001", "T0811"], &[rules::PROJECTS]);
@@ -192,6 +194,7 @@ fn plant(p: &mut Plan<'_>) {
     p.step(0, "a screen viewer installed on the operator's station", &["T1021.005", "T0886"], &[rules::VNC]);
     p.on(operator, service("uvnc_service", "\"C:\\ProgramData\\uvnc\\winvnc.exe\" -service"));
     p.step(120, "the same scanner runs there", &["T0886"], &[rules::CONTROL_PORT]);
+    moves::goes(p, (eng, operator), &engineer);
     let shell = p.standing(operator, &engineer.windows, CMD);
     let again = p.run_file(
         operator,
@@ -206,6 +209,7 @@ fn plant(p: &mut Plan<'_>) {
 
     p.phase(930, 17);
     p.step(0, "the antivirus of the application server weakened", &["T1685"], &[rules::DEFENDER_OFF]);
+    moves::goes(p, (files, app), &helper);
     let cmd = p.standing(app, &helper.windows, CMD);
     p.run(app, &cmd, POWERSHELL, "powershell Set-MpPreference -DisableRealtimeMonitoring $true");
     p.step(60, "the scanner is left there as well", &["T1105"], &[]);
@@ -230,6 +234,7 @@ fn plant(p: &mut Plan<'_>) {
         &[(ObservableKind::Domain, &c2)],
     );
     p.step(1_800, "event logs cleared on the application server", &["T1685.005"], &[rules::LOG_COMMAND]);
+    moves::goes(p, (files, app), &helper);
     let cmd = p.standing(app, &helper.windows, CMD);
     p.run(app, &cmd, "C:\\Windows\\System32\\wevtutil.exe", "wevtutil.exe cl Security");
     p.step(1_830, "a note is left on the file server", &["T1491.001"], &[]);

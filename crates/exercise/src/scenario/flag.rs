@@ -134,7 +134,7 @@ fn plant(p: &mut Plan<'_>) {
 
     p.phase(200, 4);
     moves::dump_memory(p, 0, desk, &admin.windows);
-    let shell = moves::over_wmi(p, 2_000, tickets, &admin.windows, "dir C:\\Tickets");
+    let shell = moves::over_wmi(p, 2_000, (desk, tickets), &admin, "dir C:\\Tickets");
     p.step(
         2_600,
         "the other's public tool, named after a river, and run once",
@@ -160,8 +160,10 @@ fn plant(p: &mut Plan<'_>) {
     p.phase(700, 6);
     p.step(0, "the directory's secrets are replicated", &["T1003.006"], &[rules::REPLICATION]);
     let right = "1131f6ad-9c07-11d1-f79f-00c04fc2dcd2";
-    p.on(dc, crate::acts::directory_access(&admin.account, &w.realm, &admin.sid, right));
-    let shell = moves::over_wmi(p, 900, screens, &admin.windows, "quser");
+    moves::goes(p, (tickets, dc), &admin);
+    let by = p.who(dc, &admin);
+    p.on(dc, crate::acts::directory_access(&by, right));
+    let shell = moves::over_wmi(p, 900, (tickets, screens), &admin, "quser");
     p.step(1_000, "its own program again", &["T1570"], &[rules::WRITABLE_OUT]);
     let again = p.run_file(screens, &shell, own_place, &quiet, Some(&own));
     reaches(p, screens, &again, &home);
@@ -185,7 +187,9 @@ fn plant(p: &mut Plan<'_>) {
     let system = p.standing(screens, SYSTEM, CMD);
     p.on(screens, wrote(&system, &format!("C:\\Users\\Public\\torne\\{mask_name}.exe")));
     p.step(600, "the Security log cleared", &["T1685.005"], &[rules::SECURITY_LOG]);
-    p.on(dc, subject(1102, &admin.account, &w.realm, &admin.sid));
+    moves::goes(p, (tickets, dc), &admin);
+    let by = p.who(dc, &admin);
+    p.on(dc, subject(1102, &by));
     p.later(
         Vector::Files,
         650,

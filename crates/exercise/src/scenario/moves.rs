@@ -144,17 +144,39 @@ pub(crate) fn dump_memory(p: &mut Plan<'_>, after: i64, host: usize, user: &str)
     p.run(host, &shell, RUNDLL, &line);
 }
 
-/// Step: a command sent over WMI; gives the shell.
-pub(crate) fn over_wmi(p: &mut Plan<'_>, after: i64, host: usize, user: &str, command: &str) -> Proc {
+/// Somebody signs in to a host from another; part of the step begun last.
+pub(crate) fn goes(p: &mut Plan<'_>, (from, host): (usize, usize), who: &Person) {
+    let address = p.world.hosts[from].ip.clone();
+    p.enters(host, who, &address);
+}
+
+/// Step: a command sent over WMI from a host to another; gives the shell.
+pub(crate) fn over_wmi(
+    p: &mut Plan<'_>,
+    after: i64,
+    way: (usize, usize),
+    who: &Person,
+    command: &str,
+) -> Proc {
     p.step(after, "a command sent over WMI", &["T1047", "T1021.002"], &[rules::WMI]);
-    let wmi = p.standing(host, user, WMI);
+    goes(p, way, who);
+    let host = way.1;
+    let wmi = p.standing(host, &who.windows, WMI);
     let n = p.dice.below(900_000_000);
     p.run(host, &wmi, CMD, &format!("cmd.exe /Q /c {command} 1> \\\\127.0.0.1\\ADMIN$\\__17{n}.8 2>&1"))
 }
 
-/// Step: a shell over remote management; gives it.
-pub(crate) fn over_winrm(p: &mut Plan<'_>, after: i64, host: usize, user: &str, command: &str) -> Proc {
+/// Step: a shell over remote management, from a host to another; gives it.
+pub(crate) fn over_winrm(
+    p: &mut Plan<'_>,
+    after: i64,
+    way: (usize, usize),
+    who: &Person,
+    command: &str,
+) -> Proc {
     p.step(after, "a shell over remote management", &["T1021.006"], &[rules::WINRM]);
-    let remote = p.standing(host, user, REMOTE);
+    goes(p, way, who);
+    let host = way.1;
+    let remote = p.standing(host, &who.windows, REMOTE);
     p.run(host, &remote, CMD, &format!("cmd.exe /c {command}"))
 }

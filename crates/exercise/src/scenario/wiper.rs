@@ -10,7 +10,7 @@ use crate::scenario::moves::{self, aws, exchange, reaches, server};
 use crate::scenario::programs::{CMD, POOL, POWERSHELL};
 use crate::scenario::{ScenarioInfo, Scene, rules};
 use crate::truth::ActorProfile;
-use crate::world::{Role, World};
+use crate::world::{Person, Role, World};
 
 /// The scenario.
 pub(crate) const SCENE: Scene = Scene {
@@ -106,7 +106,7 @@ fn plant(p: &mut Plan<'_>) {
     p.step(0, "credential hives exported", &["T1003.002"], &[rules::HIVES]);
     let shell = p.standing(web, &admin.windows, CMD);
     p.run(web, &shell, "C:\\Windows\\System32\\reg.exe", "reg.exe save HKLM\\SAM C:\\PerfLogs\\s1.tmp");
-    let over = moves::over_wmi(p, 1_200, files, &admin.windows, "net group \"domain admins\" /domain");
+    let over = moves::over_wmi(p, 1_200, (web, files), &admin, "net group \"domain admins\" /domain");
     p.step(1_900, "the relay is put on the file server", &["T1570"], &[rules::WRITABLE_OUT]);
     let second = p.run_file(files, &over, relay_place, &serve, Some(&relay));
     reaches(p, files, &second, &home);
@@ -124,10 +124,12 @@ fn plant(p: &mut Plan<'_>) {
 
     p.phase(390, 22);
     p.step(0, "the directory's database is copied", &["T1003.003"], &[rules::NTDS]);
+    moves::goes(p, (files, dc), &admin);
     let shell = p.standing(dc, &admin.windows, "C:\\Windows\\System32\\ntdsutil.exe");
     p.on(dc, wrote(&shell, "C:\\PerfLogs\\Active Directory\\ntds.dit"));
     let ticket = p.tool("tickets");
     p.step(900, "service tickets are asked for", &["T1558.003"], &[rules::KERBEROS]);
+    moves::goes(p, (web, files), &admin);
     let relayed = p.standing(files, &admin.windows, CMD);
     p.run_file(files, &relayed, "C:\\PerfLogs\\t.exe", "t.exe kerberoast /nowrap", Some(&ticket));
     p.phase(440, 22);
@@ -137,7 +139,14 @@ fn plant(p: &mut Plan<'_>) {
         &["T1550.003"],
         &[rules::KERBEROS],
     );
-    let printer = p.standing(app, &format!("{}\\svc-print", w.realm), CMD);
+    let service_account = Person {
+        account: "svc-print".to_owned(),
+        windows: format!("{}\\svc-print", w.realm),
+        sid: format!("{}-1071", w.sid),
+        ..Person::default()
+    };
+    moves::goes(p, (files, app), &service_account);
+    let printer = p.standing(app, &service_account.windows, CMD);
     let line = "spoolhlp.exe asktgt /user:svc-print /rc4:8846f7eaee8fb117ad06bdd830b7586c";
     p.run_file(app, &printer, "C:\\Drivers\\spoolhlp.exe", line, Some(&ticket));
 
@@ -159,12 +168,14 @@ fn plant(p: &mut Plan<'_>) {
 
     p.phase(975, 4);
     p.step(0, "antivirus is switched off by policy", &["T1685", "T1112"], &[rules::DEFENDER_POLICY]);
+    moves::goes(p, (files, dc), &admin);
     let system = p.standing(dc, &admin.windows, "C:\\Windows\\System32\\reg.exe");
     let policy = "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows Defender\\DisableAntiSpyware";
     p.on(dc, set_value(&system, policy, "DWORD (0x00000001)"));
     p.step(240, "a task for all machines is registered", &["T1053.005", "T1484.001"], &[rules::TASK]);
     let arguments = &format!("/c C:\\Users\\Public\\{wiper_name} -y");
-    p.on(dc, task(&admin.account, &w.realm, &admin.sid, "\\DriverUpdate", "cmd.exe", arguments));
+    let by = p.who(dc, &admin);
+    p.on(dc, task(&by, "\\DriverUpdate", "cmd.exe", arguments));
     p.step(600, "the trail of the cloud account is stopped", &["T1685.002"], &[rules::TRAIL_STOPPED]);
     aws(p, caller, ("cloudtrail", "StopLogging"), "{\"name\":\"org-trail\"}", "");
     p.step(700, "a key of its backups is scheduled for deletion", &["T1485"], &[rules::KEY_DELETION]);
@@ -204,7 +215,8 @@ fn plant(p: &mut Plan<'_>) {
     p.step(1_560, "a service that runs a shell removes what is left", &["T1569.002"], &[rules::SERVICE]);
     p.on(app, service("DriverSync", "%COMSPEC% /c del C:\\PerfLogs\\*.* /q"));
     p.step(1_700, "the Security log cleared", &["T1685.005"], &[rules::SECURITY_LOG]);
-    p.on(dc, subject(1102, &admin.account, &w.realm, &admin.sid));
+    let by = p.who(dc, &admin);
+    p.on(dc, subject(1102, &by));
     p.later(
         Vector::Files,
         1_750,
@@ -228,9 +240,10 @@ fn plant(p: &mut Plan<'_>) {
     // Administrators speak of the same things on the same day.
     p.decoy("an administrator tests the restoring of backups");
     p.phase(900, 10);
-    let tester = p.take_admin().windows;
-    let shell = p.standing(spare, &tester, POWERSHELL);
+    let tester = p.take_admin();
     p.step(0, "an old backup is deleted", &["T1490"], &[rules::BACKUPS]);
+    p.enters(spare, &tester, &tester.desk);
+    let shell = p.standing(spare, &tester.windows, POWERSHELL);
     p.run(
         spare,
         &shell,

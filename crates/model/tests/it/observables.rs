@@ -4,7 +4,7 @@ use palisade_model::{Observable, ObservableKind};
 
 use crate::Random;
 
-const KINDS: [ObservableKind; 18] = [
+const KINDS: [ObservableKind; 19] = [
     ObservableKind::Ip,
     ObservableKind::Domain,
     ObservableKind::Url,
@@ -23,6 +23,7 @@ const KINDS: [ObservableKind; 18] = [
     ObservableKind::ProcessGuid,
     ObservableKind::CryptoAddress,
     ObservableKind::CryptoTransaction,
+    ObservableKind::LogonSession,
 ];
 
 /// A value that canonicalises to something that does not canonicalise to itself would be two

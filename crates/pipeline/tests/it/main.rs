@@ -11,6 +11,7 @@ mod index_agrees;
 mod knowledge;
 mod lake;
 mod ocsf;
+mod sessions;
 
 use std::path::{Path, PathBuf};
 

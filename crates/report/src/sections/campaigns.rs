@@ -201,11 +201,9 @@ fn steps(story: &Story<'_>, c: &Campaign) -> Table {
 fn kind(story: &Story<'_>, k: TermKind) -> String {
     story.t(match k {
         TermKind::Shared => "term.shared",
-        TermKind::Time => "term.time",
         TermKind::Stage => "term.stage",
         TermKind::Prior => "term.prior",
         TermKind::Cap => "term.cap",
-        TermKind::Conflict => "term.conflict",
         TermKind::Analyst => "term.analyst",
     })
 }

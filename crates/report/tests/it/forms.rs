@@ -137,7 +137,7 @@ fn terms_sum_to_scores() {
     assert!(!page.contains("the terms give"));
     m.campaigns[0].joins[0].score = Weight(99);
     m.campaigns[0].joins[1].terms.push(Term {
-        kind: TermKind::Conflict,
+        kind: TermKind::Prior,
         weight: Weight(i64::MIN),
         observable: None,
         seen: None,

@@ -273,7 +273,7 @@ pub fn rich() -> Material {
                     false,
                     &[
                         (TermKind::Shared, 6_214_608, Some(&lure)),
-                        (TermKind::Time, 1_203_973, None),
+                        (TermKind::Stage, 1_203_973, None),
                         (TermKind::Prior, -3_000_000, None),
                     ],
                 ),
@@ -285,7 +285,7 @@ pub fn rich() -> Material {
                         (TermKind::Shared, 5_991_465, Some(&path)),
                         (TermKind::Shared, 4_605_170, Some(&ws)),
                         (TermKind::Cap, -2_000_000, None),
-                        (TermKind::Time, 2_302_585, None),
+                        (TermKind::Stage, 2_302_585, None),
                         (TermKind::Prior, -3_000_000, None),
                     ],
                 ),
@@ -305,7 +305,7 @@ pub fn rich() -> Material {
                     false,
                     &[
                         (TermKind::Shared, 6_000_000, Some(&tool)),
-                        (TermKind::Time, 1_000_000, None),
+                        (TermKind::Stage, 1_000_000, None),
                         (TermKind::Prior, -3_000_000, None),
                     ],
                 ),
@@ -315,7 +315,7 @@ pub fn rich() -> Material {
                     true,
                     &[
                         (TermKind::Shared, 4_200_000, Some(&c2)),
-                        (TermKind::Time, -350_000, None),
+                        (TermKind::Stage, -350_000, None),
                         (TermKind::Prior, -3_000_000, None),
                     ],
                 ),
@@ -325,7 +325,7 @@ pub fn rich() -> Material {
                     false,
                     &[
                         (TermKind::Shared, 5_600_000, Some(&admin)),
-                        (TermKind::Time, 2_000_000, None),
+                        (TermKind::Stage, 2_000_000, None),
                         (TermKind::Prior, -3_000_000, None),
                     ],
                 ),
@@ -335,8 +335,8 @@ pub fn rich() -> Material {
                     true,
                     &[
                         (TermKind::Shared, 4_100_000, Some(&c2)),
-                        (TermKind::Time, 900_000, None),
-                        (TermKind::Conflict, -250_000, None),
+                        (TermKind::Stage, 900_000, None),
+                        (TermKind::Prior, -250_000, None),
                         (TermKind::Prior, -3_000_000, None),
                     ],
                 ),
@@ -345,7 +345,7 @@ pub fn rich() -> Material {
                     7,
                     false,
                     &[
-                        (TermKind::Time, 2_900_000, None),
+                        (TermKind::Stage, 2_900_000, None),
                         (TermKind::Analyst, 3_000_000, None),
                         (TermKind::Prior, -3_000_000, None),
                     ],
@@ -362,7 +362,7 @@ pub fn rich() -> Material {
                 true,
                 &[
                     (TermKind::Shared, 6_000_000, Some(&o(Kind::Ip, "198.51.100.23"))),
-                    (TermKind::Time, 2_100_000, None),
+                    (TermKind::Stage, 2_100_000, None),
                     (TermKind::Prior, -3_000_000, None),
                 ],
             )],
@@ -502,7 +502,7 @@ fn join(a: usize, b: usize, bridge: bool, terms: &[(TermKind, i64, Option<&Obser
             weight: Weight(*w),
             observable: o.cloned(),
             seen: o.map(|_| (3, 214)),
-            apart: (*kind == TermKind::Time).then_some(86_400_000_000 * (b as i64)),
+            apart: (*kind == TermKind::Stage).then_some(86_400_000_000 * (b as i64)),
             findings: o.map(|_| (id(a as u64 + 1), id(b as u64 + 1))),
             note: (*kind == TermKind::Analyst)
                 .then(|| "Marit Sørensen: the same engineering station".to_owned()),
@@ -624,7 +624,7 @@ pub fn many(n: u64, steps: usize) -> Material {
                 b % 9 == 0,
                 &[
                     (TermKind::Shared, 4_000_000 + 100_000 * (b as i64 % 30), Some(&shared[b % 3])),
-                    (TermKind::Time, 700_000, None),
+                    (TermKind::Stage, 700_000, None),
                     (TermKind::Prior, -3_000_000, None),
                 ],
             )

@@ -103,7 +103,7 @@ const PREFIXES_V4: [u8; 4] = [0, 8, 16, 24];
 const PREFIXES_V6: [u8; 4] = [0, 32, 48, 64];
 
 /// Every kind. Its code in files stands in [`code`].
-const KINDS: [ObservableKind; 18] = [
+const KINDS: [ObservableKind; 19] = [
     ObservableKind::Ip,
     ObservableKind::Domain,
     ObservableKind::Url,
@@ -122,6 +122,7 @@ const KINDS: [ObservableKind; 18] = [
     ObservableKind::ProcessGuid,
     ObservableKind::CryptoAddress,
     ObservableKind::CryptoTransaction,
+    ObservableKind::LogonSession,
 ];
 
 /// The number that stands for a kind in files. Numbers are given once and never again; a new kind takes the next.
@@ -145,6 +146,7 @@ const fn code(kind: ObservableKind) -> u8 {
         ObservableKind::ProcessGuid => 16,
         ObservableKind::CryptoAddress => 17,
         ObservableKind::CryptoTransaction => 18,
+        ObservableKind::LogonSession => 19,
     }
 }
 

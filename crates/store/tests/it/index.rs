@@ -36,7 +36,7 @@ fn random_text(rng: &mut Rng) -> String {
             [..digits]
             .to_owned()
     };
-    match rng.below(17) {
+    match rng.below(18) {
         0 => format!("ip:10.{}.{}.{}", rng.skewed(8), rng.skewed(250), rng.below(250)),
         1 => format!("ip:2001:db8:{:x}:{:x}::{:x}", rng.below(20) + 1, rng.below(20) + 1, rng.below(200) + 2),
         2 => {
@@ -60,6 +60,7 @@ fn random_text(rng: &mut Rng) -> String {
         13 => format!("account:corp\\u{}", rng.skewed(800)),
         14 => format!("sid:S-1-5-21-{}", rng.skewed(900)),
         15 => format!("process_guid:{}-0000-1111-2222-333344445555", hex(rng, 8).to_uppercase()),
+        16 => format!("logon_session:{:#x}", rng.skewed(900) + 0x1000),
         _ => "host:everywhere".to_owned(),
     }
 }

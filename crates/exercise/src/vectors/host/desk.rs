@@ -4,11 +4,11 @@
 //! build script fetches a tool. They use the same accounts and sites as everything else.
 
 use crate::acts::{
-    Proc, SYSTEM, clipboard, connect, ended, looked_up, marked, opened, script, service, set_value,
+    Proc, SYSTEM, clipboard, connect, ended, looked_up, marked, opened, script, service, session, set_value,
     signed_in, spawn, wrote,
 };
 use crate::record::{Event, Log};
-use crate::vectors::host::Life;
+use crate::vectors::host::{Life, as_known};
 use crate::world::{Role, Site, address};
 
 const EXPLORER: &str = "C:\\Windows\\explorer.exe";
@@ -138,7 +138,8 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
         82..90 => {
             let who = world.person(host.owner);
             let kind = life.dice.pick(&[2, 7, 7, 11]);
-            signed_in(&who.account, &world.realm, &who.sid, kind, "127.0.0.1", &host.name)
+            let session = session(world, host, &who.windows, life.day);
+            signed_in(&as_known(world, who, session), kind, "127.0.0.1", &host.name)
         }
         90 | 91 => {
             let by = life.standing(SYSTEM, SVCHOST);
@@ -257,7 +258,8 @@ fn oddity(life: &mut Life<'_>) -> Option<Event> {
             let shell = life.standing(&support.windows, CMD);
             let tool = Proc::new(world, host, &support.windows, image, line, &mut life.dice);
             life.next.push_back(connect(&tool, &host.ip, &world.cdn(1).ip, "", 443, &mut life.dice));
-            spawn(&shell, &tool)
+            let event = spawn(&shell, &tool);
+            life.after_entering(support, event)
         }
         _ => service(
             "Google Update Service (gupdate)",

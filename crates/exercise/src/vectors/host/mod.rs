@@ -8,13 +8,13 @@ mod desk;
 mod linux;
 mod server;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use palisade_model::{Time, Vector};
 
 use crate::ExerciseError;
-use crate::acts::Proc;
+use crate::acts::{Proc, Who, session, signed_in};
 use crate::calendar::{DAY, Rhythm};
 use crate::cloud::Cloud;
 use crate::dice::Dice;
@@ -25,13 +25,16 @@ use crate::scenario::Scene;
 use crate::sink::Files;
 use crate::truth::RecordRef;
 use crate::vectors::{VectorWriter, Written};
-use crate::world::{Host, Role, World};
+use crate::world::{Host, Person, Role, World};
 
 /// Writer of host and cloud logs.
 pub(crate) struct HostWriter;
 
 /// The number a log's first record carries: logs begin before an exercise does.
 const FIRST_NUMBER: u64 = 20_000;
+
+/// One sign-in in so many comes from a desk that is not one's own.
+const ELSEWHERE: u64 = 15;
 
 /// A machine's everyday life: what it does next, and what follows from what it did.
 pub(crate) struct Life<'w> {
@@ -47,6 +50,8 @@ pub(crate) struct Life<'w> {
     pub day: i64,
     /// Programs that ran before on that day, by path and account.
     standing: BTreeMap<(String, String), Rc<Proc>>,
+    /// Accounts that signed in from elsewhere on that day.
+    entered: BTreeSet<String>,
 }
 
 impl Life<'_> {
@@ -55,6 +60,25 @@ impl Life<'_> {
         let key = (image.to_owned(), user.to_owned());
         let made = || Rc::new(Proc::standing(self.world, self.host, user, image, self.day));
         Rc::clone(self.standing.entry(key).or_insert_with(made))
+    }
+
+    /// What an account logs that works here from elsewhere: the first time on a day its sign-in comes before.
+    pub fn after_entering(&mut self, who: &Person, event: Event) -> Event {
+        if !self.entered.insert(who.account.clone()) {
+            return event;
+        }
+        self.next.push_front(event);
+        let from = self.place_of(who);
+        let session = session(self.world, self.host, &who.windows, self.day);
+        signed_in(&as_known(self.world, who, session), 3, &from, "")
+    }
+
+    /// Where somebody signs in from: their desk, and now and then another one.
+    pub fn place_of(&mut self, who: &Person) -> String {
+        if self.dice.once_in(ELSEWHERE) {
+            return self.world.person(self.dice.place(self.world.people.len())).desk.clone();
+        }
+        who.desk.clone()
     }
 
     fn event(&mut self) -> Event {
@@ -103,6 +127,11 @@ impl VectorWriter for HostWriter {
         }
         Ok(written)
     }
+}
+
+/// Somebody in a session.
+fn as_known<'w>(world: &'w World, who: &'w Person, session: String) -> Who<'w> {
+    Who { account: &who.account, realm: &world.realm, sid: &who.sid, session }
 }
 
 /// How much a log holds, against the others.
@@ -182,6 +211,7 @@ fn log(
         next: VecDeque::new(),
         day: 0,
         standing: BTreeMap::new(),
+        entered: BTreeSet::new(),
     });
     let mut pen = Pen {
         host,
@@ -213,6 +243,7 @@ fn log(
                     if life.day != day {
                         life.day = day;
                         life.standing.clear();
+                        life.entered.clear();
                     }
                     let event = life.event();
                     pen.event(time, &event, files)?;

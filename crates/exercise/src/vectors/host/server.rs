@@ -3,11 +3,12 @@
 //! Administrators work on them with remote shells, disks are disposed of: rules see that, and it is nothing.
 
 use crate::acts::{
-    Proc, SYSTEM, connect, directory_access, ended, share, signed_in, spawn, subject, task, ticket, wrote,
+    Proc, SYSTEM, Who, any_session, connect, directory_access, ended, session, share, signed_in, spawn,
+    subject, task, ticket, wrote,
 };
 use crate::plan::tool_hash;
 use crate::record::{Event, Log};
-use crate::vectors::host::Life;
+use crate::vectors::host::{Life, as_known};
 use crate::world::Role;
 
 const SERVICES: &str = "C:\\Windows\\System32\\services.exe";
@@ -68,12 +69,12 @@ pub(crate) fn event(life: &mut Life<'_>) -> Event {
 fn server(life: &mut Life<'_>) -> Event {
     let (world, host) = (life.world, life.host);
     let who = world.person(life.dice.place(world.people.len()));
-    let desk = &world.hosts[life.dice.place(world.hosts.len())];
+    let known = as_known(world, who, any_session(&mut life.dice));
     match life.dice.below(100) {
-        0..34 => signed_in(&who.account, &world.realm, &who.sid, 3, &desk.ip, &desk.name),
+        0..34 => signed_in(&known, 3, &life.place_of(who), ""),
         34..54 => {
             let name = life.dice.pick(&["Public", "Projects", "Finance", "Scans", "IPC$"]);
-            share(&who.account, &world.realm, &who.sid, name, &desk.ip)
+            share(&known, name, &life.place_of(who))
         }
         54..68 => start(life),
         68..76 => {
@@ -99,10 +100,10 @@ fn server(life: &mut Life<'_>) -> Event {
         84 => {
             let admin = world.admin(1);
             let (name, program) = ("\\Keepsafe nightly", "C:\\Program Files\\Keepsafe\\backup.exe");
-            task(&admin.account, &world.realm, &admin.sid, name, program, "--nightly")
+            let session = session(world, host, &admin.windows, life.day);
+            task(&as_known(world, admin, session), name, program, "--nightly")
         }
-        85..94 => subject(4672, &who.account, &world.realm, &who.sid)
-            .with("PrivilegeList", "SeSecurityPrivilege\n\t\t\tSeBackupPrivilege"),
+        85..94 => subject(4672, &known).with("PrivilegeList", "SeSecurityPrivilege\n\t\t\tSeBackupPrivilege"),
         _ => {
             let name = life.dice.pick(&["Keepsafe Backup", "Windows Update", "Volume Shadow Copy"]);
             let state = life.dice.pick(&["running", "stopped"]);
@@ -129,15 +130,15 @@ fn start(life: &mut Life<'_>) -> Event {
     let parent = life.standing(user, parent);
     let child = Proc::new(world, host, user, image, line, &mut life.dice);
     life.next.push_back(ended(&child));
-    spawn(&parent, &child)
+    let event = spawn(&parent, &child);
+    if by_hand { life.after_entering(admin, event) } else { event }
 }
 
 fn controller(life: &mut Life<'_>) -> Event {
     let (world, host) = (life.world, life.host);
     let who = world.person(life.dice.place(world.people.len()));
-    let desk = &world.hosts[life.dice.place(world.hosts.len())];
     match life.dice.below(100) {
-        0..32 => ticket(4768, &who.account, &world.realm, "krbtgt", &desk.ip),
+        0..32 => ticket(4768, &who.account, &world.realm, "krbtgt", &life.place_of(who)),
         32..66 => {
             let service = format!("{}$", world.hosts[life.dice.place(world.hosts.len())].name);
             ticket(
@@ -145,17 +146,25 @@ fn controller(life: &mut Life<'_>) -> Event {
                 &format!("{}@{}", who.account, world.domain.to_uppercase()),
                 &world.realm,
                 &service,
-                &desk.ip,
+                &life.place_of(who),
             )
         }
-        66..86 => signed_in(&who.account, &world.realm, &who.sid, 3, &desk.ip, &desk.name),
+        66..86 => {
+            let session = any_session(&mut life.dice);
+            signed_in(&as_known(world, who, session), 3, &life.place_of(who), "")
+        }
         86..90 => start(life),
         90..95 => {
             let other = format!("{}$", world.hosts[world.host(Role::Controller, 1)].name);
-            directory_access(&other, &world.realm, &format!("{}-1001", world.sid), REPLICATION)
+            let (sid, session) = (format!("{}-1001", world.sid), any_session(&mut life.dice));
+            let by = Who { account: &other, realm: &world.realm, sid: &sid, session };
+            directory_access(&by, REPLICATION)
         }
-        _ => subject(4672, &format!("{}$", host.name), &world.realm, "S-1-5-18")
-            .with("PrivilegeList", "SeTcbPrivilege"),
+        _ => {
+            let (account, session) = (format!("{}$", host.name), "0x3e7".to_owned());
+            let by = Who { account: &account, realm: &world.realm, sid: "S-1-5-18", session };
+            subject(4672, &by).with("PrivilegeList", "SeTcbPrivilege")
+        }
     }
 }
 
@@ -188,5 +197,5 @@ fn oddity(life: &mut Life<'_>) -> Option<Event> {
             spawn(&shell, &Proc::new(world, host, &admin.windows, image, line, &mut life.dice))
         }
     };
-    Some(event)
+    Some(life.after_entering(admin, event))
 }
