@@ -10,6 +10,7 @@
 //! Everything in it is invented: organisations, people, actors. Addresses and domains are those set aside for
 //! examples and measurements.
 
+mod actors;
 mod acts;
 mod calendar;
 mod cloud;
@@ -28,6 +29,7 @@ mod world;
 
 use serde::{Deserialize, Serialize};
 
+pub use actors::fictional_actors;
 pub use error::ExerciseError;
 pub use scenario::{ScenarioInfo, scenarios};
 pub use score::{CampaignScore, Found, Score, score};

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
-use palisade_exercise::{Parameters, Truth, scenarios, write};
+use palisade_exercise::{Parameters, Truth, fictional_actors, scenarios, write};
 
 use crate::args::Exercise;
 use crate::errors::{Exit, reason};
@@ -38,7 +38,7 @@ impl palisade_exercise::Sink for Disk {
     }
 }
 
-/// Writes `OUT/evidence/**` and `OUT/truth.json`.
+/// Writes `OUT/evidence/**`, `OUT/truth.json`, and actors that exist only in exercises, `OUT/actors.tsv`.
 pub fn make(parameters: &Parameters, out: &Path) -> Result<Truth> {
     if let Ok(mut entries) = std::fs::read_dir(out)
         && entries.next().is_some()
@@ -54,6 +54,7 @@ pub fn make(parameters: &Parameters, out: &Path) -> Result<Truth> {
     }
     let text = serde_json::to_vec_pretty(&truth)?;
     std::fs::write(out.join("truth.json"), text).map_err(cannot)?;
+    std::fs::write(out.join("actors.tsv"), fictional_actors(parameters.seed)).map_err(cannot)?;
     Ok(truth)
 }
 

@@ -38,8 +38,10 @@ Examples:
   palisade exercise --list
   palisade exercise --scenario wiper --seed 7 --days 400 OUT
   palisade investigate OUT/evidence --case OUT/case
+  palisade assess --case OUT/case --knowledge OUT/actors.tsv
 
-OUT/evidence is what an investigator gets, OUT/truth.json is for whoever judges. Everything is invented.")]
+OUT/evidence is what an investigator gets, OUT/truth.json is for whoever judges,
+OUT/actors.tsv is what is known of actors that exist only in exercises. Everything is invented.")]
 pub struct Exercise {
     #[command(flatten)]
     pub which: Which,
