@@ -232,9 +232,6 @@ fn terms(out: &mut dyn io::Write, all: &[Term], by_id: &BTreeMap<FindingId, &Sto
                     };
                     let _ = write!(text, " ({} and {})", short(a), short(b));
                 }
-                if let Some(why) = &t.note {
-                    let _ = write!(text, ": {why}");
-                }
             }
             (None, Some(why)) => {
                 text.push_str(why);
@@ -245,6 +242,9 @@ fn terms(out: &mut dyn io::Write, all: &[Term], by_id: &BTreeMap<FindingId, &Sto
             (None, None) => text.push_str(t.kind.name()),
         }
         writeln!(out, "{}", terminal(&text))?;
+        if let (Some(_), Some(why)) = (&t.observable, &t.note) {
+            writeln!(out, "             {}", terminal(why))?;
+        }
     }
     Ok(())
 }
