@@ -102,6 +102,8 @@ mod against {
     /// How probably an intruder's session comes from where sessions of the account always come from; otherwise it comes
     /// from any machine.
     pub const USUAL: f64 = 0.15;
+    /// Most that an unusual place takes off: everybody works from elsewhere now and then.
+    pub const ELSEWHERE: f64 = 1.0;
     /// And for each e-fold of the days and machines that its rule fired on.
     pub const FREQUENT: f64 = 0.7;
     /// What is left of that at least, however firmly it is joined: through findings that are ordinary by themselves a
@@ -656,7 +658,7 @@ fn unusual(f: &Evidence) -> f64 {
     let Some(o) = &f.origin else { return 0.0 };
     let share = o.habit();
     let any = 1.0 / (o.places as f64 + 1.0);
-    ((against::USUAL * share + (1.0 - against::USUAL) * any) / share).ln()
+    ((against::USUAL * share + (1.0 - against::USUAL) * any) / share).ln().min(against::ELSEWHERE)
 }
 
 /// Puts findings of one rule about the same things into one node, but for those that must be alone. Nodes come in

@@ -594,7 +594,7 @@ fn with_a_shell(origin: Option<Origin>) -> Vec<Evidence> {
     let mut all = background();
     all.push(finding(1, 10 * DAY, "desk", &[&hash(1), "account:corp\\ann"]));
     all.push(finding(2, 11 * DAY, "desk", &[&hash(1), "account:corp\\ann"]));
-    for n in 0..8 {
+    for n in 0..5 {
         let mut usual =
             medium(200 + n, "shell", 1 + 4 * n as i64, &format!("server{n}"), &["account:corp\\adm"]);
         usual.origin = Some(came("host:admins", 30, 40));
