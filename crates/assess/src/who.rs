@@ -14,14 +14,18 @@ mod library;
 mod matrix;
 mod next;
 mod settings;
+mod statement;
+mod victims;
 mod words;
 
 pub use features::{MEASURES, NAMES};
-pub use fit::{KNOWN_FROM, Trial, UnknownWeights, unknown_weights, weights};
+pub use fit::{Calibration, KNOWN_FROM, Trial, UnknownWeights, calibration, unknown_weights, weights};
 pub use library::{Class, Known, Library, MAX_ACTORS, MAX_ITEMS, View};
 pub use matrix::{Matrix, Row, counterfactual, matrix};
 pub use next::{Companion, companions};
 pub use settings::{Costs, Settings, SettingsError};
+pub use statement::{Basis, Change, SAID, Said, SaidReason, Statement, UNKNOWN};
+pub use victims::{Target, Targets, targets};
 pub use words::{Confidence, Grounds, confidence, likelihood_words};
 
 /// Most items of one incident that are weighed; a campaign has tens.
@@ -126,7 +130,11 @@ pub fn assess(view: &View<'_>, settings: &Settings, incident: &IncidentReport, r
         let score = terms.iter().map(|t| t.weight).sum();
         scored.push((*actor, if reasons { terms } else { Vec::new() }, score));
     }
-    let shares = fit::softmax(&scored.iter().map(|s| s.2.nats()).collect::<Vec<f64>>());
+    let with = fit::softmax(&scored.iter().map(|s| s.2.nats()).collect::<Vec<f64>>());
+    let before: Vec<f64> = known.iter().map(|a| fit::dot(&all[*a].base, &settings.weights)).collect();
+    // Now and then a report is unlike everything its actor was ever told of: then who is active is all there is to go by.
+    let doubt = settings.doubt;
+    let shares = with.iter().zip(fit::softmax(&before)).map(|(w, b)| (1.0 - doubt) * w + doubt * b);
     let prior = view.first_seen.clamp(0.01, 0.99);
     let unknown = if scored.is_empty() {
         1.0

@@ -65,7 +65,7 @@ pub use json::{SCHEMA, json};
 pub use locale::{Locale, zone_name};
 pub use markdown::markdown;
 pub use material::{
-    Citation, Coverage, Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph, Problem,
+    Attributed, Citation, Coverage, Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph, Problem,
     ShapeSeen, Source,
 };
 pub use navigator::{Matrix, navigator, navigator_of};

@@ -21,9 +21,33 @@ mod figures;
 use figures::{Case, Figures, bootstrap};
 
 /// Weights before anything is learned: what the costs to fake suggest.
-const START: [f64; MEASURES] = [0.0, 1.0, 0.0, 0.0, 0.3, 0.4, 0.8, 0.0, 1.0, 0.0];
+const START: [f64; MEASURES] = [0.0, 1.0, 0.0, 0.0, 0.3, 0.4, 0.8, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
 /// Strength with which they hold.
 const RIDGE: f64 = 1.0;
+/// Strength that leaves a measure out.
+const OUT: f64 = 1e9;
+/// Inner folds, by which a learner is calibrated and chosen.
+const INNER: usize = 5;
+
+/// A way to learn: which measures, how strongly they are held, whether it is calibrated.
+#[derive(Clone)]
+pub struct Config {
+    name: &'static str,
+    out: &'static [usize],
+    ridge: f64,
+    calibrated: bool,
+}
+
+const CONFIGS: [Config; 8] = [
+    Config { name: "as before", out: &[10, 11, 12], ridge: 1.0, calibrated: false },
+    Config { name: "as before, calibrated", out: &[10, 11, 12], ridge: 1.0, calibrated: true },
+    Config { name: "state", out: &[12], ridge: 1.0, calibrated: true },
+    Config { name: "last months", out: &[10, 11], ridge: 1.0, calibrated: true },
+    Config { name: "all", out: &[], ridge: 1.0, calibrated: true },
+    Config { name: "all, ridge 3", out: &[], ridge: 3.0, calibrated: true },
+    Config { name: "all, ridge 10", out: &[], ridge: 10.0, calibrated: true },
+    Config { name: "all, ridge .3", out: &[], ridge: 0.3, calibrated: true },
+];
 const FOLDS: usize = 10;
 
 /// A report that supports one group, as the table has it.
@@ -58,6 +82,9 @@ struct Bench {
     library: Library,
     given: Vec<Given>,
     settings: Settings,
+    config: Config,
+    /// Trials of each fold: of the other folds, without what this fold's reports tell.
+    by_fold: Vec<Vec<(Trial, Trial)>>,
     /// Trials as of each incident's month: who it was, and with the actor unknown.
     dated: Vec<(Trial, Trial)>,
 }
@@ -78,21 +105,44 @@ impl Bench {
     }
 
     fn learn(&self, trials: &[(Trial, Trial)]) -> Settings {
+        let c = &self.config;
         let (known, unknown): (Vec<Trial>, Vec<Trial>) = trials.iter().cloned().unzip();
         let known: Vec<Trial> = known.into_iter().filter(Trial::is_known).collect();
-        let w = weights(&known, &START, RIDGE);
-        Settings { weights: w, unknown: unknown_weights(&known, &unknown, &w, 1.0), ..self.settings.clone() }
+        let mut ridge = [c.ridge; MEASURES];
+        c.out.iter().for_each(|k| ridge[*k] = OUT);
+        let mut w = weights(&known, &START, &ridge);
+        let mut doubt = 0.0;
+        if c.calibrated && known.len() >= 2 * INNER {
+            let held: Vec<(Trial, [f64; MEASURES])> = (0..INNER)
+                .flat_map(|fold| {
+                    let part = |inside: bool| -> Vec<Trial> {
+                        let of = known.iter().enumerate().filter(|(n, _)| (n % INNER == fold) == inside);
+                        of.map(|(_, t)| t.clone()).collect()
+                    };
+                    let w = weights(&part(false), &START, &ridge);
+                    part(true).into_iter().map(move |t| (t, w))
+                })
+                .collect();
+            let found = calibration(&held);
+            w.iter_mut().for_each(|w| *w *= found.temperature);
+            doubt = found.doubt;
+            if std::env::var("SHOW").is_ok() {
+                eprintln!("{} {} {:?}", c.name, known.len(), found);
+            }
+        }
+        let unknown = unknown_weights(&known, &unknown, &w, 1.0);
+        Settings { weights: w, doubt, unknown, ..self.settings.clone() }
     }
 
     /// Settings for each incident, learned from the other folds with this fold's reports taken out.
     fn folded(&self) -> Vec<Settings> {
-        (0..FOLDS)
-            .map(|fold| {
-                let out: BTreeSet<&str> = self.fold(fold).map(|g| g.report.as_str()).collect();
-                let rest = self.given.iter().enumerate().filter(|(n, _)| n % FOLDS != fold);
-                self.learn(&rest.map(|(_, g)| self.trials(g, None, &out)).collect::<Vec<_>>())
-            })
-            .collect()
+        self.by_fold.iter().map(|trials| self.learn(trials)).collect()
+    }
+
+    fn fold_trials(&self, fold: usize) -> Vec<(Trial, Trial)> {
+        let out: BTreeSet<&str> = self.fold(fold).map(|g| g.report.as_str()).collect();
+        let rest = self.given.iter().enumerate().filter(|(n, _)| n % FOLDS != fold);
+        rest.map(|(_, g)| self.trials(g, None, &out)).collect()
     }
 
     fn fold(&self, fold: usize) -> impl Iterator<Item = &Given> {
@@ -166,9 +216,38 @@ fn main() {
         name_group: 0.8,
         name_state: 0.8,
         stateless: 0.5,
+        doubt: 0.0,
     };
-    let mut bench = Bench { library: Library::new(&knowledge), given, settings, dated: Vec::new() };
+    let mut bench = Bench {
+        library: Library::new(&knowledge),
+        given,
+        settings,
+        config: CONFIGS[0].clone(),
+        by_fold: Vec::new(),
+        dated: Vec::new(),
+    };
     bench.dated = bench.given.iter().map(|g| bench.trials(g, Some(g.date), &BTreeSet::new())).collect();
+    bench.by_fold = (0..FOLDS).map(|f| bench.fold_trials(f)).collect();
+    if args.iter().any(|a| a == "--search") {
+        for c in CONFIGS {
+            bench.config = c;
+            let folded = bench.folded();
+            let by_fold = |n: usize| folded[n % FOLDS].clone();
+            let ours = bench.cases(&by_fold, false, false);
+            println!("{}", Figures::of(&ours).line(&format!("{}: left out", bench.config.name)));
+            let in_time = bench.in_time();
+            let dated = bench.cases(&|n| in_time[n].clone(), true, false);
+            println!("{}", Figures::of(&dated).line(&format!("{}: older", bench.config.name)));
+            let half: Vec<Case> = dated.iter().filter(|c| c.n < bench.given.len() / 2).cloned().collect();
+            println!("{}", Figures::of(&half).line("   older, first half"));
+            if args.iter().any(|a| a == "--controls") {
+                let unknown = bench.cases(&by_fold, false, true);
+                controls::open_set(&ours, &unknown);
+                controls::planted(&bench, &by_fold);
+            }
+        }
+        return;
+    }
     if args.iter().any(|a| a == "--fit") {
         let s = bench.learn(&bench.dated);
         println!("unknown = {:?}\n\n[weights]", s.unknown);
@@ -202,6 +281,7 @@ fn main() {
     controls::hidden(&bench);
     println!("{}", Figures::of(&bench.leaky(&by_fold)).line("leaky: own report kept"));
     bench.permute();
+    bench.by_fold = (0..FOLDS).map(|f| bench.fold_trials(f)).collect();
     let folded = bench.folded();
     let permuted = bench.cases(&|n| folded[n % FOLDS].clone(), false, false);
     println!("{}", Figures::of(&permuted).line("permuted labels"));

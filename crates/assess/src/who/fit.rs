@@ -18,6 +18,8 @@ pub const KNOWN_FROM: usize = 5;
 pub struct Trial {
     /// Measures of each actor that is known.
     pub(super) candidates: Vec<(usize, [f64; MEASURES])>,
+    /// Those of them that belong to no item of the incident.
+    before: Vec<[f64; MEASURES]>,
     /// Where in `candidates` the true actor stands; `None` if too little was known of it.
     truth: Option<usize>,
     /// Number of items that are not public tools.
@@ -31,10 +33,11 @@ impl Trial {
         let all = measure(view, &items, at);
         let known = (0..all.len()).filter(|a| view.knows(*a));
         let candidates: Vec<(usize, [f64; MEASURES])> = known.map(|a| (a, all[a].total())).collect();
+        let before = candidates.iter().map(|(a, _)| all[*a].base).collect();
         let is_it = |a: usize| view.library.actors[a].id == actor && view.techniques(a) >= KNOWN_FROM;
         let truth = candidates.iter().position(|(a, _)| is_it(*a));
         let items = items.iter().filter(|i| view.class(**i) != Class::Tool).count();
-        Trial { candidates, truth, items }
+        Trial { candidates, before, truth, items }
     }
 
     /// Whether the true actor could have been named.
@@ -48,9 +51,9 @@ const STEPS: usize = 40;
 /// Halvings of one step at most.
 const HALVINGS: usize = 30;
 
-/// Weights that make the true actors of `trials` likely, drawn towards `start` with the strength `ridge` (in
+/// Weights that make the true actors of `trials` likely, each drawn towards `start` with its strength in `ridge` (in
 /// units of a measure's spread).
-pub fn weights(trials: &[Trial], start: &[f64; MEASURES], ridge: f64) -> [f64; MEASURES] {
+pub fn weights(trials: &[Trial], start: &[f64; MEASURES], ridge: &[f64; MEASURES]) -> [f64; MEASURES] {
     let known: Vec<(&Trial, usize)> = trials.iter().filter_map(|t| t.truth.map(|y| (t, y))).collect();
     if known.is_empty() {
         return *start;
@@ -81,7 +84,7 @@ pub fn weights(trials: &[Trial], start: &[f64; MEASURES], ridge: f64) -> [f64; M
             }
         }
         for k in 0..MEASURES {
-            let penalty = ridge * spread[k].powi(2);
+            let penalty = ridge[k] * spread[k].powi(2);
             gradient[k] -= penalty * (w[k] - start[k]);
             curvature[k][k] += penalty.max(1e-9);
             let row = curvature[k];
@@ -117,7 +120,7 @@ fn objective(
     known: &[(&Trial, usize)],
     w: &[f64; MEASURES],
     start: &[f64; MEASURES],
-    ridge: f64,
+    ridge: &[f64; MEASURES],
     spread: &[f64; MEASURES],
 ) -> f64 {
     let likely = |(t, y): &(&Trial, usize)| {
@@ -125,7 +128,7 @@ fn objective(
         let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         scores[*y] - top - scores.iter().map(|s| (s - top).exp()).sum::<f64>().ln()
     };
-    let penalty: f64 = (0..MEASURES).map(|k| 0.5 * ridge * (spread[k] * (w[k] - start[k])).powi(2)).sum();
+    let penalty: f64 = (0..MEASURES).map(|k| 0.5 * ridge[k] * (spread[k] * (w[k] - start[k])).powi(2)).sum();
     known.iter().map(likely).sum::<f64>() - penalty
 }
 
@@ -142,6 +145,46 @@ fn spread(known: &[(&Trial, usize)]) -> [f64; MEASURES] {
         *out = (sum / known.len() as f64).max(1e-3);
     }
     out
+}
+
+/// What calibrates weights: how far they are to be believed, and how often the evidence says nothing at all.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Calibration {
+    /// Factor of every weight: below one, scores were too sure.
+    pub temperature: f64,
+    /// The part of all probability that stays as it was before any evidence.
+    pub doubt: f64,
+}
+
+/// Factors and doubts that are tried.
+const TEMPERATURES: [f64; 14] = [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3, 1.5];
+const DOUBTS: [f64; 12] = [0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3];
+
+/// The calibration under which the true actors of `trials`, none of which taught the weights it stands with, are
+/// likeliest.
+pub fn calibration(trials: &[(Trial, [f64; MEASURES])]) -> Calibration {
+    let known: Vec<(&Trial, usize, &[f64; MEASURES])> =
+        trials.iter().filter_map(|(t, w)| t.truth.map(|y| (t, y, w))).collect();
+    let mut best = (f64::INFINITY, Calibration { temperature: 1.0, doubt: 0.0 });
+    for temperature in TEMPERATURES {
+        let each: Vec<(f64, f64)> = known
+            .iter()
+            .map(|(t, y, w)| {
+                let mut w = **w;
+                w.iter_mut().for_each(|w| *w *= temperature);
+                let before: Vec<f64> = t.before.iter().map(|x| dot(x, &w)).collect();
+                (shares(&t.candidates, &w)[*y], softmax(&before)[*y])
+            })
+            .collect();
+        for doubt in DOUBTS {
+            let loss = |(with, before): &(f64, f64)| -((1.0 - doubt) * with + doubt * before).max(1e-12).ln();
+            let loss: f64 = each.iter().map(loss).sum();
+            if loss < best.0 {
+                best = (loss, Calibration { temperature, doubt });
+            }
+        }
+    }
+    best.1
 }
 
 /// The candidates' shares under weights.

@@ -75,6 +75,8 @@ pub struct Settings {
     pub name_group: f64,
     /// From which probability on a state is named.
     pub name_state: f64,
+    /// The part of the probability of known actors that stays as it was before any evidence.
+    pub doubt: f64,
     /// The part of somebody unknown that belongs to no state that is known.
     pub stateless: f64,
 }
@@ -88,6 +90,7 @@ impl Settings {
             name_group: f64,
             name_state: f64,
             stateless: f64,
+            doubt: f64,
             unknown: UnknownWeights,
             weights: std::collections::BTreeMap<String, f64>,
         }
@@ -97,7 +100,7 @@ impl Settings {
             let read = file.weights.get(name).filter(|w| w.is_finite());
             *weight = *read.ok_or_else(|| SettingsError::Weight(name.to_owned()))?;
         }
-        let shares = [file.name_group, file.name_state, file.stateless];
+        let shares = [file.name_group, file.name_state, file.stateless, file.doubt];
         if !shares.iter().all(|s| (0.0..=1.0).contains(s)) || !file.unknown.iter().all(|u| u.is_finite()) {
             return Err(SettingsError::Weight("a threshold or unknown".to_owned()));
         }
@@ -109,6 +112,7 @@ impl Settings {
             name_group: file.name_group,
             name_state: file.name_state,
             stateless: file.stateless,
+            doubt: file.doubt,
         })
     }
 }

@@ -11,7 +11,7 @@ use palisade_model::{Account, Actor, Artefact, IncidentReport, Item, ItemKind, K
 const WHO: &str = include_str!("../../../../knowledge/assess/who.toml");
 const COSTS: &str = include_str!("../../../../knowledge/assess/cost-to-fake.toml");
 
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings::read(WHO, COSTS).unwrap()
 }
 
@@ -25,7 +25,7 @@ fn technique(n: u64) -> String {
 }
 
 /// Twelve actors of three states; each has ten techniques and two pieces of malware of its own beside common ones.
-fn knowledge() -> Knowledge {
+pub fn knowledge() -> Knowledge {
     let mut k = Knowledge::default();
     let mut state = 1;
     for g in 0..12u64 {
@@ -53,7 +53,7 @@ fn knowledge() -> Knowledge {
     k
 }
 
-fn incident(g: u64) -> IncidentReport {
+pub fn incident(g: u64) -> IncidentReport {
     IncidentReport {
         id: format!("of {g}"),
         date: Month::new(2021, 3),
