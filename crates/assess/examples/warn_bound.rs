@@ -99,18 +99,20 @@ fn told(rate: f64) -> Vec<usize> {
 }
 
 fn main() {
-    println!("events a year | most chance within 3 | least median of any watch | told both rates: within 3, median");
+    println!(
+        "events a year | most chance within 3 | least median of any watch | told both rates: within 3, median"
+    );
     for rate in [2.0, 3.0, 5.0, 6.0, 8.0, 10.0, 12.0, 13.0, 14.0, 15.0, 26.0, 52.0] {
         let least = (1..50).find(|m| most(*m, rate) >= 0.5).unwrap_or(50);
         let delays = told(rate);
         let within = delays.iter().filter(|d| **d <= 3).count() as f64 / RUNS as f64;
-        println!(
-            "{rate:13} | {:20.2} | {least:25} | {within:.2}, {}",
-            most(3, rate),
-            delays[RUNS / 2]
-        );
+        println!("{rate:13} | {:20.2} | {least:25} | {within:.2}, {}", most(3, rate), delays[RUNS / 2]);
     }
     // The threshold is that at which a CUSUM told the rate has this run length.
     let h = threshold(RATIO, YEARS * 5.0);
-    println!("run length at 5 events a year: {:.2} events, declared {:.0}", run_length(RATIO, h), YEARS * 5.0);
+    println!(
+        "run length at 5 events a year: {:.2} events, declared {:.0}",
+        run_length(RATIO, h),
+        YEARS * 5.0
+    );
 }

@@ -95,7 +95,7 @@ pub fn run(args: &Assess) -> Result<Exit> {
     let mut sink = Sink::open(args.output.as_deref())?;
     let written = match (&args.case, &args.incidents) {
         (Some(dir), _) => {
-            let told = campaigns::Told::read(dir, &known, as_of, &args.victims)?;
+            let told = campaigns::Told::read(dir, as_of, &args.victims)?;
             sink.step(|out| match args.format {
                 Some(AssessFormat::Ndjson) => told.lines(&known, out),
                 _ => told.write(&known, out),

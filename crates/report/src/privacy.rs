@@ -19,7 +19,9 @@ use palisade_model::{Campaign, Exhibit, ExhibitBody, Message, Observable, Observ
 
 use sha2::{Digest as _, Sha256};
 
-use crate::material::{Attributed, Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph};
+use crate::material::{
+    Attributed, Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph,
+};
 use crate::redact::{self, Redactor};
 use crate::{Options, story, verdicts};
 

@@ -9,7 +9,8 @@
 use std::collections::BTreeSet;
 
 use palisade_assess::who::{
-    Costs, KNOWN_FROM, Library, MEASURES, NAMES, Settings, Trial, assess, unknown_weights, weights,
+    Costs, KNOWN_FROM, Library, MEASURES, NAMES, Settings, Trial, assess, calibration, unknown_weights,
+    weights,
 };
 use palisade_model::{IncidentReport, Knowledge, Month};
 use serde::Deserialize;
@@ -21,33 +22,13 @@ mod figures;
 use figures::{Case, Figures, bootstrap};
 
 /// Weights before anything is learned: what the costs to fake suggest.
-const START: [f64; MEASURES] = [0.0, 1.0, 0.0, 0.0, 0.3, 0.4, 0.8, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+const START: [f64; MEASURES] = [0.0, 1.0, 0.0, 0.0, 0.3, 0.4, 0.8, 0.0, 1.0, 0.0];
 /// Strength with which they hold.
-const RIDGE: f64 = 1.0;
-/// Strength that leaves a measure out.
-const OUT: f64 = 1e9;
-/// Inner folds, by which a learner is calibrated and chosen.
+const RIDGE: [f64; MEASURES] = [1.0; MEASURES];
+/// Inner folds, on which weights that were learned from the others are calibrated.
 const INNER: usize = 5;
-
-/// A way to learn: which measures, how strongly they are held, whether it is calibrated.
-#[derive(Clone)]
-pub struct Config {
-    name: &'static str,
-    out: &'static [usize],
-    ridge: f64,
-    calibrated: bool,
-}
-
-const CONFIGS: [Config; 8] = [
-    Config { name: "as before", out: &[10, 11, 12], ridge: 1.0, calibrated: false },
-    Config { name: "as before, calibrated", out: &[10, 11, 12], ridge: 1.0, calibrated: true },
-    Config { name: "state", out: &[12], ridge: 1.0, calibrated: true },
-    Config { name: "last months", out: &[10, 11], ridge: 1.0, calibrated: true },
-    Config { name: "all", out: &[], ridge: 1.0, calibrated: true },
-    Config { name: "all, ridge 3", out: &[], ridge: 3.0, calibrated: true },
-    Config { name: "all, ridge 10", out: &[], ridge: 10.0, calibrated: true },
-    Config { name: "all, ridge .3", out: &[], ridge: 0.3, calibrated: true },
-];
+/// Fewest incidents of known actors to calibrate with: from fewer one learns noise.
+const CALIBRATED_FROM: usize = 150;
 const FOLDS: usize = 10;
 
 /// A report that supports one group, as the table has it.
@@ -82,7 +63,6 @@ struct Bench {
     library: Library,
     given: Vec<Given>,
     settings: Settings,
-    config: Config,
     /// Trials of each fold: of the other folds, without what this fold's reports tell.
     by_fold: Vec<Vec<(Trial, Trial)>>,
     /// Trials as of each incident's month: who it was, and with the actor unknown.
@@ -105,30 +85,22 @@ impl Bench {
     }
 
     fn learn(&self, trials: &[(Trial, Trial)]) -> Settings {
-        let c = &self.config;
         let (known, unknown): (Vec<Trial>, Vec<Trial>) = trials.iter().cloned().unzip();
         let known: Vec<Trial> = known.into_iter().filter(Trial::is_known).collect();
-        let mut ridge = [c.ridge; MEASURES];
-        c.out.iter().for_each(|k| ridge[*k] = OUT);
-        let mut w = weights(&known, &START, &ridge);
+        let mut w = weights(&known, &START, &RIDGE);
         let mut doubt = 0.0;
-        if c.calibrated && known.len() >= 2 * INNER {
-            let held: Vec<(Trial, [f64; MEASURES])> = (0..INNER)
-                .flat_map(|fold| {
-                    let part = |inside: bool| -> Vec<Trial> {
-                        let of = known.iter().enumerate().filter(|(n, _)| (n % INNER == fold) == inside);
-                        of.map(|(_, t)| t.clone()).collect()
-                    };
-                    let w = weights(&part(false), &START, &ridge);
-                    part(true).into_iter().map(move |t| (t, w))
-                })
-                .collect();
-            let found = calibration(&held);
+        if known.len() >= CALIBRATED_FROM {
+            let part = |fold: usize, inside: bool| -> Vec<Trial> {
+                let of = known.iter().enumerate().filter(|(n, _)| (n % INNER == fold) == inside);
+                of.map(|(_, t)| t.clone()).collect()
+            };
+            let held = (0..INNER).flat_map(|fold| {
+                let w = weights(&part(fold, false), &START, &RIDGE);
+                part(fold, true).into_iter().map(move |t| (t, w))
+            });
+            let found = calibration(&held.collect::<Vec<_>>());
             w.iter_mut().for_each(|w| *w *= found.temperature);
             doubt = found.doubt;
-            if std::env::var("SHOW").is_ok() {
-                eprintln!("{} {} {:?}", c.name, known.len(), found);
-            }
         }
         let unknown = unknown_weights(&known, &unknown, &w, 1.0);
         Settings { weights: w, doubt, unknown, ..self.settings.clone() }
@@ -218,39 +190,13 @@ fn main() {
         stateless: 0.5,
         doubt: 0.0,
     };
-    let mut bench = Bench {
-        library: Library::new(&knowledge),
-        given,
-        settings,
-        config: CONFIGS[0].clone(),
-        by_fold: Vec::new(),
-        dated: Vec::new(),
-    };
+    let mut bench =
+        Bench { library: Library::new(&knowledge), given, settings, by_fold: Vec::new(), dated: Vec::new() };
     bench.dated = bench.given.iter().map(|g| bench.trials(g, Some(g.date), &BTreeSet::new())).collect();
     bench.by_fold = (0..FOLDS).map(|f| bench.fold_trials(f)).collect();
-    if args.iter().any(|a| a == "--search") {
-        for c in CONFIGS {
-            bench.config = c;
-            let folded = bench.folded();
-            let by_fold = |n: usize| folded[n % FOLDS].clone();
-            let ours = bench.cases(&by_fold, false, false);
-            println!("{}", Figures::of(&ours).line(&format!("{}: left out", bench.config.name)));
-            let in_time = bench.in_time();
-            let dated = bench.cases(&|n| in_time[n].clone(), true, false);
-            println!("{}", Figures::of(&dated).line(&format!("{}: older", bench.config.name)));
-            let half: Vec<Case> = dated.iter().filter(|c| c.n < bench.given.len() / 2).cloned().collect();
-            println!("{}", Figures::of(&half).line("   older, first half"));
-            if args.iter().any(|a| a == "--controls") {
-                let unknown = bench.cases(&by_fold, false, true);
-                controls::open_set(&ours, &unknown);
-                controls::planted(&bench, &by_fold);
-            }
-        }
-        return;
-    }
     if args.iter().any(|a| a == "--fit") {
         let s = bench.learn(&bench.dated);
-        println!("unknown = {:?}\n\n[weights]", s.unknown);
+        println!("doubt = {}\nunknown = {:?}\n\n[weights]", s.doubt, s.unknown);
         for (name, w) in NAMES.iter().zip(s.weights) {
             println!("{name} = {w}");
         }
@@ -263,6 +209,7 @@ fn main() {
     println!("{}", Figures::of(&baseline).line("naive Bayes, report left out"));
     let ours = bench.cases(&by_fold, false, false);
     println!("{}", Figures::of(&ours).line("Palisade, report left out"));
+    println!("  {}\n  bins: {}", figures::ece_noise(&ours), figures::bins(&ours));
     let (low, mean, high) = bootstrap(&baseline, &ours);
     println!("  gain of log loss over naive Bayes {mean:.3} (95 % {low:.3} to {high:.3})");
     let in_time = bench.in_time();
@@ -272,10 +219,27 @@ fn main() {
     println!("{}", Figures::of(&baseline).line("naive Bayes, older reports"));
     let dated = bench.cases(&by_time, true, false);
     println!("{}", Figures::of(&dated).line("Palisade, older reports"));
+    println!("  {}\n  bins: {}", figures::ece_noise(&dated), figures::bins(&dated));
     let (low, mean, high) = bootstrap(&baseline, &dated);
     println!("  gain of log loss over naive Bayes {mean:.3} (95 % {low:.3} to {high:.3})");
     let unknown = bench.cases(&by_fold, false, true);
     controls::open_set(&ours, &unknown);
+    if args.iter().any(|a| a == "--caps") {
+        for (actors, cap) in [(0, 0.0), (1, 1.5), (3, 3.0), (3, 1.5), (3, 1.0), (6, 1.5)] {
+            let capped = |n: usize| {
+                let mut s = by_fold(n);
+                (s.costs.rare_actors, s.costs.rare_cap) = (actors, cap);
+                s
+            };
+            println!("techniques of at most {actors} actors share {cap} nats");
+            println!(
+                "{}",
+                Figures::of(&bench.cases(&capped, false, false)).line("Palisade, report left out")
+            );
+            controls::planted(&bench, &capped);
+        }
+        return;
+    }
     controls::planted(&bench, &by_fold);
     controls::states(&bench, &ours);
     controls::hidden(&bench);
@@ -295,4 +259,6 @@ fn show_weights(what: &str, all: &[Settings]) {
     }
     let u: Vec<String> = all.iter().map(|s| format!("{:.2?}", s.unknown)).collect();
     println!("  unknown {}", u.join(" "));
+    let d: Vec<String> = all.iter().map(|s| format!("{:.3}", s.doubt)).collect();
+    println!("  doubt {}", d.join(" "));
 }

@@ -3,14 +3,12 @@
 //! Only presence counts: reports are selective, so what is absent says nothing. Because each measure is a sum over
 //! items, a score is one, too, and can be told item by item. What this module never does: weigh.
 
-use std::collections::BTreeMap;
-
 use palisade_model::Month;
 
 use super::library::{Class, View};
 
 /// Number of measures.
-pub const MEASURES: usize = 13;
+pub const MEASURES: usize = 10;
 /// Their names, in order.
 pub const NAMES: [&str; MEASURES] = [
     "techniques",
@@ -23,9 +21,6 @@ pub const NAMES: [&str; MEASURES] = [
     "malware_like_report",
     "reports",
     "recent_reports",
-    "techniques_of_state",
-    "malware_of_state",
-    "last_months",
 ];
 const TECHNIQUES: usize = 0;
 const TEMPERED: usize = 1;
@@ -37,17 +32,12 @@ const PRIVATE: usize = 6;
 const MALWARE_LIKE: usize = 7;
 const REPORTS: usize = 8;
 const RECENT: usize = 9;
-const TECHNIQUES_OF_STATE: usize = 10;
-const MALWARE_OF_STATE: usize = 11;
-const LAST_MONTHS: usize = 12;
 
 /// Pseudo-statements by which an actor's profile is drawn towards everybody's (the Dirichlet prior): thin profiles
 /// say little.
 const PRIOR: f64 = 30.0;
 /// Months in which the weight of an actor's activity falls by a factor of e.
 const FADE: f64 = 18.0;
-/// The same for what happened in the last months.
-const SHORT: f64 = 4.0;
 /// Activity of an actor of whom nothing recent is known, in reports.
 const FLOOR: f64 = 0.05;
 
@@ -83,7 +73,6 @@ pub(super) fn measure(view: &View<'_>, items: &[usize], at: Option<Month>) -> Ve
     let technique: Vec<bool> = classes.iter().map(|c| *c == Class::Technique).collect();
     let number = technique.iter().filter(|t| **t).count().max(1) as f64;
     likelihood(view, items, &classes, number, &mut all);
-    of_state(view, items, &classes, &mut all);
     like_profile(view, items, &technique, &mut all);
     like_reports(view, items, &classes, &mut all);
     activity(view, at, &mut all);
@@ -109,37 +98,6 @@ fn likelihood(view: &View<'_>, items: &[usize], classes: &[Class], number: f64, 
                 Class::Tool => row[TOOLS] = ratio,
                 Class::Shared => row[SHARED] = ratio,
                 Class::Private => row[PRIVATE] = ratio,
-            }
-        }
-    }
-}
-
-/// Dirichlet-multinomial log-likelihood ratios of what other actors of the same state do: groups of a state share people,
-/// tools and teachers, and what is told of one may be another's.
-fn of_state(view: &View<'_>, items: &[usize], classes: &[Class], all: &mut [Measures]) {
-    let vocabulary = view.library.items.len() as f64;
-    let total = f64::from(view.total) + 0.5 * vocabulary;
-    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (actor, known) in view.library.actors.iter().enumerate().filter(|(a, _)| view.knows(*a)) {
-        if let Some(nation) = &known.nation {
-            members.entry(nation).or_default().push(actor);
-        }
-    }
-    for of in members.values() {
-        let told: u32 = of.iter().map(|a| view.told[*a]).sum();
-        for (at, (item, class)) in items.iter().zip(classes).enumerate() {
-            let measure = match class {
-                Class::Technique => TECHNIQUES_OF_STATE,
-                Class::Shared | Class::Private => MALWARE_OF_STATE,
-                Class::Tool => continue,
-            };
-            let p0 = (f64::from(view.seen[*item]) + 0.5) / total;
-            let n: u32 = of.iter().map(|a| view.count(*a, *item)).sum();
-            for actor in of {
-                let others = f64::from(n - view.count(*actor, *item));
-                let told = f64::from(told - view.told[*actor]);
-                let ratio = ((others + PRIOR * p0) / ((told + PRIOR) * p0)).ln();
-                all[*actor].items[at][measure] = ratio;
             }
         }
     }
@@ -220,17 +178,14 @@ fn activity(view: &View<'_>, at: Option<Month>, all: &mut [Measures]) {
     let newest = view.votes.iter().filter_map(|n| view.library.votes[*n].date).max();
     let now = at.or(newest).map_or(0, Month::index);
     let mut recent = vec![0.0; all.len()];
-    let mut last = vec![0.0; all.len()];
     for n in &view.votes {
         let vote = &view.library.votes[*n];
         if let Some(date) = vote.date {
             recent[vote.actor] += (-f64::from((now - date.index()).abs()) / FADE).exp();
-            last[vote.actor] += (-f64::from((now - date.index()).abs()) / SHORT).exp();
         }
     }
     for (actor, m) in all.iter_mut().enumerate() {
         m.base[REPORTS] = (f64::from(view.reports[actor]) + 0.5).ln();
         m.base[RECENT] = (recent[actor] + FLOOR).ln();
-        m.base[LAST_MONTHS] = (last[actor] + FLOOR).ln();
     }
 }

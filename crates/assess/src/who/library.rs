@@ -168,9 +168,9 @@ impl Library {
             }
         }
         let everybody = self.actors.len() as f64 + 1.0;
-        let floor: f64 = std::env::var("RARE").ok().and_then(|v| v.parse().ok()).unwrap_or(0.0);
-        let power: f64 = std::env::var("POWER").ok().and_then(|v| v.parse().ok()).unwrap_or(1.0);
-        v.rare = v.having.iter().map(|n| (everybody / (f64::from(*n).max(floor) + 1.0)).ln().powf(power)).collect();
+        // Its square, by which likenesses weigh, is the logarithm of rarity: the logarithm's own square would let two
+        // techniques that one report tells of outweigh twenty common ones.
+        v.rare = v.having.iter().map(|n| (everybody / (f64::from(*n) + 1.0)).ln().sqrt()).collect();
         for (row, length) in v.counts.chunks_exact(width.max(1)).zip(&mut v.length) {
             let of = row.iter().enumerate().filter(|(i, n)| **n > 0 && self.kinds[*i] == ItemKind::Technique);
             *length = of.map(|(i, n)| f64::from(*n) * v.rare[i].powi(2)).sum();

@@ -24,6 +24,10 @@ pub enum SettingsError {
 pub struct Costs {
     /// Most that all cheap observations together move the odds between two actors, in nats.
     pub cheap_cap: f64,
+    /// Most that all techniques together move them that at most `rare_actors` actors are told to use, in nats.
+    pub rare_cap: f64,
+    /// Up to how many actors a technique is rare.
+    pub rare_actors: u32,
     /// Name, factor, whether it is cheap.
     pub classes: Vec<(String, f64, bool)>,
 }
@@ -34,6 +38,8 @@ impl Costs {
         #[derive(Deserialize)]
         struct File {
             cheap_cap: f64,
+            rare_cap: f64,
+            rare_actors: u32,
             #[serde(default)]
             class: Vec<Class>,
         }
@@ -44,14 +50,21 @@ impl Costs {
             cheap: bool,
         }
         let file: File = toml::from_str(text).map_err(|e| SettingsError::Form(e.to_string()))?;
-        if !(0.0..=100.0).contains(&file.cheap_cap) {
-            return Err(SettingsError::Weight("cheap_cap".to_owned()));
+        for (name, cap) in [("cheap_cap", file.cheap_cap), ("rare_cap", file.rare_cap)] {
+            if !(0.0..=100.0).contains(&cap) {
+                return Err(SettingsError::Weight(name.to_owned()));
+            }
         }
         if let Some(bad) = file.class.iter().find(|c| !(0.0..=1.0).contains(&c.factor)) {
             return Err(SettingsError::Factor(bad.name.clone()));
         }
         let classes = file.class.into_iter().map(|c| (c.name, c.factor, c.cheap)).collect();
-        Ok(Costs { cheap_cap: file.cheap_cap, classes })
+        Ok(Costs {
+            cheap_cap: file.cheap_cap,
+            rare_cap: file.rare_cap,
+            rare_actors: file.rare_actors,
+            classes,
+        })
     }
 
     /// Factor and cheapness of a class; an unknown class is worth nothing.

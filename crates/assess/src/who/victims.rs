@@ -119,7 +119,8 @@ pub fn targets(incidents: &[Incident], states: &BTreeMap<String, f64>) -> Target
         .iter()
         .map(|(name, s)| {
             let base = counts.base(*s);
-            let known: f64 = states.iter().filter(|(k, _)| k.len() == 2).map(|(k, p)| p * counts.of(k, *s)).sum();
+            let known: f64 =
+                states.iter().filter(|(k, _)| k.len() == 2).map(|(k, p)| p * counts.of(k, *s)).sum();
             let rest: f64 = 1.0 - states.iter().filter(|(k, _)| k.len() == 2).map(|(_, p)| p).sum::<f64>();
             Target { sector: (*name).to_owned(), rate: known + rest.max(0.0) * base, base }
         })

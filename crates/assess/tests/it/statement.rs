@@ -143,7 +143,11 @@ fn sectors_come_with_their_base_rate() {
     let kp = asked("KP", 1.0);
     assert_eq!(kp.incidents, 400);
     assert_eq!(kp.targets[0].sector, "Finance");
-    assert!((kp.targets[0].rate - 2.0 / 3.0).abs() < 0.03 && kp.targets[0].base < 0.55, "{:?}", kp.targets[0]);
+    assert!(
+        (kp.targets[0].rate - 2.0 / 3.0).abs() < 0.03 && kp.targets[0].base < 0.55,
+        "{:?}",
+        kp.targets[0]
+    );
     assert!(kp.has_skill(), "{:?}", kp.gain);
     // A state that nobody recorded, somebody unknown, and no state at all are everybody.
     for (state, p) in [("AQ", 1.0), ("unknown", 1.0), ("KP", 0.0)] {
@@ -151,7 +155,8 @@ fn sectors_come_with_their_base_rate() {
     }
     // Half a chance is half way.
     let half = asked("KP", 0.5);
-    let of = |t: &palisade_assess::who::Targets| t.targets.iter().find(|t| t.sector == "Finance").unwrap().clone();
+    let of =
+        |t: &palisade_assess::who::Targets| t.targets.iter().find(|t| t.sector == "Finance").unwrap().clone();
     assert!((of(&half).rate - 0.5 * (of(&kp).rate + of(&kp).base)).abs() < 1e-9);
     // The order of the rows does not matter; nothing known is nothing said.
     let mut other = all.clone();
@@ -166,7 +171,11 @@ fn sectors_that_do_not_depend_on_the_state_show_no_skill() {
     let all: Vec<Incident> = (0..600)
         .map(|n| {
             let random = (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-            hit(n, ["KP", "RU", "CN"][random as usize % 3], &[["Finance", "Energy"][(random as usize / 3) % 2]])
+            hit(
+                n,
+                ["KP", "RU", "CN"][random as usize % 3],
+                &[["Finance", "Energy"][(random as usize / 3) % 2]],
+            )
         })
         .collect();
     let t = targets(&all, &BTreeMap::from([("KP".to_owned(), 1.0)]));

@@ -145,7 +145,11 @@ fn who(known: &Known, text: &str) -> Result<Said> {
     if let Some(state) = text.strip_prefix("state:") {
         let code = palisade_intel::incidents::state_code(state)
             .ok_or_else(|| anyhow!("--actor {text} names no state; write its name or its ISO 3166 code"))?;
-        return Ok(said(&format!("state:{code}"), &format!("an actor tied to {code}"), Some(code.to_owned())));
+        return Ok(said(
+            &format!("state:{code}"),
+            &format!("an actor tied to {code}"),
+            Some(code.to_owned()),
+        ));
     }
     let fits = |a: &&palisade_assess::who::Known| {
         a.id.eq_ignore_ascii_case(text) || a.name.eq_ignore_ascii_case(text)

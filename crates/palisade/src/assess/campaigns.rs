@@ -72,13 +72,12 @@ pub struct Told {
 
 impl Told {
     /// Joins the findings of a case, and reads what analysts said of its campaigns.
-    pub fn read(dir: &Path, known: &Known, as_of: Option<Month>, victims: &[PathBuf]) -> Result<Told> {
+    pub fn read(dir: &Path, as_of: Option<Month>, victims: &[PathBuf]) -> Result<Told> {
         let (_, joined) = joined(dir)?;
         let mut case = Case::open_read_only(dir)?;
         let words = Word::all(&mut case)?;
         let coverage = Coverage::of(&mut case)?;
         let victims = Victims::read(victims)?;
-        let _ = known;
         Ok(Told { joined, words, as_of, coverage, victims })
     }
 

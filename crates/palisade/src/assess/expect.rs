@@ -44,7 +44,11 @@ impl Coverage {
         match self.by_technique.get(technique) {
             None => "no shipped rule looks for it".to_owned(),
             Some(d) if d.with_records > 0 => {
-                format!("{} of {} rules for it have their records here", d.with_records, d.with_records + d.without)
+                format!(
+                    "{} of {} rules for it have their records here",
+                    d.with_records,
+                    d.with_records + d.without
+                )
             }
             Some(d) => {
                 let lacking: Vec<&str> = d.lacking.iter().take(LACKING).map(String::as_str).collect();
@@ -73,12 +77,12 @@ impl Victims {
     pub fn read(files: &[PathBuf]) -> Result<Option<Victims>> {
         let mut all = Vec::new();
         for path in files {
-            let failed =
-                |e: &dyn std::error::Error| anyhow!("{} could not be read: {e}", path.display());
+            let failed = |e: &dyn std::error::Error| anyhow!("{} could not be read: {e}", path.display());
             let file = File::open(path)
                 .map_err(|e| anyhow!("{} could not be read: {}", path.display(), reason(&e)))?;
             let mut buffered = BufReader::new(file);
-            let packed = io::BufRead::fill_buf(&mut buffered).is_ok_and(|b| b.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
+            let packed =
+                io::BufRead::fill_buf(&mut buffered).is_ok_and(|b| b.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
             let text: Box<dyn Read> = if packed {
                 Box::new(zstd::stream::read::Decoder::with_buffer(buffered).map_err(|e| failed(&e))?)
             } else {
@@ -112,11 +116,8 @@ impl Victims {
     /// For programs.
     pub fn value(&self, states: &BTreeMap<String, f64>) -> Value {
         let t = targets(&self.incidents, states);
-        let rows: Vec<Value> = t
-            .targets
-            .iter()
-            .map(|t| json!({"sector": t.sector, "rate": t.rate, "base": t.base}))
-            .collect();
+        let rows: Vec<Value> =
+            t.targets.iter().map(|t| json!({"sector": t.sector, "rate": t.rate, "base": t.base})).collect();
         json!({"sectors": rows, "incidents": t.incidents, "gain": t.gain, "skill": t.has_skill()})
     }
 }
@@ -124,7 +125,10 @@ impl Victims {
 /// Whether the table says more than the base rate.
 fn skill(t: &Targets) -> String {
     match t.gain {
-        None => format!("from {} incidents: too few to say whether the state tells anything of the sector", t.incidents),
+        None => format!(
+            "from {} incidents: too few to say whether the state tells anything of the sector",
+            t.incidents
+        ),
         Some((low, mean, high)) if low > 0.0 => format!(
             "from {} incidents; knowing the state foretold sectors {mean:.2} nats better than the base rate (95 % {low:.2} to {high:.2})",
             t.incidents

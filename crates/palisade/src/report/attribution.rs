@@ -107,7 +107,10 @@ fn attributed(said: &Said) -> forms::Attributed {
     match said.id.strip_prefix("state:") {
         Some(state) => forms::Attributed::State(state.to_owned()),
         None => {
-            let digits = said.id.strip_prefix('G').is_some_and(|d| d.len() == 4 && d.bytes().all(|b| b.is_ascii_digit()));
+            let digits = said
+                .id
+                .strip_prefix('G')
+                .is_some_and(|d| d.len() == 4 && d.bytes().all(|b| b.is_ascii_digit()));
             forms::Attributed::Group { name: said.name.clone(), attack: digits.then(|| said.id.clone()) }
         }
     }

@@ -29,7 +29,10 @@ fn spoken() -> Material {
             }),
             ..said(&subject, "Adopted Adder", 0.86)
         },
-        Hypothesis { adopted_by: Some("Marit Sørensen".into()), ..said(&subject, "somebody who is not known", 0.14) },
+        Hypothesis {
+            adopted_by: Some("Marit Sørensen".into()),
+            ..said(&subject, "somebody who is not known", 0.14)
+        },
         Hypothesis {
             adopted_by: Some("Marit Sørensen".into()),
             stale: vec!["the campaign had 3 findings and has 5".into()],
@@ -59,14 +62,21 @@ fn drafts_and_stale_words_stay_in_the_house() {
         for text in &forms {
             assert_eq!(text.contains("Draft Dormouse"), inside, "{name}");
             assert_eq!(text.contains("Stale Stoat"), inside, "{name}");
-            assert_eq!(text.contains("has 5"), inside, "what changed is told to those who work on it: {name}");
+            assert_eq!(
+                text.contains("has 5"),
+                inside,
+                "what changed is told to those who work on it: {name}"
+            );
         }
         let pages = &forms[..2];
         assert_eq!(pages.iter().any(|t| t.contains("no analyst has adopted")), inside, "{name}");
     }
     let constituent = Options { edition: Edition::Constituent(&shareable), ..Options::new() };
     for text in [json(&m, &constituent), html(&m, &constituent), stix(&shareable, &Options::new())] {
-        assert!(!text.contains("Marit") && !text.contains("hours and method"), "the analyst stays in the house");
+        assert!(
+            !text.contains("Marit") && !text.contains("hours and method"),
+            "the analyst stays in the house"
+        );
     }
     let technical = html(&m, &Options::new());
     assert!(technical.contains("Marit Sørensen") && technical.contains("hours and method fit"));
