@@ -197,9 +197,7 @@ fn terms(
     let mut out = vec![(String::new(), "prior".to_owned(), prior, Capped::Not)];
     for (item, row) in items.iter().zip(&measures.items) {
         let (class, capped) = match view.class(*item) {
-            Class::Technique if view.having[*item] <= settings.costs.rare_actors => {
-                ("technique", Capped::Rare)
-            }
+            Class::Technique if settings.costs.is_rare(view, *item) => ("technique", Capped::Rare),
             Class::Technique => ("technique", Capped::Not),
             Class::Tool => ("tool", Capped::Cheap),
             Class::Shared => ("shared_malware", Capped::Not),

@@ -9,6 +9,7 @@ use palisade_model::Month;
 
 use super::features::{MEASURES, measure};
 use super::library::{Class, View};
+use super::settings::Costs;
 
 /// Fewest techniques of an actor who counts as known: of others too little is told to learn from.
 pub const KNOWN_FROM: usize = 5;
@@ -20,6 +21,8 @@ pub struct Trial {
     pub(super) candidates: Vec<(usize, [f64; MEASURES])>,
     /// Those of them that belong to no item of the incident.
     before: Vec<[f64; MEASURES]>,
+    /// What each limit of [`Costs`] holds down: the measures of techniques that are rare, and of public tools.
+    capped: Vec<[[f64; MEASURES]; 2]>,
     /// Where in `candidates` the true actor stands; `None` if too little was known of it.
     truth: Option<usize>,
     /// Number of items that are not public tools.
@@ -28,16 +31,42 @@ pub struct Trial {
 
 impl Trial {
     /// What `view` says of an incident by `actor`.
-    pub fn new(view: &View<'_>, techniques_and_software: &[String], at: Option<Month>, actor: &str) -> Trial {
+    pub fn new(
+        view: &View<'_>,
+        techniques_and_software: &[String],
+        at: Option<Month>,
+        actor: &str,
+        costs: &Costs,
+    ) -> Trial {
         let items = super::numbers(view, techniques_and_software);
         let all = measure(view, &items, at);
         let known = (0..all.len()).filter(|a| view.knows(*a));
         let candidates: Vec<(usize, [f64; MEASURES])> = known.map(|a| (a, all[a].total())).collect();
         let before = candidates.iter().map(|(a, _)| all[*a].base).collect();
+        let sum = |a: usize, of: &dyn Fn(usize) -> bool| {
+            let mut sum = [0.0; MEASURES];
+            for (_, row) in items.iter().zip(&all[a].items).filter(|(i, _)| of(**i)) {
+                sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+            }
+            sum
+        };
+        let rare = |i: usize| costs.is_rare(view, i);
+        let tool = |i: usize| view.class(i) == Class::Tool;
+        let capped = candidates.iter().map(|(a, _)| [sum(*a, &rare), sum(*a, &tool)]).collect();
         let is_it = |a: usize| view.library.actors[a].id == actor && view.techniques(a) >= KNOWN_FROM;
         let truth = candidates.iter().position(|(a, _)| is_it(*a));
         let items = items.iter().filter(|i| view.class(**i) != Class::Tool).count();
-        Trial { candidates, before, truth, items }
+        Trial { candidates, before, capped, truth, items }
+    }
+
+    /// The actors' scores under weights, with what is cheap and what is rare held down to its limit.
+    fn held_down(&self, w: &[f64; MEASURES], costs: &Costs) -> Vec<f64> {
+        let limits = [0.5 * costs.rare_cap, 0.5 * costs.cheap_cap];
+        let beyond = |capped: &[[f64; MEASURES]; 2]| -> f64 {
+            let over = |(x, most): (&[f64; MEASURES], f64)| dot(x, w) - dot(x, w).clamp(-most, most);
+            capped.iter().zip(limits).map(over).sum()
+        };
+        self.candidates.iter().zip(&self.capped).map(|((_, x), c)| dot(x, w) - beyond(c)).collect()
     }
 
     /// Whether the true actor could have been named.
@@ -160,9 +189,9 @@ pub struct Calibration {
 const TEMPERATURES: [f64; 14] = [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3, 1.5];
 const DOUBTS: [f64; 12] = [0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3];
 
-/// The calibration under which the true actors of `trials`, none of which taught the weights it stands with, are
+/// The calibration, with the limits of `costs` in force, under which the true actors of `trials`, none of which taught the weights it stands with, are
 /// likeliest.
-pub fn calibration(trials: &[(Trial, [f64; MEASURES])]) -> Calibration {
+pub fn calibration(trials: &[(Trial, [f64; MEASURES])], costs: &Costs) -> Calibration {
     let known: Vec<(&Trial, usize, &[f64; MEASURES])> =
         trials.iter().filter_map(|(t, w)| t.truth.map(|y| (t, y, w))).collect();
     let mut best = (f64::INFINITY, Calibration { temperature: 1.0, doubt: 0.0 });
@@ -173,7 +202,7 @@ pub fn calibration(trials: &[(Trial, [f64; MEASURES])]) -> Calibration {
                 let mut w = **w;
                 w.iter_mut().for_each(|w| *w *= temperature);
                 let before: Vec<f64> = t.before.iter().map(|x| dot(x, &w)).collect();
-                (shares(&t.candidates, &w)[*y], softmax(&before)[*y])
+                (softmax(&t.held_down(&w, costs))[*y], softmax(&before)[*y])
             })
             .collect();
         for doubt in DOUBTS {

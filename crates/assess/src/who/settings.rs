@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::features::{MEASURES, NAMES};
 use super::fit::UnknownWeights;
+use super::library::{Class, View};
 
 /// What is wrong with a file of settings.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -65,6 +66,11 @@ impl Costs {
             rare_actors: file.rare_actors,
             classes,
         })
+    }
+
+    /// Whether an item (its number in the library) is a technique that hardly anybody is told to use.
+    pub(super) fn is_rare(&self, view: &View<'_>, item: usize) -> bool {
+        view.class(item) == Class::Technique && view.having[item] <= self.rare_actors
     }
 
     /// Factor and cheapness of a class; an unknown class is worth nothing.
