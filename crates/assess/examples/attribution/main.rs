@@ -29,7 +29,7 @@ const RIDGE: [f64; MEASURES] = [1.0; MEASURES];
 const INNER: usize = 5;
 /// Fewest incidents of known actors to calibrate with: from fewer one learns noise.
 const CALIBRATED_FROM: usize = 150;
-const FOLDS: usize = 20;
+const FOLDS: usize = 10;
 
 /// A report that supports one group, as the table has it.
 #[derive(Deserialize)]
