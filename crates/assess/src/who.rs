@@ -14,14 +14,18 @@ mod library;
 mod matrix;
 mod next;
 mod settings;
+mod statement;
+mod victims;
 mod words;
 
 pub use features::{MEASURES, NAMES};
-pub use fit::{KNOWN_FROM, Trial, UnknownWeights, unknown_weights, weights};
+pub use fit::{Calibration, KNOWN_FROM, Trial, UnknownWeights, calibration, unknown_weights, weights};
 pub use library::{Class, Known, Library, MAX_ACTORS, MAX_ITEMS, View};
 pub use matrix::{Matrix, Row, counterfactual, matrix};
 pub use next::{Companion, companions};
 pub use settings::{Costs, Settings, SettingsError};
+pub use statement::{Basis, Change, SAID, Said, SaidReason, Statement, UNKNOWN};
+pub use victims::{Target, Targets, targets};
 pub use words::{Confidence, Grounds, confidence, likelihood_words};
 
 /// Most items of one incident that are weighed; a campaign has tens.
@@ -126,7 +130,11 @@ pub fn assess(view: &View<'_>, settings: &Settings, incident: &IncidentReport, r
         let score = terms.iter().map(|t| t.weight).sum();
         scored.push((*actor, if reasons { terms } else { Vec::new() }, score));
     }
-    let shares = fit::softmax(&scored.iter().map(|s| s.2.nats()).collect::<Vec<f64>>());
+    let with = fit::softmax(&scored.iter().map(|s| s.2.nats()).collect::<Vec<f64>>());
+    let before: Vec<f64> = known.iter().map(|a| fit::dot(&all[*a].base, &settings.weights)).collect();
+    // Now and then a report is unlike everything its actor was ever told of: then who is active is all there is to go by.
+    let doubt = settings.doubt;
+    let shares = with.iter().zip(fit::softmax(&before)).map(|(w, b)| (1.0 - doubt) * w + doubt * b);
     let prior = view.first_seen.clamp(0.01, 0.99);
     let unknown = if scored.is_empty() {
         1.0
@@ -163,7 +171,18 @@ pub fn assess(view: &View<'_>, settings: &Settings, incident: &IncidentReport, r
     Assessment { id: incident.id.clone(), candidates, unknown, states, answer, weighed, not_weighed }
 }
 
-/// An actor's reasons: before any evidence, per item, per artefact. What is cheap is scaled down to its cap.
+/// Which limit an observation shares with others of its kind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Capped {
+    Not,
+    /// Cheap to fake.
+    Cheap,
+    /// A technique that hardly anybody is told to use: whoever read the one report can use it, too.
+    Rare,
+}
+
+/// An actor's reasons: before any evidence, per item, per artefact. What is cheap, and what is rare, is scaled down to its
+/// cap.
 fn terms(
     view: &View<'_>,
     settings: &Settings,
@@ -175,16 +194,17 @@ fn terms(
 ) -> Vec<Reason> {
     let known = &view.library.actors[actor];
     let prior = fit::dot(&measures.base, &settings.weights);
-    let mut out = vec![(String::new(), "prior".to_owned(), prior, false)];
+    let mut out = vec![(String::new(), "prior".to_owned(), prior, Capped::Not)];
     for (item, row) in items.iter().zip(&measures.items) {
-        let (class, cheap) = match view.class(*item) {
-            Class::Technique => ("technique", false),
-            Class::Tool => ("tool", true),
-            Class::Shared => ("shared_malware", false),
-            Class::Private => ("private_malware", false),
+        let (class, capped) = match view.class(*item) {
+            Class::Technique if settings.costs.is_rare(view, *item) => ("technique", Capped::Rare),
+            Class::Technique => ("technique", Capped::Not),
+            Class::Tool => ("tool", Capped::Cheap),
+            Class::Shared => ("shared_malware", Capped::Not),
+            Class::Private => ("private_malware", Capped::Not),
         };
         let id = view.library.items[*item].clone();
-        out.push((id, class.to_owned(), fit::dot(row, &settings.weights), cheap));
+        out.push((id, class.to_owned(), fit::dot(row, &settings.weights), capped));
     }
     let mut artefacts: Vec<_> =
         incident.artefacts.iter().filter(|_| enough).take(MAX_INCIDENT_ITEMS).collect();
@@ -194,17 +214,27 @@ fn terms(
         let (factor, cheap) = settings.costs.of(&a.class);
         let nats =
             if a.nats.is_finite() && a.points_to.iter().any(at) { a.nats.clamp(-20.0, 20.0) } else { 0.0 };
-        out.push((a.name.clone(), a.class.clone(), factor * nats, cheap));
+        let capped = if cheap { Capped::Cheap } else { Capped::Not };
+        out.push((a.name.clone(), a.class.clone(), factor * nats, capped));
     }
-    let cheap: f64 = out.iter().filter(|t| t.3).map(|t| t.2).sum();
-    // Half on either side: the odds between two actors move by the whole.
-    let most = 0.5 * settings.costs.cheap_cap;
-    let scale = if cheap.abs() > most { most / cheap.abs() } else { 1.0 };
-    out.into_iter()
-        .map(|(item, class, nats, cheap)| Reason {
-            item,
-            class,
-            weight: Weight::from_nats(if cheap { nats * scale } else { nats }),
+    let scale = |kind: Capped, cap: f64| {
+        let sum: f64 = out.iter().filter(|t| t.3 == kind).map(|t| t.2).sum();
+        // Half on either side: the odds between two actors move by the whole.
+        let most = 0.5 * cap;
+        if sum.abs() > most { most / sum.abs() } else { 1.0 }
+    };
+    let (cheap, rare) =
+        (scale(Capped::Cheap, settings.costs.cheap_cap), scale(Capped::Rare, settings.costs.rare_cap));
+    let scaled = |nats: f64, capped: Capped| match capped {
+        Capped::Not => nats,
+        Capped::Cheap => nats * cheap,
+        Capped::Rare => nats * rare,
+    };
+    out.iter()
+        .map(|(item, class, nats, capped)| Reason {
+            item: item.clone(),
+            class: class.clone(),
+            weight: Weight::from_nats(scaled(*nats, *capped)),
         })
         .collect()
 }

@@ -20,6 +20,7 @@ use crate::output::{Sink, count, plural};
 use crate::times::{now, zone};
 use crate::{case, inputs};
 
+mod attribution;
 mod gravity;
 
 /// Rows of sources and problems that a report lists.
@@ -152,6 +153,7 @@ fn material(dir: &Path, title: Option<&str>, made: Time) -> Result<forms::Materi
     let exhibits = exhibits(case.exhibits()?, &overview);
     let findings = findings(&read);
     let gravity = gravity::of(&joined.campaigns, &findings)?;
+    let hypotheses = attribution::of(dir, &mut case, &joined)?;
     let config = crate::case::config(dir);
     let organisation = inputs::organisation(config.as_deref())?;
     let folder = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -162,6 +164,7 @@ fn material(dir: &Path, title: Option<&str>, made: Time) -> Result<forms::Materi
         tool_version: env!("CARGO_PKG_VERSION").into(),
         findings,
         gravity,
+        hypotheses,
         everyday,
         campaigns: joined.campaigns,
         exhibits,

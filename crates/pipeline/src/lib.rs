@@ -11,6 +11,7 @@
 //!
 //! What this room never does: change evidence, use the network, draw output.
 
+mod detectable;
 mod evidence;
 mod follow;
 mod hunt;
@@ -32,6 +33,7 @@ mod test_pairs;
 mod tokens;
 mod walk;
 
+pub use detectable::{Detectable, detectable};
 pub use evidence::{EvidenceFile, Source, Sources};
 pub use follow::{FollowError, FollowSettings, Followed, follow, units};
 pub use hunt::{HuntSettings, hunt, looked_items};

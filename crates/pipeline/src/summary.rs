@@ -134,7 +134,7 @@ impl Summary {
 }
 
 /// `windows/process_creation`, `aws/cloudtrail`, `any` for a source without parts.
-fn name(source: &Logsource) -> String {
+pub(crate) fn name(source: &Logsource) -> String {
     let parts = [&source.product, &source.category, &source.service];
     let text = parts.into_iter().flatten().cloned().collect::<Vec<_>>().join("/");
     if text.is_empty() { "any".into() } else { text }

@@ -105,7 +105,8 @@ fn whole(story: &Story<'_>) -> Value {
             "last": time(i.last),
             "findings": ids(&i.findings),
         })).collect::<Vec<_>>(),
-        "hypotheses": m.hypotheses.iter().map(|h| json!({
+        "hypotheses": story.hypotheses().into_iter().map(|h| json!({
+            "subject": h.subject,
             "name": h.name,
             "probability": number(h.probability),
             "likelihood": story.likelihood(h.probability),
@@ -115,6 +116,9 @@ fn whole(story: &Story<'_>) -> Value {
             "would_change": h.would_change,
             "knowledge": time(h.knowledge),
             "adopted_by": h.adopted_by,
+            "because": h.because,
+            "stale": h.stale,
+            "concluded": h.attributed.is_some(),
         })).collect::<Vec<_>>(),
         "gravity": m.gravity.iter().map(|g| json!({
             "scale": g.scale,

@@ -65,8 +65,8 @@ pub use json::{SCHEMA, json};
 pub use locale::{Locale, zone_name};
 pub use markdown::markdown;
 pub use material::{
-    Citation, Coverage, Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph, Problem,
-    ShapeSeen, Source,
+    Attributed, Citation, Coverage, Evidence, Finding, Gravity, Hypothesis, Material, Organisation,
+    Paragraph, Problem, ShapeSeen, Source,
 };
 pub use navigator::{Matrix, navigator, navigator_of};
 pub use options::{Edition, Options};

@@ -143,6 +143,8 @@ pub struct Citation {
 /// One answer to the question who is behind it.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Hypothesis {
+    /// What it is about: a campaign's id, or empty for the case.
+    pub subject: String,
     /// Who, "an actor not known" included.
     pub name: String,
     /// How likely, 0 to 1.
@@ -157,8 +159,35 @@ pub struct Hypothesis {
     pub would_change: Vec<String>,
     /// Date of the knowledge it rests on.
     pub knowledge: Option<Time>,
-    /// The analyst who adopted it; a machine's attribution is a draft until somebody does.
+    /// The analyst who adopted it, or said it instead; a machine's attribution is a draft until somebody does.
     pub adopted_by: Option<String>,
+    /// Why, in the analyst's words. It stays in the house.
+    pub because: String,
+    /// What has changed since it was adopted, one sentence each. With any, it holds no more than a draft.
+    pub stale: Vec<String>,
+    /// Whom the assessment concludes on, if this is the hypothesis it concludes on.
+    pub attributed: Option<Attributed>,
+}
+
+impl Hypothesis {
+    /// Whether an analyst stands for it as things are: only then it may leave the house.
+    pub fn holds(&self) -> bool {
+        self.adopted_by.is_some() && self.stale.is_empty()
+    }
+}
+
+/// Somebody to whom a campaign is attributed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Attributed {
+    /// A group: its name, and its id in ATT&CK if it has one.
+    Group {
+        /// Name.
+        name: String,
+        /// `G0032`.
+        attack: Option<String>,
+    },
+    /// Anybody of a state, ISO 3166 alpha-2.
+    State(String),
 }
 
 /// A reason, with the findings it rests on.

@@ -19,7 +19,9 @@ use palisade_model::{Campaign, Exhibit, ExhibitBody, Message, Observable, Observ
 
 use sha2::{Digest as _, Sha256};
 
-use crate::material::{Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph};
+use crate::material::{
+    Attributed, Evidence, Finding, Gravity, Hypothesis, Material, Organisation, Paragraph,
+};
 use crate::redact::{self, Redactor};
 use crate::{Options, story, verdicts};
 
@@ -537,6 +539,9 @@ impl Gate<'_> {
         self.drop("sources", m.sources.len());
         self.drop("problems", m.problems.len());
         self.drop("verdicts", m.verdicts.len());
+        // A wrong attribution escalates: nothing leaves that nobody stands for as things are.
+        self.drop("drafts of attribution", m.hypotheses.iter().filter(|h| h.adopted_by.is_none()).count());
+        self.drop("stale attributions", m.hypotheses.iter().filter(|h| !h.stale.is_empty()).count());
         let judged = verdicts::Judged::new(m);
         let findings =
             m.findings.iter().filter(|f| !judged.dismissed(f)).map(|f| self.finding(m, f)).collect();
@@ -548,7 +553,7 @@ impl Gate<'_> {
             findings,
             campaigns: m.campaigns.iter().map(|c| self.campaign(m, c)).collect(),
             exhibits: m.exhibits.iter().filter(|e| e.tlp <= tlp).map(|e| self.exhibit(e)).collect(),
-            hypotheses: m.hypotheses.iter().map(|h| self.hypothesis(h)).collect(),
+            hypotheses: m.hypotheses.iter().filter(|h| h.holds()).map(|h| self.hypothesis(h)).collect(),
             gravity: m.gravity.iter().map(|g| self.gravity(g)).collect(),
             paragraphs: m.paragraphs.iter().map(|p| self.paragraph(p)).collect(),
             ..Material::default()
@@ -638,7 +643,17 @@ impl Gate<'_> {
     }
 
     fn hypothesis(&mut self, h: &Hypothesis) -> Hypothesis {
+        let attributed = h.attributed.as_ref().map(|a| match a {
+            Attributed::Group { name, attack } => {
+                Attributed::Group { name: self.text(name), attack: attack.clone() }
+            }
+            Attributed::State(state) => Attributed::State(state.clone()),
+        });
         Hypothesis {
+            subject: self.text(&h.subject),
+            because: String::new(),
+            stale: Vec::new(),
+            attributed,
             name: self.text(&h.name),
             probability: h.probability,
             confidence: self.text(&h.confidence),

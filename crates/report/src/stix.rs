@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
 
 use crate::json as writer;
+use crate::material::Attributed;
 use crate::privacy::Shareable;
 use crate::story::{Indicator, Story};
 use crate::{Edition, Options, attack, sections};
@@ -33,7 +34,8 @@ const EARLIEST: &str = "0001-01-01T00:00:00.000000Z";
 /// Most that `number_observed` and `count` may be.
 const MAX_COUNT: usize = 999_999_999;
 
-/// The released material as a STIX 2.1 bundle: producer, marking, report, campaigns, techniques, indicators with what was
+/// The released material as a STIX 2.1 bundle: producer, marking, report, campaigns and whom analysts
+/// attribute them to, techniques, indicators with what was
 /// observed and how often, and a note for each join that explains a campaign.
 pub fn stix(shareable: &Shareable, options: &Options<'_>) -> String {
     let options = Options { edition: Edition::Constituent(shareable), ..options.clone() };
@@ -266,6 +268,7 @@ impl<'s> Bundle<'s> {
         for technique in used.into_iter().filter(|t| story.techniques.contains_key(t)) {
             self.relate(&id, "uses", &own("attack-pattern", technique));
         }
+        self.attributions(c, &id);
         for (n, j) in c.joins.iter().enumerate() {
             let (a, b) = (j.steps.0 + 1, j.steps.1 + 1);
             let mut content = story.t_with(
@@ -288,6 +291,55 @@ impl<'s> Bundle<'s> {
                 "object_refs": [id],
             });
             self.put("note", &own("note", &key), properties);
+        }
+    }
+
+    /// Whom analysts attribute the campaign to. Drafts never came this far: what is released holds adopted ones alone.
+    fn attributions(&mut self, c: &Campaign, id: &str) {
+        let story = self.story;
+        let subject = c.id.to_string();
+        for h in story.hypotheses().into_iter().filter(|h| h.subject == subject && h.holds()) {
+            let Some(attributed) = &h.attributed else { continue };
+            let who = match attributed {
+                Attributed::Group { name, attack } => {
+                    let external = match attack {
+                        Some(id) => json!([{"source_name": "mitre-attack", "external_id": id}]),
+                        None => json!([]),
+                    };
+                    let who = own("intrusion-set", attack.as_deref().unwrap_or(name));
+                    self.once("intrusion-set", &who, json!({"name": name, "external_references": external}));
+                    who
+                }
+                Attributed::State(state) => {
+                    let who = own("threat-actor", &format!("state|{state}"));
+                    let kinds = json!(["nation-state"]);
+                    self.once("threat-actor", &who, json!({"name": h.name, "threat_actor_types": kinds}));
+                    who
+                }
+            };
+            // Likelihood is said in words; `confidence` is how far the assessment can be trusted (STIX 2.1, appendix A,
+            // scale of low, medium and high).
+            let confidence = match h.confidence.as_str() {
+                "low" => 15,
+                "moderate" => 50,
+                "high" => 85,
+                _ => 0,
+            };
+            let properties = json!({
+                "relationship_type": "attributed-to",
+                "source_ref": id,
+                "target_ref": who,
+                "confidence": confidence,
+                "description": story.likelihood(h.probability),
+            });
+            self.put("relationship", &own("relationship", &format!("{id}|attributed-to|{who}")), properties);
+        }
+    }
+
+    /// An object that several campaigns may refer to.
+    fn once(&mut self, kind: &str, id: &str, properties: Value) {
+        if !self.refs.iter().any(|r| r == id) {
+            self.put(kind, id, properties);
         }
     }
 

@@ -9,7 +9,7 @@ use palisade_model::{CampaignId, FindingId, Observable, ObservableKind, Severity
 
 use crate::actions::{self, Action};
 use crate::doc::{Line, MAX_LINE, Span, cut, cut_middle, text};
-use crate::material::{Citation, Finding, Material};
+use crate::material::{Citation, Finding, Hypothesis, Material};
 use crate::privacy::Victims;
 use crate::verdicts::Judged;
 use crate::{Options, attack, locale};
@@ -81,6 +81,24 @@ pub(crate) const EMPTY_HASHES: [&str; 4] = [
 ];
 
 impl<'m> Story<'m> {
+    /// Who may be behind it, as far as this edition may say: drafts, and what was adopted and is stale, are for those
+    /// who work on the case. By subject in the order of campaigns, then what holds first, then the likeliest.
+    pub(crate) fn hypotheses(&self) -> Vec<&'m Hypothesis> {
+        let all = matches!(self.o.edition, crate::Edition::Technical);
+        let mut out: Vec<&Hypothesis> = self.m.hypotheses.iter().filter(|h| all || h.holds()).collect();
+        let place: BTreeMap<String, usize> =
+            self.m.campaigns.iter().enumerate().map(|(i, c)| (c.id.to_string(), i)).collect();
+        let at = |h: &Hypothesis| place.get(&h.subject).copied().unwrap_or(usize::MAX);
+        let p = |h: &Hypothesis| if h.probability.is_finite() { h.probability } else { -1.0 };
+        out.sort_by(|a, b| {
+            (at(a), &a.subject, a.adopted_by.is_none())
+                .cmp(&(at(b), &b.subject, b.adopted_by.is_none()))
+                .then(p(b).total_cmp(&p(a)))
+                .then(a.name.cmp(&b.name))
+        });
+        out
+    }
+
     pub(crate) fn new(material: &'m Material, o: &'m Options<'m>) -> Story<'m> {
         let m = o.edition.of(material);
         let judged = Judged::new(m);

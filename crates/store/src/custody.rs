@@ -2,7 +2,7 @@
 //!
 //! Evidence, rules, lists and segments of the lake have an entry each, with path and hash. When a run
 //! ends, three entries cover all findings with their citations, all problems and all coverage; each
-//! word of an analyst adds one that covers all verdicts or all legal holds. What leaves the lake
+//! word of an analyst adds one that covers all verdicts, all legal holds or all words on who is behind it. What leaves the lake
 //! (compaction, retention, erasure) has an entry over what was said of it.
 //!
 //! Each entry's hash covers the one before it, so that changing, removing or inserting an entry
@@ -145,16 +145,18 @@ pub(crate) enum Sealed {
     Verdicts,
     Holds,
     Exhibits,
+    Attributions,
 }
 
 impl Sealed {
-    pub(crate) const ALL: [Sealed; 6] = [
+    pub(crate) const ALL: [Sealed; 7] = [
         Sealed::Findings,
         Sealed::Problems,
         Sealed::Coverage,
         Sealed::Verdicts,
         Sealed::Holds,
         Sealed::Exhibits,
+        Sealed::Attributions,
     ];
 
     /// Its kind in the chain.
@@ -166,6 +168,7 @@ impl Sealed {
             Sealed::Verdicts => "verdicts",
             Sealed::Holds => "holds",
             Sealed::Exhibits => "exhibits",
+            Sealed::Attributions => "attributions",
         }
     }
 
@@ -207,6 +210,11 @@ impl Sealed {
                 "SELECT id, title, tlp, body, citations, run FROM exhibit ORDER BY id",
                 &[0, 1, 2, 3, 4],
                 &[5],
+            ),
+            Sealed::Attributions => (
+                "SELECT id, campaign, kind, analyst, time_us, reason, body, undone FROM attribution ORDER BY id",
+                &[1, 2, 3, 5, 6],
+                &[0, 4, 7],
             ),
         };
         let (mut hash, mut count) = (Sha256::new(), 0);

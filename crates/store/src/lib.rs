@@ -4,7 +4,7 @@
 //!
 //! | file | is |
 //! | --- | --- |
-//! | `knowledge.db` | SQLite: runs, sources, findings with citations, problems, coverage, verdicts, custody, segments of the lake |
+//! | `knowledge.db` | SQLite: runs, sources, findings with citations, problems, coverage, verdicts, adopted assessments, custody, segments of the lake |
 //! | `knowledge.link` | instead of it: the PostgreSQL database and schema that hold the same |
 //! | `lake/` | immutable segments of events |
 //! | `manifest.txt` | hashes of the evidence, as `sha256sum --check` reads them; written anew after each run |
@@ -20,6 +20,7 @@
 //! What this room never does: read evidence (except to hash it in [`verify`]), judge, read a clock,
 //! or change a file outside the case directory. Times come from the caller.
 
+mod attributions;
 mod backup;
 mod campaigns;
 mod case;
@@ -42,6 +43,7 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
+pub use attributions::{MAX_ATTRIBUTION_BYTES, StoredAttribution};
 pub use backup::{BACKUP_LIST, Backup};
 pub use campaigns::{CampaignChange, StoredCampaign};
 pub use case::{Case, SourceState};
@@ -227,6 +229,17 @@ pub enum Error {
     /// No such verdict.
     #[error("the case has no verdict {0}; `palisade case verdict list` lists them")]
     NoVerdict(i64),
+    /// No such word on who is behind a campaign.
+    #[error("the case has no adopted assessment {0}; `palisade assess history` lists them")]
+    NoAttribution(i64),
+    /// What is to be kept is longer than the case takes.
+    #[error("{what} may be {most} bytes long; it was not kept")]
+    TooLarge {
+        /// What was to be kept.
+        what: &'static str,
+        /// Most bytes.
+        most: usize,
+    },
     /// No such legal hold.
     #[error("the case has no legal hold {0}; `palisade case hold DIR list` lists them")]
     NoHold(i64),

@@ -31,15 +31,16 @@ pub struct Step {
 }
 
 /// Steps from an empty database, in order; a released step never changes.
-pub const STEPS: [Step; 4] = [
+pub const STEPS: [Step; 5] = [
     Step { version: 2, name: "the case and its lake", sql: BASE },
     Step { version: 3, name: "campaigns keep their names", sql: CAMPAIGNS },
     Step { version: 4, name: "exhibits are kept", sql: EXHIBITS },
     Step { version: 5, name: "screening asks only what changed", sql: SCREENING },
+    Step { version: 6, name: "assessments are adopted", sql: ATTRIBUTIONS },
 ];
 
 /// The tables that are copied from one database to another, each after those it refers to.
-pub const TABLES: [&str; 22] = [
+pub const TABLES: [&str; 23] = [
     "run",
     "source",
     "source_path",
@@ -62,6 +63,7 @@ pub const TABLES: [&str; 22] = [
     "screened_party",
     "screened_query",
     "screening_hit",
+    "attribution",
 ];
 
 /// What refers to what: table, column, table, column.
@@ -296,6 +298,19 @@ CREATE TABLE screening_hit (
     first_us BIGINT NOT NULL
 );
 CREATE INDEX screening_hit_by_query ON screening_hit (query);
+";
+
+const ATTRIBUTIONS: &str = "
+CREATE TABLE attribution (
+    id       BIGINT PRIMARY KEY,
+    campaign TEXT NOT NULL,
+    kind     TEXT NOT NULL CHECK (kind IN ('adopted', 'overridden')),
+    analyst  TEXT NOT NULL,
+    time_us  BIGINT NOT NULL,
+    reason   TEXT NOT NULL,
+    body     TEXT NOT NULL,
+    undone   BIGINT
+);
 ";
 
 /// A step as the database in question takes it.

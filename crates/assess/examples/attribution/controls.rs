@@ -16,13 +16,15 @@ fn said(c: &Case) -> f64 {
     c.top * (1.0 - c.unknown)
 }
 
-/// Smallest threshold that keeps both promises on these cases.
+/// Smallest threshold that keeps both promises on these cases. Unknown actors named are counted as one more than they are
+/// among one more than there are: then the rate to be expected of a further case is no higher than promised (conformal risk
+/// control, Angelopoulos and others 2022), where a threshold that just keeps it on these cases breaks it every other time.
 fn threshold(known: &[&Case], unknown: &[&Case]) -> f64 {
     let keeps = |t: f64| {
         let named: Vec<_> = known.iter().filter(|c| said(c) >= t).collect();
         let right = named.iter().filter(|c| c.before == 0).count() as f64;
         let wrong = unknown.iter().filter(|c| said(c) >= t).count() as f64;
-        right >= PRECISION * named.len() as f64 && wrong <= UNKNOWN_NAMED * unknown.len() as f64
+        right >= PRECISION * named.len() as f64 && wrong + 1.0 <= UNKNOWN_NAMED * (unknown.len() as f64 + 1.0)
     };
     // From the strict end: the first that breaks a promise ends the search.
     (300..=999).rev().map(|n| f64::from(n) / 1_000.0).take_while(|t| keeps(*t)).last().unwrap_or(1.0)
@@ -47,7 +49,7 @@ pub fn open_set(known: &[Case], unknown: &[Case]) {
     }
     let share = |a: usize, b: usize| a as f64 / b.max(1) as f64;
     println!(
-        "open set, thresholds of other folds {}: coverage {:.3} ({named} of {all}) precision {:.3} unknown named {:.3} ({wrong} of {})",
+        "open set, thresholds of other folds {}: coverage {:.3} ({named} of {all}) precision {:.3} unknown named {:.4} ({wrong} of {})",
         thresholds.join(" "),
         share(named, all),
         share(right, named),
@@ -73,7 +75,7 @@ pub fn planted(bench: &Bench, settings: &dyn Fn(usize) -> Settings) {
     for (what, hard) in
         [("a public tool, a language, a time zone", false), ("a public tool, two rare techniques", true)]
     {
-        let (mut all, mut moved, mut held) = (0, 0, 0);
+        let (mut all, mut moved, mut held, mut held_before) = (0, 0, 0, 0);
         for (n, g) in bench.given.iter().enumerate() {
             let view = bench.library.view(None, &BTreeSet::from([g.report.as_str()]), None);
             if bench.position(&g.group).is_none_or(|t| view.techniques(t) < KNOWN_FROM) {
@@ -114,12 +116,17 @@ pub fn planted(bench: &Bench, settings: &dyn Fn(usize) -> Settings) {
             let a = assess(&view, &settings(n), &incident, false);
             let p = |id: &str| a.candidates.iter().find(|c| c.actor.id == id).map_or(0.0, |c| c.probability);
             let (planted, truth) = (p(&of(other).id), p(&g.group));
+            let unplanted = assess(&view, &settings(n), &g.incident(), false);
+            let before = |id: &str| {
+                unplanted.candidates.iter().find(|c| c.actor.id == id).map_or(0.0, |c| c.probability)
+            };
+            held_before += usize::from(before(&of(other).id) <= before(&g.group) + unplanted.unknown);
             all += 1;
             moved += usize::from(planted > 0.5);
             held += usize::from(planted <= truth + a.unknown);
         }
         println!(
-            "planted {what}: above .5 in {moved} of {all} ({:.3}); P(planted) <= P(true) + P(unknown) in {held} of {all}",
+            "planted {what}: above .5 in {moved} of {all} ({:.3}); P(planted) <= P(true) + P(unknown) in {held} of {all} ({held_before} without the plants)",
             moved as f64 / all as f64
         );
     }

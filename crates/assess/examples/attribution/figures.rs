@@ -104,6 +104,65 @@ fn ece(known: &[&Case], top: &dyn Fn(&Case) -> f64) -> f64 {
     bins.iter().map(|b| (b.0 - b.1).abs()).sum::<f64>() / known.len().max(1) as f64
 }
 
+/// How much of the calibration error is noise: the error, a 95 % interval over incidents drawn anew, and the mean, 95 %
+/// quantile, and the share of simulations that reach the error, if everybody were right exactly as often as it is said.
+pub fn ece_noise(cases: &[Case]) -> String {
+    const DRAWS: usize = 2_000;
+    let known: Vec<&Case> = cases.iter().filter(|c| c.known).collect();
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let top = |c: &Case| c.top;
+    let found = ece(&known, &top);
+    let sorted = |mut all: Vec<f64>| {
+        all.sort_by(f64::total_cmp);
+        all
+    };
+    let drawn = sorted(
+        (0..DRAWS)
+            .map(|_| {
+                let again: Vec<&Case> =
+                    (0..known.len()).map(|_| known[random(&mut state, known.len())]).collect();
+                ece(&again, &top)
+            })
+            .collect(),
+    );
+    let ideal = sorted(
+        (0..DRAWS)
+            .map(|_| {
+                let right =
+                    |p: f64, state: &mut u64| (random(state, 1 << 30) as f64) < p * f64::from(1 << 30);
+                let again: Vec<Case> = known
+                    .iter()
+                    .map(|c| Case { before: usize::from(!right(c.top, &mut state)), ..(*c).clone() })
+                    .collect();
+                ece(&again.iter().collect::<Vec<_>>(), &top)
+            })
+            .collect(),
+    );
+    let mean = ideal.iter().sum::<f64>() / DRAWS as f64;
+    let reach = ideal.iter().filter(|e| **e >= found).count() as f64 / DRAWS as f64;
+    format!(
+        "ECE {found:.3} (95 % {:.3} to {:.3}); of a perfectly calibrated forecaster of these chances {mean:.3} in the mean, \
+         up to {:.3} in 95 %, as much or more in {reach:.2}",
+        drawn[DRAWS / 40],
+        drawn[DRAWS - DRAWS / 40],
+        ideal[DRAWS * 19 / 20]
+    )
+}
+
+/// Bins of calibration: number, mean of what was said, share right.
+pub fn bins(cases: &[Case]) -> String {
+    let known: Vec<&Case> = cases.iter().filter(|c| c.known).collect();
+    let bin = |c: &Case| ((c.top * 10.0).ceil() as usize).clamp(1, 10);
+    let one = |b: usize| {
+        let of: Vec<&&Case> = known.iter().filter(|c| bin(c) == b).collect();
+        let n = of.len().max(1) as f64;
+        let said = of.iter().map(|c| c.top).sum::<f64>() / n;
+        let right = of.iter().filter(|c| c.before == 0).count() as f64 / n;
+        format!("{} {said:.2} {right:.2}", of.len())
+    };
+    (1..=10).map(one).collect::<Vec<_>>().join(" | ")
+}
+
 /// Paired bootstrap over incidents of how much smaller the second's log loss is: 2.5 %, mean, 97.5 %.
 pub fn bootstrap(first: &[Case], second: &[Case]) -> (f64, f64, f64) {
     let gains: Vec<f64> = second

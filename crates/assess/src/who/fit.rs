@@ -9,6 +9,7 @@ use palisade_model::Month;
 
 use super::features::{MEASURES, measure};
 use super::library::{Class, View};
+use super::settings::Costs;
 
 /// Fewest techniques of an actor who counts as known: of others too little is told to learn from.
 pub const KNOWN_FROM: usize = 5;
@@ -18,6 +19,10 @@ pub const KNOWN_FROM: usize = 5;
 pub struct Trial {
     /// Measures of each actor that is known.
     pub(super) candidates: Vec<(usize, [f64; MEASURES])>,
+    /// Those of them that belong to no item of the incident.
+    before: Vec<[f64; MEASURES]>,
+    /// What each limit of [`Costs`] holds down: the measures of techniques that are rare, and of public tools.
+    capped: Vec<[[f64; MEASURES]; 2]>,
     /// Where in `candidates` the true actor stands; `None` if too little was known of it.
     truth: Option<usize>,
     /// Number of items that are not public tools.
@@ -26,15 +31,42 @@ pub struct Trial {
 
 impl Trial {
     /// What `view` says of an incident by `actor`.
-    pub fn new(view: &View<'_>, techniques_and_software: &[String], at: Option<Month>, actor: &str) -> Trial {
+    pub fn new(
+        view: &View<'_>,
+        techniques_and_software: &[String],
+        at: Option<Month>,
+        actor: &str,
+        costs: &Costs,
+    ) -> Trial {
         let items = super::numbers(view, techniques_and_software);
         let all = measure(view, &items, at);
         let known = (0..all.len()).filter(|a| view.knows(*a));
         let candidates: Vec<(usize, [f64; MEASURES])> = known.map(|a| (a, all[a].total())).collect();
+        let before = candidates.iter().map(|(a, _)| all[*a].base).collect();
+        let sum = |a: usize, of: &dyn Fn(usize) -> bool| {
+            let mut sum = [0.0; MEASURES];
+            for (_, row) in items.iter().zip(&all[a].items).filter(|(i, _)| of(**i)) {
+                sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+            }
+            sum
+        };
+        let rare = |i: usize| costs.is_rare(view, i);
+        let tool = |i: usize| view.class(i) == Class::Tool;
+        let capped = candidates.iter().map(|(a, _)| [sum(*a, &rare), sum(*a, &tool)]).collect();
         let is_it = |a: usize| view.library.actors[a].id == actor && view.techniques(a) >= KNOWN_FROM;
         let truth = candidates.iter().position(|(a, _)| is_it(*a));
         let items = items.iter().filter(|i| view.class(**i) != Class::Tool).count();
-        Trial { candidates, truth, items }
+        Trial { candidates, before, capped, truth, items }
+    }
+
+    /// The actors' scores under weights, with what is cheap and what is rare held down to its limit.
+    fn held_down(&self, w: &[f64; MEASURES], costs: &Costs) -> Vec<f64> {
+        let limits = [0.5 * costs.rare_cap, 0.5 * costs.cheap_cap];
+        let beyond = |capped: &[[f64; MEASURES]; 2]| -> f64 {
+            let over = |(x, most): (&[f64; MEASURES], f64)| dot(x, w) - dot(x, w).clamp(-most, most);
+            capped.iter().zip(limits).map(over).sum()
+        };
+        self.candidates.iter().zip(&self.capped).map(|((_, x), c)| dot(x, w) - beyond(c)).collect()
     }
 
     /// Whether the true actor could have been named.
@@ -48,9 +80,9 @@ const STEPS: usize = 40;
 /// Halvings of one step at most.
 const HALVINGS: usize = 30;
 
-/// Weights that make the true actors of `trials` likely, drawn towards `start` with the strength `ridge` (in
+/// Weights that make the true actors of `trials` likely, each drawn towards `start` with its strength in `ridge` (in
 /// units of a measure's spread).
-pub fn weights(trials: &[Trial], start: &[f64; MEASURES], ridge: f64) -> [f64; MEASURES] {
+pub fn weights(trials: &[Trial], start: &[f64; MEASURES], ridge: &[f64; MEASURES]) -> [f64; MEASURES] {
     let known: Vec<(&Trial, usize)> = trials.iter().filter_map(|t| t.truth.map(|y| (t, y))).collect();
     if known.is_empty() {
         return *start;
@@ -81,7 +113,7 @@ pub fn weights(trials: &[Trial], start: &[f64; MEASURES], ridge: f64) -> [f64; M
             }
         }
         for k in 0..MEASURES {
-            let penalty = ridge * spread[k].powi(2);
+            let penalty = ridge[k] * spread[k].powi(2);
             gradient[k] -= penalty * (w[k] - start[k]);
             curvature[k][k] += penalty.max(1e-9);
             let row = curvature[k];
@@ -117,7 +149,7 @@ fn objective(
     known: &[(&Trial, usize)],
     w: &[f64; MEASURES],
     start: &[f64; MEASURES],
-    ridge: f64,
+    ridge: &[f64; MEASURES],
     spread: &[f64; MEASURES],
 ) -> f64 {
     let likely = |(t, y): &(&Trial, usize)| {
@@ -125,7 +157,7 @@ fn objective(
         let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         scores[*y] - top - scores.iter().map(|s| (s - top).exp()).sum::<f64>().ln()
     };
-    let penalty: f64 = (0..MEASURES).map(|k| 0.5 * ridge * (spread[k] * (w[k] - start[k])).powi(2)).sum();
+    let penalty: f64 = (0..MEASURES).map(|k| 0.5 * ridge[k] * (spread[k] * (w[k] - start[k])).powi(2)).sum();
     known.iter().map(likely).sum::<f64>() - penalty
 }
 
@@ -142,6 +174,46 @@ fn spread(known: &[(&Trial, usize)]) -> [f64; MEASURES] {
         *out = (sum / known.len() as f64).max(1e-3);
     }
     out
+}
+
+/// What calibrates weights: how far they are to be believed, and how often the evidence says nothing at all.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Calibration {
+    /// Factor of every weight: below one, scores were too sure.
+    pub temperature: f64,
+    /// The part of all probability that stays as it was before any evidence.
+    pub doubt: f64,
+}
+
+/// Factors and doubts that are tried.
+const TEMPERATURES: [f64; 14] = [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3, 1.5];
+const DOUBTS: [f64; 12] = [0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3];
+
+/// The calibration, with the limits of `costs` in force, under which the true actors of `trials`, none of which taught the weights it stands with, are
+/// likeliest.
+pub fn calibration(trials: &[(Trial, [f64; MEASURES])], costs: &Costs) -> Calibration {
+    let known: Vec<(&Trial, usize, &[f64; MEASURES])> =
+        trials.iter().filter_map(|(t, w)| t.truth.map(|y| (t, y, w))).collect();
+    let mut best = (f64::INFINITY, Calibration { temperature: 1.0, doubt: 0.0 });
+    for temperature in TEMPERATURES {
+        let each: Vec<(f64, f64)> = known
+            .iter()
+            .map(|(t, y, w)| {
+                let mut w = **w;
+                w.iter_mut().for_each(|w| *w *= temperature);
+                let before: Vec<f64> = t.before.iter().map(|x| dot(x, &w)).collect();
+                (softmax(&t.held_down(&w, costs))[*y], softmax(&before)[*y])
+            })
+            .collect();
+        for doubt in DOUBTS {
+            let loss = |(with, before): &(f64, f64)| -((1.0 - doubt) * with + doubt * before).max(1e-12).ln();
+            let loss: f64 = each.iter().map(loss).sum();
+            if loss < best.0 {
+                best = (loss, Calibration { temperature, doubt });
+            }
+        }
+    }
+    best.1
 }
 
 /// The candidates' shares under weights.

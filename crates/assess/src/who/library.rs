@@ -114,6 +114,12 @@ impl Library {
         &self.actors
     }
 
+    /// The name of a technique or a piece of software; empty if nobody told it.
+    pub fn name(&self, id: &str) -> &str {
+        let at = self.items.binary_search_by(|i| i.as_str().cmp(id)).ok();
+        at.and_then(|i| self.names.get(i)).map_or("", String::as_str)
+    }
+
     /// The month of the newest report.
     pub fn as_of(&self) -> Option<Month> {
         self.as_of
@@ -162,7 +168,9 @@ impl Library {
             }
         }
         let everybody = self.actors.len() as f64 + 1.0;
-        v.rare = v.having.iter().map(|n| (everybody / (f64::from(*n) + 1.0)).ln()).collect();
+        // Its square, by which likenesses weigh, is the logarithm of rarity: the logarithm's own square would let two
+        // techniques that one report tells of outweigh twenty common ones.
+        v.rare = v.having.iter().map(|n| (everybody / (f64::from(*n) + 1.0)).ln().sqrt()).collect();
         for (row, length) in v.counts.chunks_exact(width.max(1)).zip(&mut v.length) {
             let of = row.iter().enumerate().filter(|(i, n)| **n > 0 && self.kinds[*i] == ItemKind::Technique);
             *length = of.map(|(i, n)| f64::from(*n) * v.rare[i].powi(2)).sum();

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::features::{MEASURES, NAMES};
 use super::fit::UnknownWeights;
+use super::library::{Class, View};
 
 /// What is wrong with a file of settings.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -24,6 +25,10 @@ pub enum SettingsError {
 pub struct Costs {
     /// Most that all cheap observations together move the odds between two actors, in nats.
     pub cheap_cap: f64,
+    /// Most that all techniques together move them that at most `rare_actors` actors are told to use, in nats.
+    pub rare_cap: f64,
+    /// Up to how many actors a technique is rare.
+    pub rare_actors: u32,
     /// Name, factor, whether it is cheap.
     pub classes: Vec<(String, f64, bool)>,
 }
@@ -34,6 +39,8 @@ impl Costs {
         #[derive(Deserialize)]
         struct File {
             cheap_cap: f64,
+            rare_cap: f64,
+            rare_actors: u32,
             #[serde(default)]
             class: Vec<Class>,
         }
@@ -44,14 +51,26 @@ impl Costs {
             cheap: bool,
         }
         let file: File = toml::from_str(text).map_err(|e| SettingsError::Form(e.to_string()))?;
-        if !(0.0..=100.0).contains(&file.cheap_cap) {
-            return Err(SettingsError::Weight("cheap_cap".to_owned()));
+        for (name, cap) in [("cheap_cap", file.cheap_cap), ("rare_cap", file.rare_cap)] {
+            if !(0.0..=100.0).contains(&cap) {
+                return Err(SettingsError::Weight(name.to_owned()));
+            }
         }
         if let Some(bad) = file.class.iter().find(|c| !(0.0..=1.0).contains(&c.factor)) {
             return Err(SettingsError::Factor(bad.name.clone()));
         }
         let classes = file.class.into_iter().map(|c| (c.name, c.factor, c.cheap)).collect();
-        Ok(Costs { cheap_cap: file.cheap_cap, classes })
+        Ok(Costs {
+            cheap_cap: file.cheap_cap,
+            rare_cap: file.rare_cap,
+            rare_actors: file.rare_actors,
+            classes,
+        })
+    }
+
+    /// Whether an item (its number in the library) is a technique that hardly anybody is told to use.
+    pub(super) fn is_rare(&self, view: &View<'_>, item: usize) -> bool {
+        view.class(item) == Class::Technique && view.having[item] <= self.rare_actors
     }
 
     /// Factor and cheapness of a class; an unknown class is worth nothing.
@@ -75,6 +94,8 @@ pub struct Settings {
     pub name_group: f64,
     /// From which probability on a state is named.
     pub name_state: f64,
+    /// The part of the probability of known actors that stays as it was before any evidence.
+    pub doubt: f64,
     /// The part of somebody unknown that belongs to no state that is known.
     pub stateless: f64,
 }
@@ -88,6 +109,7 @@ impl Settings {
             name_group: f64,
             name_state: f64,
             stateless: f64,
+            doubt: f64,
             unknown: UnknownWeights,
             weights: std::collections::BTreeMap<String, f64>,
         }
@@ -97,7 +119,7 @@ impl Settings {
             let read = file.weights.get(name).filter(|w| w.is_finite());
             *weight = *read.ok_or_else(|| SettingsError::Weight(name.to_owned()))?;
         }
-        let shares = [file.name_group, file.name_state, file.stateless];
+        let shares = [file.name_group, file.name_state, file.stateless, file.doubt];
         if !shares.iter().all(|s| (0.0..=1.0).contains(s)) || !file.unknown.iter().all(|u| u.is_finite()) {
             return Err(SettingsError::Weight("a threshold or unknown".to_owned()));
         }
@@ -109,6 +131,7 @@ impl Settings {
             name_group: file.name_group,
             name_state: file.name_state,
             stateless: file.stateless,
+            doubt: file.doubt,
         })
     }
 }

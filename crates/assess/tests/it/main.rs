@@ -10,5 +10,6 @@
 #![allow(missing_docs, reason = "nobody reads the documentation of a test binary")]
 
 mod gravity;
+mod statement;
 mod warn;
 mod who;

@@ -11,7 +11,7 @@ use palisade_model::{Account, Actor, Artefact, IncidentReport, Item, ItemKind, K
 const WHO: &str = include_str!("../../../../knowledge/assess/who.toml");
 const COSTS: &str = include_str!("../../../../knowledge/assess/cost-to-fake.toml");
 
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings::read(WHO, COSTS).unwrap()
 }
 
@@ -25,7 +25,7 @@ fn technique(n: u64) -> String {
 }
 
 /// Twelve actors of three states; each has ten techniques and two pieces of malware of its own beside common ones.
-fn knowledge() -> Knowledge {
+pub fn knowledge() -> Knowledge {
     let mut k = Knowledge::default();
     let mut state = 1;
     for g in 0..12u64 {
@@ -53,7 +53,7 @@ fn knowledge() -> Knowledge {
     k
 }
 
-fn incident(g: u64) -> IncidentReport {
+pub fn incident(g: u64) -> IncidentReport {
     IncidentReport {
         id: format!("of {g}"),
         date: Month::new(2021, 3),
@@ -133,8 +133,9 @@ fn cheap_artefacts_move_no_more_than_their_cap() {
     let k = knowledge();
     let settings = settings();
     let odds = |a: &Assessment, x: &str, y: &str| {
-        let p = |id: &str| a.candidates.iter().find(|c| c.actor.id == id).unwrap().probability;
-        (p(x) / p(y)).ln()
+        // By scores: the doubt keeps probabilities from moving as far.
+        let score = |id: &str| a.candidates.iter().find(|c| c.actor.id == id).unwrap().score.nats();
+        score(x) - score(y)
     };
     let plain = ask(&k, &incident(3));
     for (nats, class) in
@@ -252,6 +253,59 @@ fn random_incidents_keep_the_promises() {
         };
         assert_sums(&assess(&view, &settings(), &i, n % 2 == 0));
     }
+}
+
+/// Whoever read the one report that tells of a technique can use it: all such together say no more than their cap, and the
+/// terms still sum to the score.
+#[test]
+fn rare_techniques_share_a_cap() {
+    let k = knowledge();
+    let library = Library::new(&k);
+    let view = library.view(None, &BTreeSet::new(), None);
+    let with = |cap: f64| {
+        let mut s = settings();
+        (s.costs.rare_actors, s.costs.rare_cap) = (3, cap);
+        assess(&view, &s, &incident(3), true)
+    };
+    // In this knowledge techniques below T1900 are one group's own.
+    let rare = |a: &Assessment, id: &str| -> i64 {
+        let c = a.candidates.iter().find(|c| c.actor.id == id).unwrap();
+        c.reasons.iter().filter(|r| r.item.starts_with('T') && *r.item < *"T1900").map(|r| r.weight.0).sum()
+    };
+    let (free, tight) = (with(100.0), with(1.0));
+    assert!(rare(&free, "G0003") > 1_000_000, "without a cap they decide: {}", rare(&free, "G0003"));
+    for a in [&free, &tight] {
+        assert_sums(a);
+    }
+    for c in &tight.candidates {
+        // Each term is rounded by itself.
+        assert!(rare(&tight, &c.actor.id).abs() <= 500_000 + 20, "{}", rare(&tight, &c.actor.id));
+    }
+    let p = |a: &Assessment| a.candidates.iter().find(|c| c.actor.id == "G0003").unwrap().probability;
+    assert!(p(&tight) < p(&free));
+    assert!(Costs::read(&COSTS.replace("rare_cap", "rare_cap = -1.0 #")).is_err());
+}
+
+/// A doubt leaves a part of the probability where it was before any evidence.
+#[test]
+fn doubt_keeps_a_part_of_the_prior() {
+    let k = knowledge();
+    let library = Library::new(&k);
+    let view = library.view(None, &BTreeSet::new(), None);
+    let of = |doubt: f64| assess(&view, &Settings { doubt, ..settings() }, &incident(3), false);
+    let share = |a: &Assessment, id: &str| {
+        a.candidates.iter().find(|c| c.actor.id == id).map_or(0.0, |c| c.probability / (1.0 - a.unknown))
+    };
+    let (sure, half, never) = (of(0.0), of(0.5), of(1.0));
+    for g in 0..12 {
+        let id = format!("G{g:04}");
+        let between = 0.5 * (share(&sure, &id) + share(&never, &id));
+        assert!((share(&half, &id) - between).abs() < 1e-9, "{id}");
+    }
+    [&sure, &half, &never].into_iter().for_each(assert_sums);
+    // With nothing but doubt nobody stands out by the incident's items: who is told of most is likeliest.
+    assert!(share(&never, "G0003") < 0.5 && share(&sure, "G0003") > share(&never, "G0003"));
+    assert!(Settings::read(&WHO.replace("doubt = ", "doubt = 1.5 #"), COSTS).is_err());
 }
 
 #[test]

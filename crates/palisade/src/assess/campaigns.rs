@@ -1,166 +1,200 @@
-//! Who could be behind the campaigns of a case: a draft with its reasons, for people.
+//! Who could be behind the campaigns of a case: drafts with their reasons, beside what analysts said of them.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use palisade_assess::who::{
-    self, Answer, Assessment, Candidate, Confidence, Library, Settings, View, companions, counterfactual,
-    likelihood_words,
-};
-use palisade_model::{IncidentReport, Month, Weight, terminal};
+use palisade_assess::who::{self, Assessment, Basis, Companion, Said, Statement, View, companions};
+use palisade_campaign::Joined;
+use palisade_model::{Campaign, IncidentReport, Month, terminal};
+use palisade_store::Case;
+use serde_json::json;
 
+use super::adopt::{Word, holding};
+use super::expect::{Coverage, Victims};
+use super::{Known, digest, value};
 use crate::campaign::joined;
 use crate::output::plural;
+use crate::times::Clock;
 
 /// Campaigns told, those with most findings first.
 const CAMPAIGNS: usize = 10;
-/// Candidates told of each.
-const CANDIDATES: usize = 5;
 /// Reasons told for the likeliest, and techniques usually seen beside it.
 const REASONS: usize = 6;
 
-/// Campaigns of a case as what is asked about: their techniques.
-pub fn of(dir: &Path) -> Result<Vec<IncidentReport>> {
-    let (_, joined) = joined(dir)?;
-    let mut all: Vec<(usize, IncidentReport)> = joined
-        .campaigns
-        .iter()
-        .map(|c| {
-            let techniques: BTreeSet<&String> = c.steps.iter().flat_map(|s| &s.attack).collect();
-            let techniques = techniques.into_iter().cloned().collect();
-            let report = IncidentReport { id: c.id.to_string(), techniques, ..IncidentReport::default() };
-            (c.findings().count(), report)
-        })
-        .collect();
-    all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
-    Ok(all.into_iter().take(CAMPAIGNS).map(|(_, report)| report).collect())
+/// What a campaign is asked about by: its techniques.
+pub fn asked(c: &Campaign) -> IncidentReport {
+    let techniques: BTreeSet<&String> = c.steps.iter().flat_map(|s| &s.attack).collect();
+    let techniques = techniques.into_iter().cloned().collect();
+    IncidentReport { id: c.id.to_string(), techniques, ..IncidentReport::default() }
 }
 
-/// Tells each. Likelihood and confidence stand in sentences of their own.
-pub fn write(
-    library: &Library,
-    settings: &Settings,
-    all: &[IncidentReport],
+/// What an assessment of a campaign rests on.
+pub fn basis(c: &Campaign, known: &Known) -> Basis {
+    let mut ids: Vec<[u8; 16]> = c.findings().map(|f| f.0).collect();
+    ids.sort_unstable();
+    let asked = asked(c);
+    Basis {
+        findings: ids.len() as u64,
+        findings_digest: digest(&ids),
+        items: asked.techniques.into_iter().chain(asked.software).collect(),
+        knowledge: known.knowledge.clone(),
+        as_of: known.library.as_of(),
+        method: known.method.clone(),
+    }
+}
+
+/// What is said of a campaign now, and what it was made of.
+pub fn said(view: &View<'_>, known: &Known, c: &Campaign) -> (Assessment, Statement) {
+    let asked = asked(c);
+    let made = who::assess(view, &known.settings, &asked, true);
+    let statement = Statement::of(view, &known.settings, &asked, &made, basis(c, known));
+    (made, statement)
+}
+
+/// The campaigns with most findings.
+pub fn largest(joined: &Joined) -> Vec<&Campaign> {
+    let mut all: Vec<&Campaign> = joined.campaigns.iter().collect();
+    all.sort_by_key(|c| (std::cmp::Reverse(c.findings().count()), c.id));
+    all.truncate(CAMPAIGNS);
+    all
+}
+
+/// What there is to tell of a case.
+pub struct Told {
+    joined: Joined,
+    words: Vec<Word>,
     as_of: Option<Month>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let view = library.view(as_of, &BTreeSet::new(), None);
-    if all.is_empty() {
-        writeln!(out, "no campaigns in the case; `palisade campaign list` shows what was joined")?;
-    }
-    for incident in all {
-        let made = who::assess(&view, settings, incident, true);
-        writeln!(
-            out,
-            "{}  {}, {} weighed",
-            incident.id,
-            plural(incident.techniques.len() as u64, "technique"),
-            made.weighed
-        )?;
-        one(&view, settings, incident, &made, library, out)?;
-        writeln!(out)?;
-    }
-    writeln!(
-        out,
-        "A draft: what reports tell of actors, compared with what rules found. Nobody has adopted it, and it names nobody."
-    )
+    coverage: Coverage,
+    victims: Option<Victims>,
 }
 
-fn one(
-    view: &View<'_>,
-    settings: &Settings,
-    incident: &IncidentReport,
-    made: &Assessment,
-    library: &Library,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let top = made.candidates.first();
-    let state = made.states.iter().filter(|(s, _)| s.len() == 2).max_by(|a, b| a.1.total_cmp(b.1));
-    match (made.answer, top, state) {
-        (Answer::Insufficient, ..) => {
-            return writeln!(
-                out,
-                "  insufficient: fewer than {} that are not public tools; the chances would be those before any evidence",
-                plural(settings.floor as u64, "item")
+impl Told {
+    /// Joins the findings of a case, and reads what analysts said of its campaigns.
+    pub fn read(dir: &Path, as_of: Option<Month>, victims: &[PathBuf]) -> Result<Told> {
+        let (_, joined) = joined(dir)?;
+        let mut case = Case::open_read_only(dir)?;
+        let words = Word::all(&mut case)?;
+        let coverage = Coverage::of(&mut case)?;
+        let victims = Victims::read(victims)?;
+        Ok(Told { joined, words, as_of, coverage, victims })
+    }
+
+    /// One JSON object per campaign and line.
+    pub fn lines(&self, known: &Known, out: &mut dyn Write) -> io::Result<()> {
+        let view = known.library.view(self.as_of, &BTreeSet::new(), None);
+        for c in largest(&self.joined) {
+            let (made, statement) = said(&view, known, c);
+            let mut line = value(&made, &known.library);
+            line["confidence"] = json!(statement.confidence);
+            line["would_change"] = json!(statement.would_change);
+            line["adopted"] = json!(holding(&self.words, c).map(|w| w.value(Some(&basis(c, known)))));
+            line["expected"] = json!(
+                companions(&view, &asked(c), REASONS)
+                    .iter()
+                    .map(|e| json!({
+                        "technique": e.technique, "name": e.name, "rate": e.rate, "base": e.base,
+                        "coverage": self.coverage.value(&e.technique),
+                    }))
+                    .collect::<Vec<_>>()
             );
+            line["sectors"] = json!(self.victims.as_ref().map(|v| v.value(&made.states)));
+            serde_json::to_writer(&mut *out, &line)?;
+            writeln!(out)?;
         }
-        (Answer::Group, Some(c), _) => writeln!(
-            out,
-            "  {} that it is {} ({})",
-            likelihood_words(c.probability),
-            terminal(&c.actor.name),
-            c.actor.id
-        )?,
-        (Answer::StateOnly, _, Some((state, p))) => {
+        Ok(())
+    }
+
+    /// For people. Likelihood and confidence stand in sentences of their own.
+    pub fn write(&self, known: &Known, out: &mut dyn Write) -> io::Result<()> {
+        let view = known.library.view(self.as_of, &BTreeSet::new(), None);
+        let clock = Clock::default();
+        let mut drafts = 0;
+        let campaigns = largest(&self.joined);
+        if campaigns.is_empty() {
+            return writeln!(out, "no campaigns in the case; `palisade campaign list` shows what was joined");
+        }
+        for c in campaigns {
+            let (made, statement) = said(&view, known, c);
+            let asked = asked(c);
+            let techniques = plural(asked.techniques.len() as u64, "technique");
+            writeln!(out, "{}  {techniques}, {} weighed", asked.id, made.weighed)?;
+            let word = holding(&self.words, c);
+            let now = basis(c, known);
+            match word {
+                Some(word) => word.write(Some(&now), &clock, out)?,
+                None => drafts += 1,
+            }
+            if word.is_none_or(|w| !w.changes(Some(&now)).is_empty()) {
+                draft(&statement, &made, known, out)?;
+            }
+            for e in companions(&view, &asked, REASONS) {
+                self.expected(&e, out)?;
+            }
+            if let (Some(victims), false) = (&self.victims, statement.answer == "insufficient") {
+                victims.write(&made.states, out)?;
+            }
+            writeln!(out)?;
+        }
+        if drafts > 0 {
             writeln!(
                 out,
-                "  {} that an actor tied to {state} is behind it; which, cannot be told",
-                likelihood_words(*p)
+                "{}: what reports tell of actors, compared with what rules found. Nobody has adopted it, and it leaves no house; \
+                 `palisade assess adopt` stands for one.",
+                plural(drafts, "draft")
             )?;
         }
-        _ => writeln!(out, "  cannot be told: no group and no state is likely enough")?,
+        Ok(())
     }
-    for c in made.candidates.iter().take(CANDIDATES) {
-        let nation = c.actor.nation.as_deref().unwrap_or("-");
+
+    fn expected(&self, e: &Companion, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
-            "  {:>5.1} %  {:<2}  {} ({})",
-            c.probability * 100.0,
-            nation,
-            terminal(&c.actor.name),
-            c.actor.id
-        )?;
+            "  usually seen beside it: {} {}  {:.0} % of reports that are alike, {:.0} % of all; {}",
+            e.technique,
+            terminal(&e.name),
+            e.rate * 100.0,
+            e.base * 100.0,
+            self.coverage.words(&e.technique)
+        )
     }
-    writeln!(out, "  {:>5.1} %      somebody who is not known", made.unknown * 100.0)?;
-    let Some(top) = top else { return Ok(()) };
-    reasons(top, true, out)?;
-    reasons(top, false, out)?;
-    let change = counterfactual(view, settings, incident, made);
-    if change.is_empty() {
+}
+
+fn draft(s: &Statement, made: &Assessment, known: &Known, out: &mut dyn Write) -> io::Result<()> {
+    if s.answer == "insufficient" {
+        return writeln!(
+            out,
+            "  insufficient: fewer than {} that are not public tools; the chances would be those before any evidence",
+            plural(known.settings.floor as u64, "item")
+        );
+    }
+    writeln!(out, "  draft: {}", terminal(&s.sentence()))?;
+    for c in s.said.iter().filter(|c| !c.id.starts_with("state:")) {
+        let nation = c.nation.as_deref().unwrap_or("-");
+        let id = if c.id == who::UNKNOWN { String::new() } else { format!(" ({})", c.id) };
+        writeln!(out, "  {:>5.1} %  {nation:<2}  {}{id}", c.probability * 100.0, terminal(&c.name))?;
+    }
+    if let Some(top) = made.candidates.first().and_then(|c| s.said.iter().find(|s| s.id == c.actor.id)) {
+        reasons("for", top, &top.supporting, out)?;
+        reasons("against", top, &top.against, out)?;
+    }
+    if s.would_change.is_empty() {
         writeln!(out, "  no few items change who is likeliest")?;
     } else {
-        writeln!(out, "  without {} somebody else is likeliest", change.join(", "))?;
+        writeln!(out, "  without {} somebody else is likeliest", terminal(&s.would_change.join(", ")))?;
     }
-    let stable = change.len() != 1;
-    let actor = library.actors().iter().position(|a| a.id == top.actor.id);
-    let told = actor.map_or((0, None), |a| view.told_of(a));
-    let grounds = who::confidence(made, told.0, told.1, stable);
-    let confidence = match grounds.confidence() {
-        Confidence::Low => "low",
-        Confidence::Moderate => "moderate",
-        Confidence::High => "high",
-    };
-    writeln!(out, "  confidence in this assessment: {confidence}")?;
-    for c in companions(view, incident, REASONS) {
-        writeln!(
-            out,
-            "  usually seen beside it: {} {}  {:.0} % of reports that are alike, {:.0} % of all",
-            c.technique,
-            terminal(&c.name),
-            c.rate * 100.0,
-            c.base * 100.0
-        )?;
-    }
-    Ok(())
+    writeln!(out, "  confidence in this assessment: {}", s.confidence)
 }
 
 /// The strongest reasons for or against.
-fn reasons(top: &Candidate, for_it: bool, out: &mut dyn Write) -> io::Result<()> {
-    let mut some: Vec<_> = top
-        .reasons
-        .iter()
-        .filter(|r| r.class != "prior" && (r.weight > Weight(0)) == for_it && r.weight.0 != 0)
-        .collect();
-    some.sort_by_key(|r| (std::cmp::Reverse(r.weight.0.abs()), &r.item));
-    let shown: Vec<String> =
-        some.iter().take(REASONS).map(|r| format!("{} ({})", r.item, r.weight)).collect();
-    if shown.is_empty() {
+fn reasons(what: &str, top: &Said, some: &[who::SaidReason], out: &mut dyn Write) -> io::Result<()> {
+    if some.is_empty() {
         return Ok(());
     }
-    let what = if for_it { "for" } else { "against" };
+    let shown: Vec<String> =
+        some.iter().take(REASONS).map(|r| format!("{} ({})", r.item, r.weight)).collect();
     let more = some.len().saturating_sub(REASONS);
     let more = if more > 0 { format!(", {more} more") } else { String::new() };
-    writeln!(out, "  {what} {}: {}{more}", terminal(&top.actor.name), terminal(&shown.join(", ")))
+    writeln!(out, "  {what} {}: {}{more}", terminal(&top.name), terminal(&shown.join(", ")))
 }

@@ -5,7 +5,7 @@
 
 use super::section;
 use crate::doc::{Block, Column, Line, Section, Span, Table, cut, line, text};
-use crate::material::Evidence;
+use crate::material::{Evidence, Hypothesis};
 use crate::story::Story;
 
 /// Reasons shown on each side.
@@ -13,39 +13,68 @@ const MAX_REASONS: usize = 12;
 
 pub(super) fn attribution(story: &Story<'_>) -> Section {
     let mut blocks = Vec::new();
-    if story.m.hypotheses.is_empty() {
-        blocks.push(Block::Callout(line(story.t("attribution.none"))));
+    let all = story.hypotheses();
+    if all.is_empty() {
+        blocks.push(Block::Callout(line(none(story))));
         return section("attribution", story.t("attribution.title"), blocks);
     }
-    blocks.push(Block::Table(table(story)));
-    if story.m.hypotheses.iter().all(|h| h.adopted_by.is_none()) {
-        blocks.push(Block::Callout(line(story.t("attribution.draft"))));
-    }
-    for h in sorted(story) {
-        blocks.push(Block::Heading { level: 3, id: None, line: line(story.title(&h.name)) });
-        for (key, evidence) in [("attribution.for", &h.supporting), ("attribution.against", &h.against)] {
-            if !evidence.is_empty() {
-                blocks.push(Block::Heading { level: 4, id: None, line: line(story.t(key)) });
-                blocks.push(Block::List(reasons(story, evidence)));
-            }
+    for part in assessments(&all) {
+        if let Some(h) = part.first().filter(|h| !h.subject.is_empty()) {
+            blocks.push(Block::Heading { level: 3, id: None, line: line(cut(&h.subject, 80)) });
         }
-        if !h.would_change.is_empty() {
-            blocks.push(Block::Heading { level: 4, id: None, line: line(story.t("attribution.change")) });
-            let items = h.would_change.iter().take(MAX_REASONS).map(|t| line(story.title(t)));
-            blocks.push(Block::List(items.collect()));
+        blocks.push(Block::Table(table(story, part)));
+        blocks.extend(standing(story, part).map(Block::Callout));
+        for h in part {
+            let (supporting, against) = (!h.supporting.is_empty(), !h.against.is_empty());
+            if !supporting && !against && h.would_change.is_empty() {
+                continue;
+            }
+            blocks.push(Block::Heading { level: 3, id: None, line: line(story.title(&h.name)) });
+            for (key, evidence) in [("attribution.for", &h.supporting), ("attribution.against", &h.against)] {
+                if !evidence.is_empty() {
+                    blocks.push(Block::Heading { level: 4, id: None, line: line(story.t(key)) });
+                    blocks.push(Block::List(reasons(story, evidence)));
+                }
+            }
+            if !h.would_change.is_empty() {
+                blocks.push(Block::Heading { level: 4, id: None, line: line(story.t("attribution.change")) });
+                let items = h.would_change.iter().take(MAX_REASONS).map(|t| line(story.title(t)));
+                blocks.push(Block::List(items.collect()));
+            }
         }
     }
     section("attribution", story.t("attribution.title"), blocks)
 }
 
-fn sorted<'m>(story: &Story<'m>) -> Vec<&'m crate::material::Hypothesis> {
-    let mut all: Vec<_> = story.m.hypotheses.iter().collect();
-    let p = |h: &crate::material::Hypothesis| if h.probability.is_finite() { h.probability } else { -1.0 };
-    all.sort_by(|a, b| p(b).total_cmp(&p(a)).then(a.name.cmp(&b.name)));
-    all
+/// Hypotheses of one assessment each: of one subject, adopted or not.
+fn assessments<'a, 'm>(all: &'a [&'m Hypothesis]) -> impl Iterator<Item = &'a [&'m Hypothesis]> {
+    all.chunk_by(|a, b| (&a.subject, a.adopted_by.is_some()) == (&b.subject, b.adopted_by.is_some()))
 }
 
-fn table(story: &Story<'_>) -> Table {
+/// Nothing to say: nobody asked, or nobody stands for an answer.
+pub(super) fn none(story: &Story<'_>) -> String {
+    story.t(if story.m.hypotheses.is_empty() { "attribution.none" } else { "attribution.none_adopted" })
+}
+
+/// Whether an assessment is a draft, and what has changed since somebody adopted it.
+fn standing(story: &Story<'_>, part: &[&Hypothesis]) -> impl Iterator<Item = Line> {
+    let mut out = Vec::new();
+    if let Some(h) = part.first() {
+        if h.adopted_by.is_none() {
+            out.push(line(story.t("attribution.draft")));
+        }
+        if !h.because.is_empty() {
+            out.push(line(story.t_with("attribution.because", &[("reason", &cut(&h.because, 400))])));
+        }
+        if !h.stale.is_empty() {
+            let said: Vec<String> = h.stale.iter().take(MAX_REASONS).map(|s| cut(s, 300)).collect();
+            out.push(line(story.t_with("attribution.stale", &[("changes", &said.join("; "))])));
+        }
+    }
+    out.into_iter()
+}
+
+fn table(story: &Story<'_>, part: &[&Hypothesis]) -> Table {
     let head = [
         (Column::Text, "attribution.hypothesis"),
         (Column::Narrow, "attribution.likelihood"),
@@ -55,7 +84,7 @@ fn table(story: &Story<'_>) -> Table {
         (Column::Narrow, "attribution.adopted"),
     ];
     let mut table = Table::new(head.map(|(c, k)| (c, story.t(k))));
-    for h in sorted(story) {
+    for h in part {
         let date =
             h.knowledge.map_or_else(|| story.t("words.none"), |t| story.o.locale.date(t, &story.o.zone));
         let adopted = match h.adopted_by.as_deref() {
@@ -144,16 +173,19 @@ pub(super) fn how_sure(story: &Story<'_>) -> Section {
         items.push(line(story.t_with("sure.rules", &[("percent", &story.o.locale.percent(share))])));
     }
     let mut blocks = Vec::new();
-    if story.m.hypotheses.is_empty() {
-        items.push(line(story.t("attribution.none")));
+    let all = story.hypotheses();
+    if all.is_empty() {
+        items.push(line(none(story)));
         blocks.push(Block::List(items));
     } else {
         if !items.is_empty() {
             blocks.push(Block::List(items));
         }
-        blocks.push(Block::Table(table(story)));
-        if story.m.hypotheses.iter().all(|h| h.adopted_by.is_none()) {
-            blocks.push(Block::Note(line(story.t("attribution.draft"))));
+        for part in assessments(&all) {
+            if let Some(h) = part.first().filter(|h| !h.subject.is_empty()) {
+                blocks.push(Block::Heading { level: 3, id: None, line: line(cut(&h.subject, 80)) });
+            }
+            blocks.push(Block::Table(table(story, part)));
         }
     }
     section("sure", story.t("sure.title"), blocks)

@@ -210,8 +210,8 @@ fn summary(story: &Story<'_>) -> Section {
             items.push(line(story.n("summary.confirmed", confirmed)));
         }
     }
-    if m.hypotheses.is_empty() {
-        items.push(line(story.t("attribution.none")));
+    if story.hypotheses().is_empty() {
+        items.push(line(assess::none(story)));
     }
     if !items.is_empty() {
         blocks.push(Block::List(items));

@@ -3,6 +3,7 @@
 // Helpers outside of `#[test]` functions may fail a test in the plain way, too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attribution;
 mod catalogue;
 mod forms;
 mod locale;

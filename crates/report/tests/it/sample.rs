@@ -411,7 +411,7 @@ pub fn rich() -> Material {
                 }],
                 would_change: vec!["The registration of the look-alike domain".into()],
                 knowledge: Some(at("2026-10-01T00:00:00Z")),
-                adopted_by: None,
+                ..Hypothesis::default()
             },
         ],
         gravity: vec![Gravity {

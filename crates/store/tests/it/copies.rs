@@ -47,6 +47,16 @@ fn full(b: &Bench) {
         undone: None,
     };
     case.verdict_add(&word).unwrap();
+    let adopted = StoredAttribution {
+        campaign: "ab".repeat(16),
+        kind: "adopted".into(),
+        analyst: "ana".into(),
+        time: Time(8),
+        reason: "it fits".into(),
+        body: "{}".into(),
+        undone: None,
+    };
+    case.attribution_add(&adopted).unwrap();
 }
 
 fn indicators() -> Vec<IndicatorRow> {
@@ -67,11 +77,13 @@ fn answers(dir: &Path) -> String {
     let mut case = Case::open_read_only(dir).unwrap();
     let findings = case.findings(&Filter::default()).unwrap();
     let verdicts = case.verdicts().unwrap();
+    let words: Vec<String> = case.attributions().unwrap().iter().map(|a| format!("{a:?}")).collect();
+    assert_eq!(words.len(), 1);
     let mut overview = case.overview(100).unwrap();
     overview.database = "";
     let report = verify(dir, &[]).unwrap();
     assert!(report.ok(), "{report:#?}");
-    let json = serde_json::to_string_pretty(&(findings, verdicts.len(), overview, report)).unwrap();
+    let json = serde_json::to_string_pretty(&(findings, verdicts.len(), words, overview, report)).unwrap();
     json + &std::fs::read_to_string(dir.join(MANIFEST)).unwrap()
 }
 

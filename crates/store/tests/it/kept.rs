@@ -19,6 +19,7 @@ crate::on_both!(
     a_partial_source_becomes_complete,
     one_writer_many_readers,
     verdicts,
+    attributions,
     a_finding_needs_evidence,
     exhibits,
     screening,
@@ -257,6 +258,33 @@ pub fn verdicts(b: &Bench) {
     assert_eq!(case.verdicts().unwrap(), [(id, Verdict { undone: Some(Time(9)), ..v })]);
     let e = case.verdict_undo(77, Time(9)).unwrap_err();
     assert_eq!(e.to_string(), "the case has no verdict 77; `palisade case verdict list` lists them");
+}
+
+pub fn attributions(b: &Bench) {
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let word = StoredAttribution {
+        campaign: "ab".repeat(16),
+        kind: "adopted".into(),
+        analyst: "ana".into(),
+        time: Time(5),
+        reason: "method and victims fit".into(),
+        body: "{\"format\":1}".into(),
+        undone: None,
+    };
+    let first = case.attribution_add(&word).unwrap();
+    let other = StoredAttribution { kind: "overridden".into(), time: Time(6), ..word.clone() };
+    let second = case.attribution_add(&other).unwrap();
+    case.attribution_undo(first, Time(9)).unwrap();
+    case.attribution_undo(first, Time(10)).unwrap();
+    let taken_back = StoredAttribution { undone: Some(Time(9)), ..word.clone() };
+    assert_eq!(case.attributions().unwrap(), [(first, taken_back), (second, other)]);
+    let e = case.attribution_undo(77, Time(9)).unwrap_err();
+    assert!(e.to_string().contains("no adopted assessment 77"), "{e}");
+    let long = StoredAttribution { body: "x".repeat(MAX_ATTRIBUTION_BYTES + 1), ..word.clone() };
+    assert!(matches!(case.attribution_add(&long), Err(Error::TooLarge { .. })));
+    let neither = StoredAttribution { kind: "guessed".into(), ..word };
+    assert!(case.attribution_add(&neither).is_err(), "only what an analyst can say is kept");
+    assert_eq!(case.attributions().unwrap().len(), 2);
 }
 
 pub fn a_finding_needs_evidence(b: &Bench) {

@@ -9,6 +9,7 @@ crate::on_both!(
     verify_sees_changed_and_missing_evidence,
     verify_sees_edited_custody,
     verify_sees_edited_verdicts,
+    verify_sees_edited_attributions,
     odd_paths_in_the_manifest,
 );
 
@@ -88,6 +89,34 @@ pub fn verify_sees_edited_verdicts(b: &Bench) {
     Case::open(b.case()).unwrap().begin_run(&info(2)).unwrap();
     let report = verify(b.case(), &[]).unwrap();
     assert!(report.ok() && report.checks.iter().any(|c| c.what.contains("are not sealed")), "{report:#?}");
+}
+
+pub fn verify_sees_edited_attributions(b: &Bench) {
+    b.run(1, &[b.evidence("a", b"one")]);
+    let word = StoredAttribution {
+        campaign: "ab".into(),
+        kind: "adopted".into(),
+        analyst: "ana".into(),
+        time: Time(5),
+        reason: "it fits".into(),
+        body: "{}".into(),
+        undone: None,
+    };
+    let id = Case::open(b.case()).unwrap().attribution_add(&word).unwrap();
+    assert!(verify(b.case(), &[]).unwrap().ok());
+    Case::open(b.case()).unwrap().attribution_undo(id, Time(9)).unwrap();
+    assert!(verify(b.case(), &[]).unwrap().ok());
+    for edit in [
+        "UPDATE attribution SET undone = NULL",
+        "UPDATE attribution SET body = '{\"answer\":\"group\"}'",
+        "UPDATE attribution SET analyst = 'bob'",
+    ] {
+        b.sql(edit);
+        let report = verify(b.case(), &[]).unwrap();
+        assert!(failed(&report)[0].contains("1 attributions were changed"), "{edit}: {report:#?}");
+        b.sql("UPDATE attribution SET undone = 9, body = '{}', analyst = 'ana'");
+        assert!(verify(b.case(), &[]).unwrap().ok());
+    }
 }
 
 pub fn odd_paths_in_the_manifest(b: &Bench) {

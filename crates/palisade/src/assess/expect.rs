@@ -1,0 +1,141 @@
+//! What next: whether expected techniques would be found in this case, and which sectors such actors usually hit.
+//!
+//! Ranked possibilities with their base rates. What this module never does: promise that something will be found, or
+//! show a rate without the base rate beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow, bail};
+use palisade_assess::who::{Targets, targets};
+use palisade_intel::incidents;
+use palisade_model::{Incident, Origin, terminal};
+use palisade_pipeline::{Detectable, Knowledge, RuleSources, detectable, load_rules};
+use palisade_store::Case;
+use serde_json::{Value, json};
+
+use crate::errors::{note, reason};
+
+/// Kinds of records of a case that are asked for.
+const SHAPES: u64 = 100_000;
+/// Sectors told of each campaign.
+const SECTORS: usize = 5;
+/// Log sources told that a technique lacks.
+const LACKING: usize = 3;
+
+/// What the shipped rules can see in the records of a case.
+pub struct Coverage {
+    by_technique: BTreeMap<String, Detectable>,
+}
+
+impl Coverage {
+    /// By the rules that are shipped and the kinds of records that the case holds.
+    pub fn of(case: &mut Case) -> Result<Coverage> {
+        let seen: BTreeSet<String> = case.overview(SHAPES)?.coverage.into_iter().map(|s| s.shape).collect();
+        let loaded = load_rules(&RuleSources { shipped: true, ..RuleSources::default() }, 1);
+        let knowledge = Knowledge::new(loaded.rules, Vec::new(), &[])?;
+        Ok(Coverage { by_technique: detectable(&knowledge, &seen) })
+    }
+
+    /// In words that end a line.
+    pub fn words(&self, technique: &str) -> String {
+        match self.by_technique.get(technique) {
+            None => "no shipped rule looks for it".to_owned(),
+            Some(d) if d.with_records > 0 => {
+                format!(
+                    "{} of {} rules for it have their records here",
+                    d.with_records,
+                    d.with_records + d.without
+                )
+            }
+            Some(d) => {
+                let lacking: Vec<&str> = d.lacking.iter().take(LACKING).map(String::as_str).collect();
+                let more = d.lacking.len().saturating_sub(LACKING);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                format!("blind: its rules need records that are not here: {}{more}", lacking.join(", "))
+            }
+        }
+    }
+
+    /// For programs.
+    pub fn value(&self, technique: &str) -> Value {
+        let none = Detectable::default();
+        let d = self.by_technique.get(technique).unwrap_or(&none);
+        json!({"rules_with_records": d.with_records, "rules_without": d.without, "lacking": d.lacking})
+    }
+}
+
+/// Recorded incidents, to see whom the actors of states hit.
+pub struct Victims {
+    incidents: Vec<Incident>,
+}
+
+impl Victims {
+    /// Reads collections; none without files.
+    pub fn read(files: &[PathBuf]) -> Result<Option<Victims>> {
+        let mut all = Vec::new();
+        for path in files {
+            let failed = |e: &dyn std::error::Error| anyhow!("{} could not be read: {e}", path.display());
+            let file = File::open(path)
+                .map_err(|e| anyhow!("{} could not be read: {}", path.display(), reason(&e)))?;
+            let mut buffered = BufReader::new(file);
+            let packed =
+                io::BufRead::fill_buf(&mut buffered).is_ok_and(|b| b.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
+            let text: Box<dyn Read> = if packed {
+                Box::new(zstd::stream::read::Decoder::with_buffer(buffered).map_err(|e| failed(&e))?)
+            } else {
+                Box::new(buffered)
+            };
+            let read = incidents::read(text, &Origin::file(path.display().to_string()));
+            read.problems.iter().for_each(|p| note(&p.to_string()));
+            if read.incidents.is_empty() {
+                bail!("{} holds no incidents that can be used", path.display());
+            }
+            all.extend(read.incidents);
+        }
+        Ok((!all.is_empty()).then_some(Victims { incidents: all }))
+    }
+
+    /// For people.
+    pub fn write(&self, states: &BTreeMap<String, f64>, out: &mut dyn Write) -> io::Result<()> {
+        let t = targets(&self.incidents, states);
+        for target in t.targets.iter().take(SECTORS) {
+            writeln!(
+                out,
+                "  usually hit: {}  {:.0} % of incidents of such states, {:.0} % of all",
+                terminal(&target.sector),
+                target.rate * 100.0,
+                target.base * 100.0
+            )?;
+        }
+        writeln!(out, "  {}", skill(&t))
+    }
+
+    /// For programs.
+    pub fn value(&self, states: &BTreeMap<String, f64>) -> Value {
+        let t = targets(&self.incidents, states);
+        let rows: Vec<Value> =
+            t.targets.iter().map(|t| json!({"sector": t.sector, "rate": t.rate, "base": t.base})).collect();
+        json!({"sectors": rows, "incidents": t.incidents, "gain": t.gain, "skill": t.has_skill()})
+    }
+}
+
+/// Whether the table says more than the base rate.
+fn skill(t: &Targets) -> String {
+    match t.gain {
+        None => format!(
+            "from {} incidents: too few to say whether the state tells anything of the sector",
+            t.incidents
+        ),
+        Some((low, mean, high)) if low > 0.0 => format!(
+            "from {} incidents; knowing the state foretold sectors {mean:.2} nats better than the base rate (95 % {low:.2} to {high:.2})",
+            t.incidents
+        ),
+        Some((low, mean, high)) => format!(
+            "from {} incidents; no skill beyond the base rate: {mean:+.2} nats (95 % {low:+.2} to {high:+.2})",
+            t.incidents
+        ),
+    }
+}

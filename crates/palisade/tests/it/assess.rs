@@ -1,0 +1,211 @@
+//! Who could be behind a case: drafts, the analyst's word on them, and what may leave the house.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::{arg, expect, file};
+
+/// A case with its largest campaign.
+fn case(dir: &Path) -> (String, String) {
+    let out = dir.join("x");
+    expect(0, &["demo", "--out", &arg(&out), "--scale", "0.1"]);
+    let case = arg(&out.join("case"));
+    let text = expect(0, &["campaign", "list", "--case", &case, "--format", "json"]).out;
+    let list: Value = serde_json::from_str(&text).unwrap();
+    let techniques = |c: &Value| -> usize {
+        c["steps"].as_array().unwrap().iter().map(|s| s["attack"].as_array().map_or(0, Vec::len)).sum()
+    };
+    let all = list["campaigns"].as_array().unwrap();
+    let largest = all.iter().max_by_key(|c| techniques(c)).unwrap();
+    (case, largest["id"].as_str().unwrap().to_owned())
+}
+
+/// Relations of the bundle that is released from a case, and the preview's words.
+fn released(case: &str) -> Vec<Value> {
+    let text = expect(0, &["report", "--case", case, "--format", "stix", "--release", "green"]).out;
+    let bundle: Value = serde_json::from_str(&text).unwrap();
+    let all = bundle["objects"].as_array().unwrap();
+    all.iter().filter(|o| o["relationship_type"] == "attributed-to").cloned().collect()
+}
+
+/// What the technical report says of who is behind a campaign.
+fn hypotheses(case: &str, id: &str) -> Vec<Value> {
+    let text = expect(0, &["report", "--case", case, "--format", "json"]).out;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let all = report["hypotheses"].as_array().unwrap();
+    all.iter().filter(|h| h["subject"] == id).cloned().collect()
+}
+
+#[test]
+fn a_draft_is_adopted_grows_stale_and_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (case, id) = case(dir.path());
+    let drafts = expect(0, &["assess", "--case", &case, "--quiet"]).out;
+    assert!(drafts.contains("Nobody has adopted it"), "{drafts}");
+    assert!(hypotheses(&case, &id).iter().all(|h| h["adopted_by"].is_null()));
+    assert!(!hypotheses(&case, &id).is_empty(), "drafts are for those who work on the case");
+    assert!(released(&case).is_empty());
+    let history = || expect(0, &["assess", "history", "--case", &case]).out;
+    assert!(history().contains("nobody has adopted"), "{}", history());
+
+    let reason = ["--reason", "method and hours fit", "--analyst", "Ada"];
+    let with =
+        |args: &[&str]| -> Vec<String> { args.iter().chain(&reason).map(|a| (*a).to_owned()).collect() };
+    let run = |code: i32, args: &[&str]| {
+        let args = with(args);
+        expect(code, &args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let adopted = run(0, &["assess", "adopt", "--case", &case, &id[..10]]).out;
+    assert!(adopted.starts_with("1: adopted by Ada"), "{adopted}");
+    assert!(history().contains("holds") && history().contains("method and hours fit"), "{}", history());
+    let told = expect(0, &["assess", "--case", &case, "--quiet"]).out;
+    assert!(told.contains("adopted by Ada") && !told.contains("stale"), "{told}");
+
+    // Something else: a group by its name, with a likelihood of the analyst's own. It takes the place of the first word.
+    run(
+        2,
+        &[
+            "assess",
+            "override",
+            "--case",
+            &case,
+            &id,
+            "--actor",
+            "G0032",
+            "--likelihood",
+            "1.5",
+            "--confidence",
+            "low",
+        ],
+    );
+    run(
+        2,
+        &[
+            "assess",
+            "override",
+            "--case",
+            &case,
+            &id,
+            "--actor",
+            "state:XX",
+            "--likelihood",
+            "0.5",
+            "--confidence",
+            "low",
+        ],
+    );
+    let say = ["assess", "override", "--case", &case, &id, "--actor", "Lazarus Group", "--likelihood", "0.9"];
+    let say: Vec<&str> = say.into_iter().chain(["--confidence", "moderate"]).collect();
+    assert!(run(0, &say).out.contains("very likely that it is Lazarus Group (G0032)"));
+    assert!(history().contains("replaced by 2"), "{}", history());
+    let said = hypotheses(&case, &id);
+    assert!(said.iter().all(|h| h["adopted_by"] == "Ada" && h["stale"] == Value::Array(vec![])), "{said:#?}");
+    let left = released(&case);
+    assert_eq!(left.len(), 1, "{left:#?}");
+    assert_eq!((&left[0]["confidence"], &left[0]["description"]), (&50.into(), &"very likely".into()));
+
+    // The same facts under another name change nothing; a report more does.
+    let shipped = include_str!("../../../../knowledge/actors/attack.tsv");
+    let same = file(dir.path(), "same.tsv", shipped);
+    expect(0, &["intel", "add", "--case", &case, &same]);
+    assert_eq!(released(&case).len(), 1);
+    let newer = shipped.replace("as-of\t2023-12", "as-of\t2024-05")
+        + "account\tG0032\t2024-05\tA newer report\tT1059.001 T1486\n";
+    let newer = file(dir.path(), "newer.tsv", &newer);
+    expect(0, &["intel", "add", "--case", &case, &newer]);
+    assert!(released(&case).is_empty(), "what is stale leaves no house");
+    let told = expect(0, &["assess", "--case", &case, "--quiet"]).out;
+    assert!(told.contains("stale: the knowledge was as of 2023-12 and is as of 2024-05"), "{told}");
+    let said = hypotheses(&case, &id);
+    assert!(said.iter().any(|h| h["adopted_by"] == "Ada" && !h["stale"].as_array().unwrap().is_empty()));
+    assert!(
+        said.iter().any(|h| h["adopted_by"].is_null()),
+        "beside what is stale stands what would be said now"
+    );
+    let preview = expect(0, &["report", "--case", &case, "--preview"]).out;
+    assert!(preview.contains("stale attributions"), "{preview}");
+
+    // Looked at again it holds, until the campaign is another.
+    run(0, &say);
+    assert_eq!(released(&case).len(), 1);
+    let text = expect(0, &["campaign", "show", "--case", &case, &id, "--format", "json"]).out;
+    let campaign: Value = serde_json::from_str(&text).unwrap();
+    let step = campaign["steps"].as_array().unwrap().last().unwrap();
+    let finding = step["findings"][0].as_str().unwrap();
+    let verdict = ["case", "verdict", "add", &case, finding, "--kind", "false_positive"];
+    run(0, &verdict);
+    assert!(released(&case).is_empty());
+    assert!(history().contains("stale: the campaign had "), "{}", history());
+    expect(0, &["case", "verdict", "undo", &case, "1"]);
+    assert_eq!(released(&case).len(), 1, "as it was, it holds again");
+
+    // Taken back: the word before it counts, which is stale.
+    expect(0, &["assess", "undo", "--case", &case, "3"]);
+    assert!(released(&case).is_empty() && history().contains("taken back"), "{}", history());
+    assert!(expect(2, &["assess", "undo", "--case", &case, "9"]).err.contains("no adopted assessment 9"));
+    let lines = expect(0, &["assess", "history", "--case", &case, "--format", "ndjson"]).out;
+    let lines: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.iter().map(|l| l["number"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
+    let verified = expect(0, &["case", "verify", &case]).out;
+    assert!(verified.contains("3 attributions are as the custody chain last had them"), "{verified}");
+}
+
+#[test]
+fn unknown_is_an_answer_and_names_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let (case, id) = case(dir.path());
+    let say = |actor: &str| {
+        let args = ["assess", "override", "--case", &case, &id, "--actor", actor, "--likelihood", "0.7"];
+        let args: Vec<&str> =
+            args.into_iter().chain(["--confidence", "low", "--reason", "no private tool"]).collect();
+        expect(0, &args).out
+    };
+    assert!(say("unknown").contains("likely that it is somebody who is not known"));
+    assert!(released(&case).is_empty());
+    assert!(hypotheses(&case, &id).iter().all(|h| h["concluded"] == false));
+    assert!(say("state:KP").contains("an actor tied to KP"));
+    assert_eq!(released(&case).len(), 1);
+    // A name that the knowledge does not have is the analyst's own.
+    assert!(say("Own Owl").contains("Own Owl"));
+    let run = expect(2, &["assess", "adopt", "--case", &case, "c-ffffffffffff", "--reason", "x"]);
+    assert!(run.err.contains("no campaign"), "{}", run.err);
+}
+
+#[test]
+fn what_next_has_coverage_and_base_rates() {
+    let dir = tempfile::tempdir().unwrap();
+    let (case, id) = case(dir.path());
+    let mut rows = String::from(
+        "ID,name,start_date,end_date,attribution_date,incident_type,initiator_country,receiver_category\n",
+    );
+    for n in 0..200 {
+        let (state, sector) =
+            if n % 2 == 0 { ("North Korea", "Finance") } else { ("Russia", ["Media", "Energy"][n / 2 % 2]) };
+        rows += &format!("{n},x,2020-{:02}-02,,,Data theft,['{state}'],[['{sector}']]\n", n % 12 + 1);
+    }
+    let victims = file(dir.path(), "incidents.csv", &rows);
+    let args = ["assess", "--case", &case, "--victims", &victims, "--quiet", "--format", "ndjson"];
+    let out = expect(0, &args).out;
+    let lines: Vec<Value> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let of = lines.iter().find(|l| l["id"] == id.as_str()).unwrap();
+    let expected = of["expected"].as_array().unwrap();
+    assert!(!expected.is_empty());
+    for e in expected {
+        let (rate, base) = (e["rate"].as_f64().unwrap(), e["base"].as_f64().unwrap());
+        assert!((0.0..=1.0).contains(&rate) && (0.0..=1.0).contains(&base));
+        assert!(e["coverage"]["rules_with_records"].is_u64());
+    }
+    let sectors = &of["sectors"];
+    assert_eq!(sectors["incidents"], 200);
+    let finance = sectors["sectors"].as_array().unwrap().iter().find(|s| s["sector"] == "Finance").unwrap();
+    assert!((finance["base"].as_f64().unwrap() - 0.5).abs() < 0.01);
+    let told = expect(0, &["assess", "--case", &case, "--victims", &victims, "--quiet"]).out;
+    assert!(told.contains("usually seen beside it") && told.contains("% of all; "), "{told}");
+    assert!(
+        ["no shipped rule looks for it", "have their records here", "blind: "]
+            .iter()
+            .any(|w| told.contains(w)),
+        "{told}"
+    );
+}
