@@ -7,6 +7,9 @@ use palisade_model::{Batch, Catalogue, Citation, FieldId, FieldSet, Fields, Proj
 use super::data::{Spec, Take};
 use super::facts::{DAY, Entry, Facts, Kind, MAX_PART, SEPARATOR, SHAPES, Seen, Shape, put_number};
 
+/// The field that tells a channel's records apart.
+const EVENT: &str = "EventID";
+
 /// What is taken from each kind of record.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -23,12 +26,16 @@ struct Taken {
     /// Its channel: the name without the event.
     channel: String,
     host: Vec<FieldId>,
+    /// The field that most taps ask first, looked up once per record.
+    event: Option<FieldId>,
     taps: Vec<Tap>,
 }
 
 #[derive(Debug)]
 struct Tap {
     shape: usize,
+    /// Event ids it is meant for; none: any.
+    events: Vec<String>,
     only: Vec<(FieldId, Vec<String>)>,
     parts: Vec<Part>,
     spread: Option<Part>,
@@ -50,9 +57,10 @@ impl Plan {
             let mut channel: Vec<&str> = shape.name.split('/').collect();
             channel.truncate(2);
             let mut taken = Taken {
-                name: shape.name.clone(),
+                name: shape.name.to_ascii_lowercase(),
                 channel: channel.join("/"),
                 host: shape.host.clone(),
+                event: None,
                 taps: Vec::new(),
             };
             for read in spec.reads.iter().filter(|r| shape.binds(&r.source)) {
@@ -66,8 +74,15 @@ impl Plan {
                     let from = p.from.iter().filter_map(id).collect();
                     Part { from, take: p.take, says: p.says.clone(), must: p.must }
                 };
+                let mut only: Vec<_> =
+                    read.only.iter().map(|(name, values)| (name.as_str(), values.clone())).collect();
+                let mut events = Vec::new();
+                if let Some(at) = only.iter().position(|(name, _)| *name == EVENT) {
+                    events = only.remove(at).1;
+                    taken.event = fields.id(shape.native_name(&read.source, EVENT));
+                }
                 let only: Option<Vec<_>> =
-                    read.only.iter().map(|(name, values)| Some((id(name)?, values.clone()))).collect();
+                    only.into_iter().map(|(name, values)| Some((id(&name.to_owned())?, values))).collect();
                 // A field that no record of this kind can have: nothing to take.
                 let Some(only) = only else { continue };
                 if let (Kind::Audited, Some(what)) = (SHAPES[of].kind, read.parts.get("what")) {
@@ -78,6 +93,7 @@ impl Plan {
                 }
                 taken.taps.push(Tap {
                     shape: of,
+                    events,
                     only,
                     parts: SHAPES[of].parts.iter().map(part).collect(),
                     spread: SHAPES[of].spread.as_ref().map(part),
@@ -96,6 +112,7 @@ impl Plan {
                 let parts = tap.parts.iter().chain(&tap.spread).flat_map(|p| &p.from);
                 parts.chain(tap.only.iter().map(|(f, _)| f)).for_each(|f| set.insert(*f));
             }
+            taken.event.iter().for_each(|f| set.insert(*f));
             if !set.is_empty() {
                 projection.want(palisade_model::ShapeId(i as u16), &set);
             }
@@ -118,7 +135,11 @@ impl Plan {
             if numbered && !header.recovered {
                 facts.number(seen, host, &taken.channel);
             }
+            let event = taken.event.and_then(|f| batch.field(row, f).text()).unwrap_or("");
             for tap in &taken.taps {
+                if !tap.events.is_empty() && !tap.events.iter().any(|e| e == event) {
+                    continue;
+                }
                 self.take(tap, batch, row, &header, host, seen, facts);
             }
         }
