@@ -47,39 +47,50 @@ def sets(root):
             name = path.removeprefix("mordor/").removesuffix(".json.zst")
             half = hashlib.sha256(name.encode()).digest()[0] % 2
             yield {"title": name, "labels": row["techniques"].split(";"), "half": ("tuning", "evaluation")[half],
-                   "files": [os.path.join(root, os.pardir, path)]}
+                   "lines": int(row["lines"]), "files": [os.path.normpath(os.path.join(root, os.pardir, path))]}
 
 
 def run(binary, files, extra):
+    """Findings (severity, techniques, title and id, sources cited) and events per source, of one run."""
     with tempfile.NamedTemporaryFile(suffix=".ndjson") as out:
         command = [binary, "investigate", *files, "--format", "ndjson", "--output", out.name, "--quiet", "--no-hash", *extra]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode not in (0, 1):
             sys.exit(f"{' '.join(command)}\n{done.stderr}")
-        findings, events = [], 0
+        findings = []
         for line in open(out.name, encoding="utf-8"):
             o = json.loads(line)
             if o["kind"] == "finding":
-                findings.append((o["severity"], o["attack"], o["rule"]["title"], o["rule"]["id"]))
-            elif o["kind"] == "summary":
-                events = o["events"]
-        return findings, events
+                sources = {c["source"].split("!")[0] for c in o["citations"]}
+                findings.append((o["severity"], o["attack"], f"{o['rule']['title']} [{o['rule']['id']}]", sources))
+        return findings
 
 
-def measure(binary, chosen, extra):
-    out = []
-    for s in chosen:
-        findings, events = run(binary, s["files"], extra)
-        grave = [f for f in findings if f[0] in ("high", "critical")]
-        labelled = lambda f: any(same(t, l) for t in f[1] for l in s["labels"])
-        out.append({
-            "title": s["title"], "half": s["half"], "labels": s["labels"], "events": events,
-            "high": len(grave) > 0,
-            "technique": any(labelled(f) for f in findings),
-            "high_outside": sum(not labelled(f) for f in grave),
-            "grave": sorted({f"{f[2]} [{f[3]}]" for f in grave}),
-            "findings": len(findings),
-        })
+def measure(binary, chosen, extra, apart):
+    """Per set what was found. Together: one run over all sets; what cites records of several sets belongs to none."""
+    runs = [[s] for s in chosen] if apart else [chosen]
+    out, across = [], 0
+    for of in runs:
+        by_file = {s["files"][0]: [] for s in of}
+        for f in run(binary, [s["files"][0] for s in of], extra):
+            if len(f[3]) == 1:
+                by_file[next(iter(f[3]))].append(f)
+            else:
+                across += f[0] in ("high", "critical")
+        for s in of:
+            findings = by_file[s["files"][0]]
+            grave = [f for f in findings if f[0] in ("high", "critical")]
+            labelled = lambda f: any(same(t, l) for t in f[1] for l in s["labels"])
+            out.append({
+                "title": s["title"], "half": s["half"], "labels": s["labels"], "events": s["lines"],
+                "high": len(grave) > 0,
+                "technique": any(labelled(f) for f in findings),
+                "high_outside": sum(not labelled(f) for f in grave),
+                "grave": sorted({f[2] for f in grave}),
+                "findings": len(findings),
+            })
+    if across:
+        print(f"{across} high or critical findings cite records of several sets and are in no line below")
     return out
 
 
@@ -100,6 +111,7 @@ if __name__ == "__main__":
     parser.add_argument("--rules", nargs="*", default=[], help="rules besides the shipped ones")
     parser.add_argument("--jobs", default="2")
     parser.add_argument("--json", help="writes every set's result")
+    parser.add_argument("--apart", action="store_true", help="a run per set (slow; rules are loaded each time)")
     parser.add_argument("--only", choices=["tuning", "evaluation"], help="one half")
     parser.add_argument("--variants", default="rules,analytics")
     args = parser.parse_args()
@@ -116,7 +128,7 @@ if __name__ == "__main__":
         "plain": [],
     }
     for name in args.variants.split(","):
-        results[name] = measure(binary, chosen, extra + variants[name])
+        results[name] = measure(binary, chosen, extra + variants[name], args.apart)
         show(name, results[name])
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:

@@ -73,7 +73,7 @@ impl Opening {
         if !detectors.is_empty() {
             detectors.want(projection);
         }
-        let unfolding = Unfolding::new(&self.unfolding, catalogue, fields);
+        let unfolding = Unfolding::new(&self.unfolding, analytics.min_level, catalogue, fields);
         unfolding.want(projection);
         (detectors, unfolding)
     }

@@ -12,6 +12,7 @@ use palisade_rules::engine;
 
 use crate::knowledge::Knowledge;
 use crate::unfold;
+use palisade_text::unfold::Layer;
 
 /// Longest value of a telling field kept in a finding, in bytes.
 const MAX_VALUE: usize = 512;
@@ -164,7 +165,6 @@ impl<'a> Judge<'a> {
                 if spoken.binary_search(&(row, hit.rule)).is_ok() || said.contains(&hit.rule) {
                     return;
                 }
-                said.push(hit.rule);
                 let rule = &rules[hit.rule as usize];
                 if rule.correlated.is_some() {
                     hit.values(&decoded, |values| {
@@ -172,21 +172,50 @@ impl<'a> Judge<'a> {
                         matches.observe(&Match { rule: hit.rule, time, citation, recovered, values });
                     });
                 }
-                if !rule.reports() || !self.in_time(header.time) {
-                    return;
+                if rule.reports() {
+                    said.push(hit.rule);
                 }
-                let info = &k.infos[hit.rule as usize];
-                let mut made = finding(batch, row, info, "sigma.unfolded", &[], &k.fields, &k.catalogue);
-                let (how, text) = unfold::told(&under);
-                made.message.args.push(("unfolded_from".to_owned(), how));
-                made.message.args.push(("unfolded".to_owned(), cut(&text, MAX_VALUE)));
-                made.observables.extend(unfold::found(&under));
-                made.observables.sort();
-                made.observables.dedup();
-                made.observables.truncate(MAX_OBSERVABLES);
-                tell(row, made);
             });
+            if self.in_time(header.time)
+                && let Some(made) = self.hidden(batch, row, &said, spoken, &under)
+            {
+                tell(row, made);
+            }
         }
+    }
+
+    /// One finding for what lies under a record: of the gravest rule if it is graver than what was said of the record as it
+    /// is, else one that only says what is hidden there. The other rules are named in it.
+    fn hidden(
+        &self,
+        batch: &dyn Batch,
+        row: usize,
+        said: &[u32],
+        spoken: &[(usize, u32)],
+        under: &[(FieldId, Vec<Layer>)],
+    ) -> Option<Finding> {
+        let k = self.knowledge;
+        let level = |rule: &u32| k.infos[*rule as usize].level;
+        let gravest = said.iter().copied().max_by_key(|rule| (level(rule), std::cmp::Reverse(*rule)))?;
+        let before =
+            spoken.iter().filter(|(r, rule)| *r == row && k.engine.rules()[*rule as usize].reports());
+        let graver = before.map(|(_, rule)| level(rule)).max().is_none_or(|worst| level(&gravest) > worst);
+        let info = if graver { &k.infos[gravest as usize] } else { k.unfolding.info()? };
+        let mut made = finding(batch, row, info, "sigma.unfolded", &[], &k.fields, &k.catalogue);
+        let titles = said.iter().filter(|rule| !graver || **rule != gravest);
+        let titles: Vec<&str> = titles.map(|rule| k.infos[*rule as usize].title.as_str()).collect();
+        let (how, text) = unfold::told(under);
+        let mut say = |name: &str, value: String| made.message.args.push((name.to_owned(), value));
+        say("unfolded_from", how);
+        say("unfolded", cut(&text, MAX_VALUE));
+        if !titles.is_empty() {
+            say("rules_that_hold_of_it", cut(&titles.join("; "), MAX_VALUE));
+        }
+        made.observables.extend(unfold::found(under));
+        made.observables.sort();
+        made.observables.dedup();
+        made.observables.truncate(MAX_OBSERVABLES);
+        Some(made)
     }
 }
 

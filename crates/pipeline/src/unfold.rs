@@ -6,9 +6,11 @@
 //!
 //! What this module never does: change evidence; the rows it makes are its own and live no longer than their batch.
 
+use std::sync::Arc;
+
 use palisade_model::{
-    Batch, Buffers, Catalogue, FieldId, FieldSet, Fields, FieldsBuilder, Logsource, Observable,
-    ObservableKind, Projection, RowBatch, RowBuilder, ShapeId, Value,
+    Batch, Buffers, Catalogue, Confidence, FieldId, FieldSet, Fields, FieldsBuilder, Logsource, Observable,
+    ObservableKind, Projection, RowBatch, RowBuilder, RuleInfo, Severity, ShapeId, Value,
 };
 use palisade_text::unfold::{Layer, is_wrapped, unfold};
 use serde::Deserialize;
@@ -46,6 +48,20 @@ pub(crate) struct UnfoldingSpec {
     #[serde(default)]
     look: Vec<LookToml>,
     script: Option<ScriptToml>,
+    finding: Option<FindingToml>,
+}
+
+/// What a finding says that only tells what is hidden.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FindingToml {
+    id: String,
+    title: String,
+    level: String,
+    confidence: u8,
+    attack: Vec<String>,
+    description: String,
+    false_positives: Vec<String>,
 }
 
 impl UnfoldingSpec {
@@ -82,10 +98,16 @@ struct Looked {
 pub struct Unfolding {
     shapes: Vec<Looked>,
     script: Option<(ShapeId, FieldId)>,
+    info: Option<Arc<RuleInfo>>,
 }
 
 impl Unfolding {
-    pub(crate) fn new(spec: &UnfoldingSpec, catalogue: &Catalogue, fields: &Fields) -> Unfolding {
+    pub(crate) fn new(
+        spec: &UnfoldingSpec,
+        min_level: Option<Severity>,
+        catalogue: &Catalogue,
+        fields: &Fields,
+    ) -> Unfolding {
         let mut shapes: Vec<Looked> = Vec::new();
         if spec.look.is_empty() {
             return Unfolding::default();
@@ -107,7 +129,22 @@ impl Unfolding {
             let (id, _) = catalogue.shapes().find(|(_, shape)| shape.binds(&source))?;
             Some((id, fields.id(&s.field)?))
         });
-        Unfolding { shapes, script }
+        let info = spec.finding.as_ref().map(|f| {
+            Arc::new(RuleInfo {
+                id: f.id.clone(),
+                title: f.title.clone(),
+                level: Severity::parse(&f.level).unwrap_or_default(),
+                confidence: Confidence(f.confidence.min(100)),
+                attack: f.attack.clone(),
+                author: Some("Palisade".to_owned()),
+                license: Some("Apache-2.0".to_owned()),
+                description: Some(f.description.trim().to_owned()),
+                false_positives: f.false_positives.clone(),
+                file: format!("palisade:{FILE}"),
+            })
+        });
+        let info = info.filter(|i| min_level.is_none_or(|min| i.level >= min));
+        Unfolding { shapes, script, info }
     }
 
     pub(crate) fn want(&self, projection: &mut Projection) {
@@ -118,6 +155,11 @@ impl Unfolding {
                 projection.want(ShapeId(i as u16), &set);
             }
         }
+    }
+
+    /// What a finding says that only tells what is hidden.
+    pub(crate) fn info(&self) -> Option<&Arc<RuleInfo>> {
+        self.info.as_ref()
     }
 
     /// Whether nothing is unfolded.
