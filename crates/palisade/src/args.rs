@@ -121,6 +121,12 @@ pub struct Investigate {
     /// Lists of known bad values (hash, ip, cidr, domain, url, path): one per line, or CSV with a header
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
     pub indicators: Vec<PathBuf>,
+    /// Weaknesses known to be exploited, as CISA lists them (JSON or CSV): findings that name one get the date and the days since
+    #[arg(long, value_name = "FILE", help_heading = "Rules and indicators")]
+    pub kev: Option<PathBuf>,
+    /// Rules and indicators alone: no detectors over many events, no look under the wrappings of scripts
+    #[arg(long, help_heading = "Rules and indicators")]
+    pub no_analytics: bool,
     /// Leaves out findings before this moment: RFC 3339, YYYY-MM-DD, or 7d, 12h (before now)
     #[arg(long, value_name = "TIME", help_heading = "Time")]
     pub since: Option<String>,
@@ -145,6 +151,9 @@ pub struct Investigate {
     /// Most lines of the timeline in the table
     #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Output")]
     pub limit: usize,
+    /// Lists every technique and machine of the coverage in the table; JSON forms always have them
+    #[arg(long, help_heading = "Output")]
+    pub coverage: bool,
     /// Exits with 1 if a finding of this level or above was made
     #[arg(long, value_name = "LEVEL", value_parser = level, help_heading = "Output")]
     pub fail_on: Option<Severity>,

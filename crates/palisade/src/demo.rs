@@ -100,7 +100,8 @@ fn play(parameters: &Parameters, folder: &Path) -> Result<Played> {
     let rules = RuleArgs::default();
     let mut loaded = inputs::rules(&rules, jobs)?;
     let custody = case::inputs(&[], &loaded, &[], None);
-    let knowledge = inputs::knowledge(&mut loaded, Vec::new(), &rules, true)?;
+    let knowledge =
+        inputs::knowledge(&mut loaded, Vec::new(), &rules, true, palisade_pipeline::Analytics::default())?;
     let dir = folder.join("case");
     let mut opened = case::open_for_run(&dir, true)?;
     // The settings of `investigate` without options, so that it knows what was read.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 use palisade_model::{Finding, Judgements, Problem, Severity, terminal};
 use palisade_pipeline::{
-    HuntSettings, Knowledge, Observer, Progress, Sources, Summary, hunt, indicator_rows, looked_items,
+    Analytics, HuntSettings, Knowledge, Observer, Progress, Sources, Summary, hunt, indicator_rows,
+    looked_items,
 };
 use palisade_rules::sigma::{Rule, RuleSet};
 use palisade_store::lake::answer::{self, Answer};
@@ -241,7 +242,8 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
     let custody = case::inputs(&rules.rules, &loaded, &lists, None);
     let keep = args.keep || args.since_intel;
     let (mut case, lake) = open(args, keep)?;
-    let mut knowledge = inputs::knowledge(&mut loaded, indicators, &rules, false)?;
+    let analytics = Analytics { on: args.shipped_rules, min_level: args.min_level, ..Analytics::default() };
+    let mut knowledge = inputs::knowledge(&mut loaded, indicators, &rules, false, analytics)?;
     let items = looked_items(&knowledge);
     let looked_for = indicator_rows(&knowledge);
     let mut after = 0;
@@ -272,6 +274,7 @@ fn intelligence(args: &Hunt) -> Result<Exit> {
         colour: args.output.is_none() && output::colour_wanted(),
         width: if args.output.is_none() { output::terminal_width() } else { None },
         limit: args.limit,
+        coverage: false,
         paths: vec![args.case.display().to_string()],
     };
     let form = match args.format {

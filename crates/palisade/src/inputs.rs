@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use palisade_model::{Origin, Problem, ProblemCode, Severity};
-use palisade_pipeline::{Knowledge, LoadedRules, Organisation, RuleSources, load_rules};
+use palisade_pipeline::{Analytics, Kev, Knowledge, LoadedRules, Organisation, RuleSources, load_rules};
 use palisade_rules::indicators::{self, Indicator};
 use palisade_rules::sigma::yaml::{self, Kind, Node};
 use palisade_rules::sigma::{self, Options, RuleError, RuleSet};
@@ -179,6 +179,31 @@ pub fn indicators(paths: &[PathBuf]) -> Result<(Vec<Indicator>, Vec<Problem>)> {
     Ok((all, problems))
 }
 
+/// Reads the list of weaknesses that are known to be exploited, if one is named.
+pub fn kev(path: Option<&Path>) -> Result<(Kev, Vec<Problem>)> {
+    let Some(path) = path else { return Ok((Kev::default(), Vec::new())) };
+    let content = text("the list of exploited weaknesses", path, MAX_LIST)?;
+    let fail = |why: String| {
+        anyhow!(
+            "cannot use the list of exploited weaknesses {}: {why}; give CISA's list as JSON or CSV",
+            path.display()
+        )
+    };
+    let (kev, faulty) = Kev::parse(&content).map_err(fail)?;
+    if kev.is_empty() {
+        return Err(fail("it has no entry with an id and a date".to_owned()));
+    }
+    let mut problems = Vec::new();
+    if faulty > 0 {
+        let origin = Origin::file(path.display().to_string());
+        let mut problem =
+            Problem::new(ProblemCode::Rule, &origin, None, "entries without a readable id or date");
+        problem.count = faulty;
+        problems.push(problem);
+    }
+    Ok((kev, problems))
+}
+
 /// What the rules' own faults look like in the output of an investigation.
 pub fn rule_problems(loaded: &LoadedRules) -> Vec<Problem> {
     let of_error = |e: &RuleError| {
@@ -215,15 +240,13 @@ pub fn knowledge(
     indicators: Vec<Indicator>,
     args: &RuleArgs,
     whole: bool,
+    analytics: Analytics,
 ) -> Result<Knowledge> {
     // An indicator's match is of level high; a run that wants only worse wants none of them.
     let wanted = args.min_level.is_none_or(|min| min <= Severity::High);
     let indicators = if wanted { indicators } else { Vec::new() };
     let rules = std::mem::take(&mut loaded.rules);
     let set = RuleSet { rules, correlations: std::mem::take(&mut loaded.correlations) };
-    let made = match whole {
-        true => Knowledge::whole(set, indicators, &args.fields),
-        false => Knowledge::new(set, indicators, &args.fields),
-    };
+    let made = Knowledge::with_analytics(set, indicators, &args.fields, whole, analytics);
     made.map_err(|e| anyhow!("{e}"))
 }

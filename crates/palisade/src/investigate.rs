@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow, bail};
 use palisade_model::{Finding, Judged, Judgements, Problem};
 use palisade_pipeline::{
-    Error, Keep, Observer, Progress, Settings, Sources, Summary, dismissed, investigate,
+    Analytics, Error, Keep, Observer, Progress, Settings, Sources, Summary, dismissed, investigate,
 };
 
 use crate::args::{Format, Investigate};
@@ -51,13 +51,18 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     }
     let mut loaded = inputs::rules(&args.rules, jobs)?;
     let (indicators, mut problems) = inputs::indicators(&args.indicators)?;
+    let (kev, faults) = inputs::kev(args.kev.as_deref())?;
+    problems.extend(faults);
+    let on = !args.no_analytics && !args.rules.no_shipped_rules;
+    let analytics = Analytics { on, min_level: args.rules.min_level, kev };
     problems.extend(inputs::rule_problems(&loaded));
     let failed = loaded.failed() as u64;
     let r = &args.rules;
-    let lists = [&args.indicators, &r.mapping, &r.placeholders, &r.fields].into_iter().flatten();
+    let kev_list: Vec<PathBuf> = args.kev.clone().into_iter().collect();
+    let lists = [&args.indicators, &kev_list, &r.mapping, &r.placeholders, &r.fields].into_iter().flatten();
     let lists: Vec<PathBuf> = lists.cloned().collect();
     let custody = case::inputs(&r.rules, &loaded, &lists, config);
-    let knowledge = inputs::knowledge(&mut loaded, indicators, &args.rules, args.case.is_some())?;
+    let knowledge = inputs::knowledge(&mut loaded, indicators, &args.rules, args.case.is_some(), analytics)?;
     drop(loaded);
     let mut opened = args.case.as_deref().map(|dir| case::open_for_run(dir, args.quiet)).transpose()?;
     if let Some(case) = &mut opened {
@@ -78,9 +83,12 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     };
     let keep = opened.as_mut().map(|case| {
         let (since, until, zone) = (&settings.since, &settings.until, &args.assume_timezone);
+        let analysed = if args.no_analytics { " no analytics" } else { "" };
         let collected = args.collected.as_ref().map_or(String::new(), |c| format!(" {c:?}"));
-        let info =
-            case::run_info(&custody, &format!("{since:?} {until:?} {zone:?} {:?}{collected}", r.min_level));
+        let info = case::run_info(
+            &custody,
+            &format!("{since:?} {until:?} {zone:?} {:?}{collected}{analysed}", r.min_level),
+        );
         // A run that leaves out part of the time has not looked at every row.
         let whole = settings.since.is_none() && settings.until.is_none();
         let mut looking = if whole { palisade_pipeline::looked_items(&knowledge) } else { Vec::new() };
@@ -96,6 +104,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
         colour: args.output.is_none() && output::colour_wanted(),
         width: if args.output.is_none() { output::terminal_width() } else { None },
         limit: args.limit,
+        coverage: args.coverage,
         paths: args.paths.iter().map(|p| p.display().to_string()).collect(),
     };
     let sink = Sink::open(args.output.as_deref())?;

@@ -146,7 +146,13 @@ pub fn test(args: &Test) -> Result<Exit> {
             plural(loaded.failed() as u64, "rule")
         ));
     }
-    let knowledge = inputs::knowledge(&mut loaded, Vec::new(), &args.rules, false)?;
+    let knowledge = inputs::knowledge(
+        &mut loaded,
+        Vec::new(),
+        &args.rules,
+        false,
+        palisade_pipeline::Analytics::default(),
+    )?;
     let report = test_rules(&args.paths, &knowledge, jobs).map_err(|e| anyhow!("{e}"))?;
     if report.results.is_empty() && report.unusable.is_empty() {
         bail!(

@@ -10,9 +10,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
+use palisade_host::detect::Facts;
 use palisade_model::{Batch as _, Finding, Origin, Time, unhex};
 use palisade_rules::correlate::{Gathering, MEMORY};
 use palisade_rules::engine;
@@ -77,7 +78,9 @@ pub fn hunt(
         .filter(|s| s.meets(from, settings.until.map(|t| t.0)))
         .collect();
     let mut units = Vec::new();
-    if !knowledge.engine.rules().is_empty() {
+    // Detectors look at all of the lake or at nothing: of a part of it they would say what is not so.
+    let analyse = !knowledge.detectors.is_empty() && settings.after == 0;
+    if !knowledge.engine.rules().is_empty() || analyse {
         units_of_rules(&segments, knowledge, &mut units);
     }
     if !knowledge.indicators.list().is_empty() {
@@ -87,6 +90,8 @@ pub fn hunt(
     let spill = DiskSpill::default();
     let hunter = Hunter {
         lake,
+        analyse,
+        facts: Mutex::default(),
         judge: Judge::new(knowledge, settings.since, settings.until),
         context: FillContext {
             fields: &knowledge.fields,
@@ -108,17 +113,23 @@ pub fn hunt(
         done: 0,
     };
     if settings.jobs <= 1 {
-        let mut scratch = engine::Scratch::default();
+        let (mut scratch, mut facts) = (engine::Scratch::default(), Facts::default());
         for unit in &units {
-            let found = hunter.unit(unit, &mut scratch)?;
+            let found = hunter.unit(unit, &mut scratch, &mut facts)?;
             teller.take(unit, found)?;
         }
+        hunter.saw(facts);
     } else {
         threaded(&hunter, &units, settings.jobs, &mut teller)?;
     }
     teller.correlate(&hunter.judge, knowledge)?;
+    if analyse {
+        let facts = std::mem::take(&mut *hunter.facts.lock().unwrap_or_else(PoisonError::into_inner));
+        teller.analyse(&facts, &hunter.judge, knowledge)?;
+    }
     let Teller { mut summary, sources, .. } = teller;
     summary.rules_loaded = (knowledge.engine.rules().len() + knowledge.correlations.len()) as u64;
+    summary.detectors = if analyse { knowledge.detectors.len() as u64 } else { 0 };
     summary.indicators = knowledge.indicators.list().len() as u64;
     summary.hashed = true;
     summary.seconds = start.elapsed().as_secs_f64();
@@ -134,9 +145,10 @@ pub fn hunt(
 
 /// Every row group of the tables whose records some rule looks at.
 fn units_of_rules<'l>(segments: &[&'l Segment], knowledge: &Knowledge, units: &mut Vec<Unit<'l>>) {
+    let all = !knowledge.detectors.is_empty();
     let mut wanted: BTreeMap<String, bool> = BTreeMap::new();
     for (id, shape) in knowledge.catalogue.shapes() {
-        *wanted.entry(table_of(&shape.name)).or_default() |= knowledge.engine.covers(id);
+        *wanted.entry(table_of(&shape.name)).or_default() |= all || knowledge.engine.covers(id);
     }
     for segment in segments {
         // A table that routing no longer knows is looked at rather than left out.
@@ -182,6 +194,10 @@ fn units_of_indicators<'l>(
 
 struct Hunter<'a> {
     lake: &'a Lake,
+    /// Whether detectors look as well.
+    analyse: bool,
+    /// What threads that have ended saw.
+    facts: Mutex<Facts>,
     judge: Judge<'a>,
     context: FillContext<'a>,
 }
@@ -194,13 +210,26 @@ struct Found {
 }
 
 impl Hunter<'_> {
-    fn unit(&self, unit: &Unit<'_>, scratch: &mut engine::Scratch) -> Result<Found, Error> {
+    fn saw(&self, facts: Facts) {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).merge(facts);
+    }
+
+    fn unit(
+        &self,
+        unit: &Unit<'_>,
+        scratch: &mut engine::Scratch,
+        facts: &mut Facts,
+    ) -> Result<Found, Error> {
         let mut found = Found::default();
         let spare = palisade_model::Buffers::default();
         self.lake
             .read(unit.segment, &unit.which, self.context, spare, &mut |batch| {
                 found.rows += batch.len() as u64;
                 self.judge.batch(&batch, unit.look, scratch, &mut found.judged);
+                if self.analyse && unit.look == Look::Rules {
+                    // The lake's rows are in order of time, not of their logs: numbers say nothing.
+                    self.judge.knowledge().detectors.observe(&batch, false, facts);
+                }
                 batch.into_buffers()
             })
             .map_err(|e| Error::Lake(e.to_string()))?;
@@ -223,15 +252,16 @@ fn threaded(
             let done_in = done_in.clone();
             let worker = move || {
                 let _guard = CloseOnPanic(tokens);
-                let mut scratch = engine::Scratch::default();
+                let (mut scratch, mut facts) = (engine::Scratch::default(), Facts::default());
                 // The token before the number: whoever holds the next number in order is at work.
                 while tokens.take() {
                     let n = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(unit) = units.get(n) else { return };
-                    if done_in.send((n, hunter.unit(unit, &mut scratch))).is_err() {
-                        return;
+                    let Some(unit) = units.get(n) else { break };
+                    if done_in.send((n, hunter.unit(unit, &mut scratch, &mut facts))).is_err() {
+                        break;
                     }
                 }
+                hunter.saw(facts);
             };
             std::thread::Builder::new()
                 .name("hunt".to_owned())
@@ -310,6 +340,19 @@ impl Teller<'_, '_> {
         let (findings, problems) = run::correlate(gathering, judge, knowledge, &run::ranks(&self.sources))?;
         self.tell(&findings)?;
         for problem in &problems {
+            *self.summary.problems.entry(problem.code).or_default() += problem.count;
+            self.observer.problem(problem).map_err(Error::Output)?;
+        }
+        Ok(())
+    }
+
+    /// Tells what detectors say of all segments.
+    fn analyse(&mut self, facts: &Facts, judge: &Judge<'_>, knowledge: &Knowledge) -> Result<(), Error> {
+        self.resolve();
+        let mut outcome = knowledge.detectors.finish(facts);
+        outcome.findings.retain(|f| judge.in_time(f.time));
+        self.tell(&outcome.findings)?;
+        for problem in &outcome.problems {
             *self.summary.problems.entry(problem.code).or_default() += problem.count;
             self.observer.problem(problem).map_err(Error::Output)?;
         }

@@ -11,6 +11,8 @@ use palisade_rules::correlate::{Alert, Matches, measure_name};
 use palisade_rules::engine;
 
 use crate::knowledge::Knowledge;
+use crate::unfold;
+use palisade_text::unfold::Layer;
 
 /// Longest value of a telling field kept in a finding, in bytes.
 const MAX_VALUE: usize = 512;
@@ -54,6 +56,10 @@ impl<'a> Judge<'a> {
         Judge { knowledge, grouped, indicators: indicator_infos(knowledge), since, until }
     }
 
+    pub(crate) fn knowledge(&self) -> &'a Knowledge {
+        self.knowledge
+    }
+
     pub(crate) fn in_time(&self, time: Option<Time>) -> bool {
         let after = self.since.is_none_or(|s| time.is_none_or(|t| t >= s));
         let before = self.until.is_none_or(|u| time.is_none_or(|t| t < u));
@@ -72,11 +78,16 @@ impl<'a> Judge<'a> {
         let Judged { findings: out, matches } = judged;
         let first = out.len();
         let mut rows: Vec<usize> = Vec::new();
+        // Which rule has spoken of which row, in order: what lies under wrappings says it no second time.
+        let mut spoken: Vec<(usize, u32)> = Vec::new();
         if look != Look::Indicators {
             let rules = k.engine.rules();
             k.engine.scan(batch, scratch, &mut |hit| {
                 let rule = &rules[hit.rule as usize];
                 let header = batch.header(hit.row);
+                if !k.unfolding.is_off() {
+                    spoken.push((hit.row, hit.rule));
+                }
                 if rule.correlated.is_some() {
                     let (source, record, offset) = (batch.source(hit.row), header.record, header.offset);
                     hit.values(batch, |values| {
@@ -98,7 +109,17 @@ impl<'a> Judge<'a> {
                 }
             });
         }
-        let rules = rows.len();
+        let mut rules = rows.len();
+        if look != Look::Indicators && !k.unfolding.is_off() {
+            self.under(batch, scratch, &spoken, matches, &mut |row, made| {
+                out.push(made);
+                rows.push(row);
+            });
+            if rows.len() > rules {
+                // They are put into the order of rows below.
+                rules = 0;
+            }
+        }
         if look != Look::Rules {
             k.indicators.scan(batch, &k.catalogue, &mut |hit| {
                 if self.in_time(batch.header(hit.row).time) {
@@ -116,6 +137,85 @@ impl<'a> Judge<'a> {
             tail.sort_by_key(|(row, _)| *row);
             out.extend(tail.into_iter().map(|(_, f)| f));
         }
+        out.iter_mut().skip(first).for_each(|made| k.kev.join(made));
+    }
+
+    /// Runs rules over what lies under the wrappings of rows, and tells what they had not said of the row itself.
+    fn under(
+        &self,
+        batch: &dyn Batch,
+        scratch: &mut engine::Scratch,
+        spoken: &[(usize, u32)],
+        matches: &mut Matches,
+        tell: &mut dyn FnMut(usize, Finding),
+    ) {
+        let k = self.knowledge;
+        let rules = k.engine.rules();
+        for row in 0..batch.len() {
+            let under = k.unfolding.under(batch, row);
+            if under.is_empty() {
+                continue;
+            }
+            let decoded = k.unfolding.rows(batch, row, &under, &k.catalogue, &k.projection);
+            let header = batch.header(row);
+            let citation =
+                Citation { source: batch.source(row), record: header.record, offset: header.offset };
+            let mut said: Vec<u32> = Vec::new();
+            k.engine.scan(&decoded, scratch, &mut |hit| {
+                if spoken.binary_search(&(row, hit.rule)).is_ok() || said.contains(&hit.rule) {
+                    return;
+                }
+                let rule = &rules[hit.rule as usize];
+                if rule.correlated.is_some() {
+                    hit.values(&decoded, |values| {
+                        let (time, recovered) = (header.time, header.recovered);
+                        matches.observe(&Match { rule: hit.rule, time, citation, recovered, values });
+                    });
+                }
+                if rule.reports() {
+                    said.push(hit.rule);
+                }
+            });
+            if self.in_time(header.time)
+                && let Some(made) = self.hidden(batch, row, &said, spoken, &under)
+            {
+                tell(row, made);
+            }
+        }
+    }
+
+    /// One finding for what lies under a record: of the gravest rule if it is graver than what was said of the record as it
+    /// is, else one that only says what is hidden there. The other rules are named in it.
+    fn hidden(
+        &self,
+        batch: &dyn Batch,
+        row: usize,
+        said: &[u32],
+        spoken: &[(usize, u32)],
+        under: &[(FieldId, Vec<Layer>)],
+    ) -> Option<Finding> {
+        let k = self.knowledge;
+        let level = |rule: &u32| k.infos[*rule as usize].level;
+        let gravest = said.iter().copied().max_by_key(|rule| (level(rule), std::cmp::Reverse(*rule)))?;
+        let before =
+            spoken.iter().filter(|(r, rule)| *r == row && k.engine.rules()[*rule as usize].reports());
+        let graver = before.map(|(_, rule)| level(rule)).max().is_none_or(|worst| level(&gravest) > worst);
+        let info = if graver { &k.infos[gravest as usize] } else { k.unfolding.info()? };
+        let mut made = finding(batch, row, info, "sigma.unfolded", &[], &k.fields, &k.catalogue);
+        let titles = said.iter().filter(|rule| !graver || **rule != gravest);
+        let titles: Vec<&str> = titles.map(|rule| k.infos[*rule as usize].title.as_str()).collect();
+        let (how, text) = unfold::told(under);
+        let mut say = |name: &str, value: String| made.message.args.push((name.to_owned(), value));
+        say("unfolded_from", how);
+        say("unfolded", cut(&text, MAX_VALUE));
+        if !titles.is_empty() {
+            say("rules_that_hold_of_it", cut(&titles.join("; "), MAX_VALUE));
+        }
+        made.observables.extend(unfold::found(under));
+        made.observables.sort();
+        made.observables.dedup();
+        made.observables.truncate(MAX_OBSERVABLES);
+        Some(made)
     }
 }
 

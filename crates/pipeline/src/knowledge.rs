@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use palisade_host::detect::Detectors;
 use palisade_host::json::{DialectError, DialectSet, Dialects};
 use palisade_model::{Catalogue, CatalogueError, Fields, FieldsBuilder, HashNames, Projection, RuleInfo};
 use palisade_rules::correlate::Correlations;
@@ -12,9 +13,12 @@ use palisade_rules::sigma::RuleSet;
 use palisade_store::lake::{Layout, LayoutSpec};
 use serde::Deserialize;
 
+use crate::analytics::{Analytics, AnalyticsError, Opening};
+use crate::kev::Kev;
 use crate::ocsf::{Ocsf, OcsfError};
 use crate::packed;
 use crate::rules::read_text;
+use crate::unfold::Unfolding;
 
 /// Fields, kinds of record, dialects, rules and indicators of a run.
 #[derive(Debug)]
@@ -35,6 +39,12 @@ pub struct Knowledge {
     pub correlations: Correlations,
     /// What findings of each correlation say of it, by its index.
     pub correlation_infos: Vec<Arc<RuleInfo>>,
+    /// What looks at events together.
+    pub detectors: Detectors,
+    /// What is looked at under its wrappings.
+    pub unfolding: Unfolding,
+    /// Weaknesses known to be exploited.
+    pub kev: Kev,
     /// Indicators.
     pub indicators: IndicatorSet,
     /// Fields that hold lists of hashes.
@@ -55,6 +65,9 @@ pub enum KnowledgeError {
     /// The mapping to OCSF.
     #[error("cannot use the mapping to OCSF: {0}")]
     Ocsf(#[from] OcsfError),
+    /// The shipped analytics.
+    #[error("cannot use the analytics: {0}")]
+    Analytics(#[from] AnalyticsError),
     /// A file that cannot be read.
     #[error("cannot read {}: {reason}", path.display())]
     Read {
@@ -72,7 +85,7 @@ impl Knowledge {
         indicators: Vec<Indicator>,
         own_routing: &[PathBuf],
     ) -> Result<Knowledge, KnowledgeError> {
-        Knowledge::build(rules.into(), indicators, own_routing, false)
+        Knowledge::build(rules.into(), indicators, own_routing, false, Analytics::default())
     }
 
     /// As [`Knowledge::new`], for a run whose records are read whole because the lake keeps them.
@@ -81,7 +94,18 @@ impl Knowledge {
         indicators: Vec<Indicator>,
         own_routing: &[PathBuf],
     ) -> Result<Knowledge, KnowledgeError> {
-        Knowledge::build(rules.into(), indicators, own_routing, true)
+        Knowledge::build(rules.into(), indicators, own_routing, true, Analytics::default())
+    }
+
+    /// As [`Knowledge::new`], or as [`Knowledge::whole`] if `whole`, with analytics besides the rules.
+    pub fn with_analytics(
+        rules: impl Into<RuleSet>,
+        indicators: Vec<Indicator>,
+        own_routing: &[PathBuf],
+        whole: bool,
+        analytics: Analytics,
+    ) -> Result<Knowledge, KnowledgeError> {
+        Knowledge::build(rules.into(), indicators, own_routing, whole, analytics)
     }
 
     fn build(
@@ -89,7 +113,9 @@ impl Knowledge {
         indicators: Vec<Indicator>,
         own_routing: &[PathBuf],
         whole: bool,
+        analytics: Analytics,
     ) -> Result<Knowledge, KnowledgeError> {
+        let opening = Opening::new(&analytics)?;
         let RuleSet { mut rules, correlations } = rules;
         // A set that was assembled has no correlation that cannot be planned; one that was taken apart may.
         let (correlations, _) = Correlations::new(&mut rules, correlations);
@@ -118,6 +144,7 @@ impl Knowledge {
             catalogue.add(&path.display().to_string(), &read(path)?, &mut fields)?;
         }
         engine::intern_fields(&rules, &catalogue, &mut fields);
+        opening.intern(&catalogue, &mut fields);
         let spec = if whole {
             // A value that a dialect calls otherwise is kept under the name that rules will ask for.
             for name in dialects.names() {
@@ -138,6 +165,7 @@ impl Knowledge {
         let indicators = IndicatorSet::new(indicators);
         let mut projection = Projection::new(&catalogue);
         engine.want(&mut projection);
+        let (detectors, unfolding) = opening.close(&analytics, &catalogue, &fields, &mut projection);
         let hashes = HashNames::new(&fields);
         let layout = spec.map(|spec| {
             projection.keep_everything(&fields);
@@ -152,6 +180,9 @@ impl Knowledge {
             infos,
             correlations,
             correlation_infos,
+            detectors,
+            unfolding,
+            kev: analytics.kev,
             indicators,
             hashes,
             layout,

@@ -11,6 +11,7 @@
 //!
 //! What this room never does: change evidence, use the network, draw output.
 
+mod analytics;
 mod detectable;
 mod evidence;
 mod follow;
@@ -18,6 +19,7 @@ mod hunt;
 mod join;
 mod judge;
 mod keep;
+mod kev;
 mod knowledge;
 mod ledgers;
 mod ocsf;
@@ -29,16 +31,20 @@ mod run;
 mod sessions;
 mod spill;
 mod summary;
+mod techniques;
 mod test_pairs;
 mod tokens;
+mod unfold;
 mod walk;
 
+pub use analytics::{Analytics, AnalyticsError};
 pub use detectable::{Detectable, detectable};
 pub use evidence::{EvidenceFile, Source, Sources};
 pub use follow::{FollowError, FollowSettings, Followed, follow, units};
 pub use hunt::{HuntSettings, hunt, looked_items};
 pub use join::{CaseFindings, dismissed, join_case, observable, observables, settled, vector};
 pub use keep::{Input, Keep, indicator_rows};
+pub use kev::{Kev, KevEntry};
 pub use knowledge::{Knowledge, KnowledgeError};
 pub use ledgers::{Covered, Funds, LedgerSettings, LedgersRead, read_ledgers};
 pub use ocsf::{Cell, Ocsf, OcsfError};
@@ -46,5 +52,5 @@ pub use organisation::{Organisation, RetentionPolicy};
 pub use packed::shipped;
 pub use rules::{LoadedRules, RuleSources, load_rules};
 pub use run::{Error, Observer, Progress, Settings, investigate};
-pub use summary::{Blind, Hunted, Seen, Summary};
+pub use summary::{Blind, HostSeen, Hunted, LogSeen, Seen, Summary, TechniqueSeen};
 pub use test_pairs::{PairReport, PairResult, test_rules};

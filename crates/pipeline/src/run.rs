@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use jiff::tz::TimeZone;
 use palisade_host as host;
+use palisade_host::detect::{Facts, Presence};
 use palisade_model::{Batch, Finding, Limits, Origin, Problem, RowBatch, ShapeId, SourceId, Time};
 use palisade_rules::correlate::{Gathering, MEMORY};
 use palisade_rules::engine;
@@ -182,6 +183,7 @@ pub fn investigate(
         files_known: AtomicU64::new(0),
         judge: Judge::new(knowledge, settings.since, settings.until),
         money: Mutex::default(),
+        facts: Mutex::default(),
     };
     let total = files.iter().map(|(_, n)| *n).sum();
     let spill = DiskSpill::default();
@@ -198,13 +200,15 @@ pub fn investigate(
     // A run that fails keeps what it had read to the end.
     order.keep_rest();
     run.correlate(&mut order);
+    let presence = run.analyse(&mut order);
     run.together(&mut order);
     let mut summary = order.summary;
     summary.files_known = run.files_known.into_inner();
     summary.rules_loaded = (knowledge.engine.rules().len() + knowledge.correlations.len()) as u64;
+    summary.detectors = knowledge.detectors.len() as u64;
     summary.indicators = knowledge.indicators.list().len() as u64;
     summary.hashed = settings.hash || keeper.is_some();
-    summary.cover(&order.coverage, knowledge);
+    summary.cover(&order.coverage, &presence, knowledge);
     summary.seconds = start.elapsed().as_secs_f64();
     let case_failed = run.case_failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(e) = order.failed.or(case_failed) {
@@ -261,6 +265,8 @@ struct Run<'a> {
     files_known: AtomicU64,
     judge: Judge<'a>,
     money: Mutex<Intake>,
+    /// What threads that have ended saw.
+    facts: Mutex<Facts>,
 }
 
 impl Run<'_> {
@@ -275,6 +281,30 @@ impl Run<'_> {
             }
             Err(e) => order.failed = Some(e),
         }
+    }
+
+    /// What detectors say of the facts of all files; and which machine wrote what when.
+    fn analyse(&self, order: &mut Order<'_>) -> Vec<Presence> {
+        let facts = std::mem::take(&mut *self.facts.lock().unwrap_or_else(PoisonError::into_inner));
+        if order.failed.is_some() || self.knowledge.detectors.is_empty() {
+            return Vec::new();
+        }
+        let (mut findings, mut presence) = (Vec::new(), Vec::new());
+        let problems = walk::guarded(&Origin::file("analytics"), || {
+            let outcome = self.knowledge.detectors.finish(&facts);
+            presence = self.knowledge.detectors.presence(&facts);
+            findings = outcome.findings;
+            outcome.problems
+        });
+        findings.retain(|f: &Finding| self.judge.in_time(f.time));
+        order.late(&findings, &[]);
+        problems.into_iter().for_each(|p| order.take(Outcome::Problem(p)));
+        presence
+    }
+
+    /// Takes what a thread saw; the order in which threads end changes nothing.
+    fn saw(&self, facts: Facts) {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).merge(facts);
     }
 
     /// What is found in ledgers of all files together, after the last of them.
@@ -375,9 +405,10 @@ impl Run<'_> {
         };
         for (path, size) in files {
             if walker.file(path, *size).is_break() {
-                return;
+                break;
             }
         }
+        self.saw(scratch.facts);
     }
 
     fn threaded(&self, files: &[(PathBuf, u64)], order: &mut Order<'_>) -> Result<(), Error> {
@@ -402,12 +433,13 @@ impl Run<'_> {
                     let mut scratch = Scratch::default();
                     loop {
                         let next = work_out.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                        let Ok((seq, reading, piece)) = next else { return };
+                        let Ok((seq, reading, piece)) = next else { break };
                         let outcome = Outcome::Read(self.read(piece, &reading, &mut scratch));
                         if done_in.send((seq, outcome)).is_err() {
-                            return;
+                            break;
                         }
                     }
+                    self.saw(scratch.facts);
                 };
                 spawn("read").spawn_scoped(scope, worker).map_err(Error::Threads)?;
             }
@@ -490,7 +522,8 @@ impl Run<'_> {
             as_of: self.settings.collected,
         };
         scratch.seen.resize(k.catalogue.len(), Default::default());
-        let Scratch { host, engine, seen, packer } = scratch;
+        let numbered = piece.format == host::Format::Evtx;
+        let Scratch { host, engine, seen, packer, facts } = scratch;
         let layout = k.layout.as_ref().filter(|_| reading.packed);
         let problems = walk::guarded(&reading.origin, || {
             host::read(piece, context, reading.id, &reading.origin, host, &mut |batch: RowBatch| {
@@ -500,6 +533,7 @@ impl Run<'_> {
                     out.without_time += u64::from(header.time.is_none());
                 }
                 self.judge.batch(&batch, Look::Both, engine, &mut out.judged);
+                k.detectors.observe(&batch, numbered, facts);
                 if let Some(layout) = layout {
                     packer.add(&batch, layout);
                 }
@@ -529,6 +563,7 @@ struct Scratch {
     engine: engine::Scratch,
     seen: Vec<palisade_model::Span>,
     packer: Packer,
+    facts: Facts,
 }
 
 /// SHA-256 of a file; `None` if it cannot be read (the reader reports why).

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use palisade_host::detect::Presence;
 use palisade_model::{Coverage, Logsource, ProblemCode, Severity, ShapeId, Time};
 
 use crate::knowledge::Knowledge;
+use crate::techniques;
 
 /// The end of a run.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,8 @@ pub struct Summary {
     pub rules_loaded: u64,
     /// Rules that could not be loaded.
     pub rules_failed: u64,
+    /// Detectors that ran.
+    pub detectors: u64,
     /// Indicators loaded.
     pub indicators: u64,
     /// Findings.
@@ -39,6 +43,10 @@ pub struct Summary {
     pub seen: Vec<Seen>,
     /// Log sources that loaded rules need and no evidence had. Empty when known evidence was left out.
     pub blind: Vec<Blind>,
+    /// Techniques that loaded rules and detectors look for. Empty when known evidence was left out.
+    pub techniques: Vec<TechniqueSeen>,
+    /// Machines and what they wrote, if detectors ran. Empty when known evidence was left out.
+    pub hosts: Vec<HostSeen>,
     /// Events of kinds nobody recognises.
     pub unrecognised_events: u64,
     /// Events without a readable time.
@@ -92,9 +100,62 @@ pub struct Blind {
     pub known: bool,
 }
 
+/// A technique, and whether this evidence could have shown it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TechniqueSeen {
+    /// `T1059.001`.
+    pub id: String,
+    /// Rules and detectors that look for it.
+    pub rules: u64,
+    /// How many of them had records to look at; none: it could not have shown.
+    pub could: u64,
+    /// Machines on which it could have shown.
+    pub hosts: u64,
+    /// Machines of the evidence.
+    pub of_hosts: u64,
+    /// Machines on which it could not, though it could on others; the first of them.
+    pub without: Vec<String>,
+    /// Log sources that its rules need and the evidence lacks, with the number of rules.
+    pub missing: Vec<(String, u64)>,
+    /// Earliest record in which it could have shown.
+    pub first: Option<Time>,
+    /// Latest.
+    pub last: Option<Time>,
+}
+
+/// A machine, and what it could have shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostSeen {
+    /// The machine, in lower case.
+    pub host: String,
+    /// Its logs.
+    pub logs: Vec<LogSeen>,
+    /// Techniques that could have shown on it.
+    pub techniques: u64,
+    /// Log sources that other machines of this evidence have and this one lacks, with the number of rules.
+    pub lacks: Vec<(String, u64)>,
+    /// What its records never say because it was not set up for it.
+    pub unsaid: Vec<String>,
+}
+
+/// A log of a machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogSeen {
+    /// `windows/security`.
+    pub log: String,
+    /// Events.
+    pub events: u64,
+    /// Days with at least one event.
+    pub days: u64,
+    /// Earliest.
+    pub first: Option<Time>,
+    /// Latest.
+    pub last: Option<Time>,
+}
+
 impl Summary {
     /// Fills in what the coverage of the run says.
-    pub(crate) fn cover(&mut self, coverage: &Coverage, knowledge: &Knowledge) {
+    pub(crate) fn cover(&mut self, coverage: &Coverage, presence: &[Presence], knowledge: &Knowledge) {
         self.events = coverage.events();
         for (shape, span) in &coverage.shapes {
             if *shape == ShapeId::UNRECOGNISED {
@@ -113,6 +174,7 @@ impl Summary {
         if self.files_known > 0 {
             return;
         }
+        (self.techniques, self.hosts) = techniques::seen(coverage, presence, knowledge);
         let mut needed: BTreeMap<Logsource, u64> = BTreeMap::new();
         for rule in knowledge.engine.rules() {
             let source = Logsource {

@@ -4,6 +4,7 @@
 //! the end of the run. None keeps all findings: what streams, streams; what groups, groups under
 //! fixed limits and says what it left out.
 
+mod coverage;
 mod csv;
 mod group;
 mod html;
@@ -50,6 +51,8 @@ pub struct Style {
     pub width: Option<usize>,
     /// Most lines of a timeline.
     pub limit: usize,
+    /// Whether every technique and machine of the coverage is listed.
+    pub coverage: bool,
     /// Paths that were investigated, for headings.
     pub paths: Vec<String>,
 }

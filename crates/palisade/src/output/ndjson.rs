@@ -232,6 +232,52 @@ impl Objects {
             b.push(b'}');
             write(b)?;
         }
+        for t in &summary.techniques {
+            let b = &mut self.buffer;
+            b.clear();
+            b.extend_from_slice(b"{\"kind\":\"coverage\",\"what\":\"technique\",\"technique\":");
+            string(&t.id, b);
+            for (name, n) in
+                [("rules", t.rules), ("could", t.could), ("hosts", t.hosts), ("of_hosts", t.of_hosts)]
+            {
+                named_number(name, n, b);
+            }
+            b.extend_from_slice(b",\"first\":");
+            time(&self.clock, t.first, b);
+            b.extend_from_slice(b",\"last\":");
+            time(&self.clock, t.last, b);
+            b.extend_from_slice(b",\"without\":");
+            list(&t.without, b, |host, b| string(host, b));
+            b.extend_from_slice(b",\"missing\":");
+            list(&t.missing, b, source);
+            b.push(b'}');
+            write(b)?;
+        }
+        for host in &summary.hosts {
+            let b = &mut self.buffer;
+            b.clear();
+            b.extend_from_slice(b"{\"kind\":\"coverage\",\"what\":\"host\",\"host\":");
+            string(&host.host, b);
+            named_number("techniques", host.techniques, b);
+            b.extend_from_slice(b",\"logs\":");
+            list(&host.logs, b, |log, b| {
+                b.extend_from_slice(b"{\"log\":");
+                string(&log.log, b);
+                named_number("events", log.events, b);
+                named_number("days", log.days, b);
+                b.extend_from_slice(b",\"first\":");
+                time(&self.clock, log.first, b);
+                b.extend_from_slice(b",\"last\":");
+                time(&self.clock, log.last, b);
+                b.push(b'}');
+            });
+            b.extend_from_slice(b",\"lacks\":");
+            list(&host.lacks, b, source);
+            b.extend_from_slice(b",\"unsaid\":");
+            list(&host.unsaid, b, |text, b| string(text, b));
+            b.push(b'}');
+            write(b)?;
+        }
         Ok(())
     }
 
@@ -250,6 +296,7 @@ impl Objects {
             ("files_known", s.files_known),
             ("sources", s.sources),
             ("log_bytes", s.log_bytes),
+            ("detectors", s.detectors),
             ("indicators", s.indicators),
             ("unrecognised_events", s.unrecognised_events),
             ("events_without_time", s.events_without_time),
@@ -368,6 +415,33 @@ fn string(text: &str, b: &mut Vec<u8>) {
     }
     b.extend_from_slice(&bytes[from..]);
     b.push(b'"');
+}
+
+fn named_number(name: &str, n: u64, b: &mut Vec<u8>) {
+    b.push(b',');
+    string(name, b);
+    b.push(b':');
+    number(n, b);
+}
+
+/// `[…]`, each element as `write` writes it.
+fn list<T>(items: &[T], b: &mut Vec<u8>, write: impl Fn(&T, &mut Vec<u8>)) {
+    b.push(b'[');
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            b.push(b',');
+        }
+        write(item, b);
+    }
+    b.push(b']');
+}
+
+/// A log source and the number of rules that need it.
+fn source(source: &(String, u64), b: &mut Vec<u8>) {
+    b.extend_from_slice(b"{\"logsource\":");
+    string(&source.0, b);
+    named_number("rules", source.1, b);
+    b.push(b'}');
 }
 
 fn number(n: u64, b: &mut Vec<u8>) {

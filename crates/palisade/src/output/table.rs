@@ -9,7 +9,7 @@ use palisade_pipeline::{Sources, Summary};
 
 use super::group::{Group, Groups};
 use super::words::{bytes, count, cut, cut_middle, plural};
-use super::{Form, Out, Style};
+use super::{Form, Out, Style, coverage};
 
 /// Columns when nobody says how many there are.
 const WIDTH: usize = 110;
@@ -57,6 +57,7 @@ impl Form for Table {
         page.hosts(&mut text);
         page.timeline(&mut text);
         page.unseen(&mut text);
+        coverage::write(&mut text, self.style.coverage, summary, page.width(), &|t| page.paint("1", t));
         out.write_all(text.as_bytes())
     }
 }
@@ -122,6 +123,9 @@ impl Page<'_> {
             let _ = write!(text, "\n{} to {} {}", clock.short(first), clock.short(last), clock.name());
         }
         let _ = write!(text, "\n{} loaded", plural(s.rules_loaded, "rule"));
+        if s.detectors > 0 {
+            let _ = write!(text, ", {}", plural(s.detectors, "detector"));
+        }
         if s.indicators > 0 {
             let _ = write!(text, ", {}", plural(s.indicators, "indicator"));
         }

@@ -54,6 +54,25 @@ fn check_line(line: &Value) {
         "coverage" if line["what"] == "records" => {
             schema(line, &["kind", "what", "shape", "events", "first", "last", "covered"], &[]);
         }
+        "coverage" if line["what"] == "technique" => {
+            let keys = [
+                "kind",
+                "what",
+                "technique",
+                "rules",
+                "could",
+                "hosts",
+                "of_hosts",
+                "first",
+                "last",
+                "without",
+                "missing",
+            ];
+            schema(line, &keys, &[]);
+        }
+        "coverage" if line["what"] == "host" => {
+            schema(line, &["kind", "what", "host", "techniques", "logs", "lacks", "unsaid"], &[]);
+        }
         "coverage" => schema(line, &["kind", "what", "logsource", "rules", "known"], &[]),
         "summary" => {
             let required = [
@@ -68,6 +87,7 @@ fn check_line(line: &Value) {
                 "files_known",
                 "sources",
                 "log_bytes",
+                "detectors",
                 "indicators",
                 "unrecognised_events",
                 "events_without_time",

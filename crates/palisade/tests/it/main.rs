@@ -1,6 +1,7 @@
 //! The built binary, run as people and scripts run it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed helper is a failed test
 
+mod analytics;
 mod assess;
 mod case;
 mod commands;

@@ -1,6 +1,8 @@
 //! Tests of the text room: one check per algorithm, many cases.
 #![allow(clippy::unwrap_used)]
 
+mod unfold;
+
 use palisade_text::alike::{Sounds, edits, jaro_winkler, sound};
 use palisade_text::fold::{Script, words};
 use palisade_text::korean;

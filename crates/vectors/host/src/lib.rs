@@ -5,9 +5,12 @@
 //! (a group of EVTX chunks, a range of lines); [`read`] turns one piece into
 //! batches, on any thread, with the same result whatever the order.
 //!
-//! What this room never does: judge (it knows no rules and no indicators), open
-//! archives (that is `vectors/files`), read a clock, or write anything.
+//! The [`detect`] door looks at what batches say together: counts, paths, rhythms.
+//!
+//! What this room never does: know rules or indicators, open
+//! archives (that is `vectors/files`), read a clock, or write anything. Its `read` door never judges.
 
+pub mod detect;
 pub mod evtx;
 mod input;
 pub mod json;

@@ -3,6 +3,7 @@
 // Helpers outside of `#[test]` functions may fail a test in the plain way, too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod detect;
 mod evtx;
 mod evtx_binxml;
 mod evtx_damage;
