@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Instant;
 
-use palisade_campaign::{Evidence, Frequency, Graph, Origin, Words, campaigns, explain};
+use palisade_campaign::{Evidence, Frequency, Graph, Habit, Origin, Words, campaigns, explain};
 use palisade_model::{FindingId, Observable, ObservableKind, Prevalence, Severity, Time, Vector, Weight};
 use serde_json::Value;
 
@@ -47,12 +47,19 @@ fn observable(text: &str) -> Option<Observable> {
 
 fn origin(value: &Value) -> Option<Origin> {
     let number = |name: &str| value.get(name).and_then(Value::as_u64);
+    let habit = || {
+        Some(Habit {
+            here: number("here")?,
+            all: number("all")?,
+            there: number("there")?,
+            total: number("total")?,
+            places: number("places")?,
+        })
+    };
     Some(Origin {
         from: observable(value.get("from")?.as_str()?)?,
-        here: number("here")?,
-        all: number("all")?,
-        places: number("places")?,
-        told: value.get("told")?.as_str()?.to_owned(),
+        habit: habit(),
+        told: value.get("told")?.as_str()?.into(),
     })
 }
 

@@ -25,6 +25,7 @@
 //!   them, two such findings may be more than an hour apart, two things, and a campaign.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use palisade_model::{FindingId, Observable, Severity, Term, TermKind, Time, Vector, Weight};
 
@@ -63,20 +64,34 @@ pub struct Evidence {
 pub struct Origin {
     /// The machine; where nobody knows which one it was, its address.
     pub from: Observable,
-    /// Sessions of this account from there.
-    pub here: u64,
-    /// Sessions of this account from other machines.
-    pub all: u64,
-    /// Different places that sessions came from, of all accounts.
-    pub places: u64,
+    /// How usual that is; `None` where nobody counted, and of addresses outside, which are peers like others.
+    pub habit: Option<Habit>,
     /// Where it is written, for people.
-    pub told: String,
+    pub told: Arc<str>,
 }
 
-impl Origin {
-    /// The share of the account's other sessions that come from there: this one is no witness of itself.
-    fn habit(&self) -> f64 {
-        (self.here.saturating_sub(1) as f64 + 0.5) / (self.all.saturating_sub(1) as f64 + 1.0)
+/// How usual it is that sessions of an account come from a place. Sessions at the machine itself are not counted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Habit {
+    /// Sessions of this account from there.
+    pub here: u64,
+    /// Sessions of this account.
+    pub all: u64,
+    /// Sessions of all accounts from there.
+    pub there: u64,
+    /// Sessions of all accounts.
+    pub total: u64,
+    /// Different places that sessions came from.
+    pub places: u64,
+}
+
+impl Habit {
+    /// The share of the account's other sessions that come from there, where little is known of it that of everybody's: a
+    /// place from which many come is nobody's in particular. This session is no witness of itself.
+    fn share(&self) -> f64 {
+        let everybody =
+            (self.there.saturating_sub(1) as f64 + 0.5) / (self.total.saturating_sub(1) as f64 + 1.0);
+        (self.here.saturating_sub(1) as f64 + everybody) / (self.all.saturating_sub(1) as f64 + 1.0)
     }
 }
 
@@ -420,8 +435,10 @@ impl<'a> Graph<'a> {
             let came = [x, y].map(|n| self.came_from(n, entity));
             // From a machine where something grave was done, much follows for what was done in the session; that a session
             // of an intruder came from a machine says no more of what else is seen there than any finding on it.
-            let follows = came.into_iter().zip([right.grave, left.grave]).filter(|(_, grave)| *grave);
-            let habit = follows.filter_map(|(o, _)| o.map(Origin::habit)).max_by(f64::total_cmp);
+            let there = [right.grave && came[1].is_none(), left.grave && came[0].is_none()];
+            let follows = came.iter().zip(there).filter(|(_, there)| *there && w.group == Group::Where);
+            let habit = follows.filter_map(|(o, _)| o.and_then(|o| o.habit)).map(|h| h.share());
+            let habit = habit.max_by(f64::total_cmp);
             let (shared, half_life) = match habit {
                 None => (w.shared, w.half_life),
                 Some(_) => (session::SHARED, session::HALF_LIFE),
@@ -440,7 +457,7 @@ impl<'a> Graph<'a> {
                 seen,
                 apart: Some(apart),
                 findings: Some((self.findings[x].id, self.findings[y].id)),
-                note: came.into_iter().flatten().map(|o| o.told.clone()).min(),
+                note: came.into_iter().flatten().map(|o| o.told.to_string()).min(),
             });
         }
         let of = |g: Group| groups.get(&g).copied().unwrap_or(0.0);
@@ -478,7 +495,7 @@ impl<'a> Graph<'a> {
     /// Where the session of a finding came from, if that is this thing.
     fn came_from(&self, finding: usize, entity: &Entity) -> Option<&Origin> {
         let f = self.findings[finding];
-        let origin = f.origin.as_ref().filter(|_| entity.kind.weighing().group == Group::Where)?;
+        let origin = f.origin.as_ref()?;
         self.frequency.is(f, &origin.from, entity).then_some(origin)
     }
 
@@ -648,16 +665,16 @@ fn plain(kind: TermKind, weight: Weight, note: &str) -> Term {
     }
 }
 
-/// What findings of one node have in common: rule, severity, machine, entities, how usual it is where they came from.
+/// What findings of one node have in common: rule, severity, machine, entities, where they came from and how usual that is.
 /// Severity and the last too, because they weigh: a node must not weigh otherwise when one of its findings goes.
-type Alike<'a> = (&'a str, Severity, Option<&'a str>, Vec<u32>, Option<[u64; 3]>);
+type Alike<'a> = (&'a str, Severity, Option<&'a str>, Vec<u32>, Option<(&'a Observable, Option<Habit>)>);
 
 /// How much it speaks for a finding, in nats, that its session came from where it did. Who does their work comes from
 /// where they always come from; an intruder from wherever they already are, and that is mostly another machine.
 fn unusual(f: &Evidence) -> f64 {
-    let Some(o) = &f.origin else { return 0.0 };
-    let share = o.habit();
-    let any = 1.0 / (o.places as f64 + 1.0);
+    let Some(habit) = f.origin.as_ref().and_then(|o| o.habit) else { return 0.0 };
+    let share = habit.share();
+    let any = 1.0 / (habit.places as f64 + 1.0);
     ((against::USUAL * share + (1.0 - against::USUAL) * any) / share).ln().min(against::ELSEWHERE)
 }
 
@@ -674,8 +691,8 @@ fn nodes(
     // The latest node, its latest finding's time, and the first node.
     let mut open: BTreeMap<Alike<'_>, (u32, Option<Time>, u32)> = BTreeMap::new();
     for (n, (f, entities)) in findings.iter().zip(entities).enumerate() {
-        let usual = f.origin.as_ref().map(|o| [o.here, o.all, o.places]);
-        let key = (f.rule.as_str(), f.severity, f.host.as_deref(), entities, usual);
+        let came = f.origin.as_ref().map(|o| (&o.from, o.habit));
+        let key = (f.rule.as_str(), f.severity, f.host.as_deref(), entities, came);
         let single = alone.contains(&f.id);
         let before = open.get(&key).copied();
         let near = before.filter(|(_, last, _)| match (last, f.time) {

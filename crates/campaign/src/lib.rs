@@ -24,5 +24,5 @@ mod steps;
 pub use campaigns::{Explanation, Former, Joined, Link, between, campaigns, explain, without};
 pub use frequency::Frequency;
 pub use groups::{Alert, Names, group};
-pub use join::{Evidence, Graph, Origin, Words};
+pub use join::{Evidence, Graph, Habit, Origin, Words};
 pub use steps::{Prepared, Seen, Sensitivity, steps};

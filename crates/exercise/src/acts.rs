@@ -272,6 +272,15 @@ pub(crate) fn signed_in(who: &Who<'_>, kind: u8, from: &str, at: &str) -> Event 
     )
 }
 
+/// One sign-in over the network in so many is without a ticket.
+const WITHOUT_TICKET: u64 = 8;
+
+/// A sign-in over the network: mostly with a ticket, else with the machine's name.
+pub(crate) fn signed_in_over(world: &World, who: &Who<'_>, from: &str, dice: &mut Dice) -> Event {
+    let at = if dice.once_in(WITHOUT_TICKET) { world.named(from) } else { "" };
+    signed_in(who, 3, from, at)
+}
+
 /// A Security event about what an account did, with more values added by the caller.
 pub(crate) fn subject(id: u16, who: &Who<'_>) -> Event {
     Event::new(

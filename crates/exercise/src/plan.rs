@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_model::{ObservableKind, Time, Vector};
 
-use crate::acts::{Proc, Who, any_session, session, signed_in, spawn};
+use crate::acts::{Proc, Who, any_session, session, signed_in, signed_in_over, spawn};
 use crate::calendar::DAY;
 use crate::cloud::{Cloud, Line};
 use crate::dice::Dice;
@@ -179,6 +179,8 @@ impl<'w> Plan<'w> {
         // The last days stay the last days.
         let at =
             if permille >= LAST_DAYS { i64::from(permille) } else { (i64::from(permille) + sway).max(2) };
+        // Nobody stays signed in from one phase to the next.
+        self.sessions.clear();
         let minutes = self.scaled(self.dice.clone().below(50 * 60) as i64);
         self.phase = self.world.span.moment(at as u32, hour) + minutes;
     }
@@ -345,8 +347,18 @@ impl<'w> Plan<'w> {
     pub fn enters_at(&mut self, host: usize, who: &Person, from: &str, at: &str) {
         let session = any_session(&mut self.dice);
         self.sessions.insert((host, who.windows.clone()), session);
-        let event = signed_in(&self.who(host, who), 3, from, at);
+        let known = self.who(host, who);
+        let event = match at {
+            "" => signed_in_over(self.world, &known, from, &mut self.dice),
+            at => signed_in(&known, 3, from, at),
+        };
         self.on(host, event);
+    }
+
+    /// Somebody comes to a host to do their work, from where people come.
+    pub fn comes_to_work(&mut self, host: usize, who: &Person) {
+        let from = self.world.place_of(who, &mut self.dice);
+        self.enters(host, who, &from);
     }
 
     /// Somebody as a host knows them: in their session there.

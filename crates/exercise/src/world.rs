@@ -156,6 +156,12 @@ const TOOLS: [(&str, [&str; 5]); 9] = [
 /// People without a desk among the machines.
 pub(crate) const COLLEAGUES: usize = 10;
 
+/// One sign-in in so many comes neither from one's own desk nor from the server below.
+const ELSEWHERE: u64 = 15;
+
+/// Of administrators' sign-ins one in so many comes by way of the first server.
+const JUMPS: u64 = 6;
+
 /// Administrators in every organisation.
 const ADMINS: usize = 3;
 
@@ -271,6 +277,27 @@ impl World {
     pub fn person(&self, place: usize) -> &Person {
         // There are always administrators, so the list is not empty.
         &self.people[place % self.people.len()]
+    }
+
+    /// Where somebody signs in from to another machine, with the name of the machine if it has one: their desk, now and
+    /// then another desk or a server; administrators often by way of one server.
+    pub fn place_of(&self, who: &Person, dice: &mut Dice) -> String {
+        let admin = who.account.starts_with("adm-");
+        if admin && dice.once_in(JUMPS) {
+            return self.hosts[self.host(Role::Server, 0)].ip.clone();
+        }
+        if !dice.once_in(ELSEWHERE) {
+            return who.desk.clone();
+        }
+        match dice.once_in(2) {
+            true => self.person(dice.place(self.people.len())).desk.clone(),
+            false => self.hosts[dice.place(self.hosts.len())].ip.clone(),
+        }
+    }
+
+    /// The name of the machine with an address, as a sign-in without a ticket tells it.
+    pub fn named(&self, address: &str) -> &str {
+        self.hosts.iter().find(|h| h.ip == address).map_or("LAPTOP", |h| h.name.as_str())
     }
 
     /// Somebody without a desk among the machines, by number.

@@ -17,6 +17,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dir = std::env::args().nth(1).ok_or("evidence CASE")?;
     let mut case = Case::open_read_only(&dir)?;
     let read = CaseFindings::read(&mut case, Time(0))?;
+    if let Some(problem) = read.problems.first() {
+        return Err(problem.clone().into());
+    }
     let lake = case.prevalence()?;
     println!("{}", json!({"events": lake.total()}));
     let mut all: BTreeSet<&Observable> = read.evidence.iter().flat_map(|e| &e.observables).collect();
@@ -27,7 +30,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     for e in &read.evidence {
         let origin = e.origin.as_ref().map(|o| {
-            json!({"from": o.from.to_string(), "here": o.here, "all": o.all, "places": o.places, "told": o.told})
+            let habit = o.habit.map(|h| [h.here, h.all, h.there, h.total, h.places]);
+            let of = |n: usize| habit.map(|h| h[n]);
+            json!({"from": o.from.to_string(), "here": of(0), "all": of(1), "there": of(2), "total": of(3),
+                "places": of(4), "told": &*o.told})
         });
         println!("{}", json!({"id": e.id.to_string(), "origin": origin}));
     }

@@ -153,6 +153,16 @@ impl Case {
         runtime.block_on(work).map_err(|e| Inner::from(e).of(dir))
     }
 
+    /// The first path of each evidence file, by its number.
+    pub fn source_paths(&mut self) -> Result<HashMap<i64, String>> {
+        let Parts { conn, runtime, dir } = self.parts()?;
+        let work = async {
+            let rows = sqlx::query("SELECT id, first_path FROM source").fetch_all(conn).await?;
+            rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?))).collect::<Result<HashMap<_, _>, Inner>>()
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
+    }
+
     /// Adds an analyst's word and returns its number in the case.
     pub fn verdict_add(&mut self, verdict: &Verdict) -> Result<i64> {
         let Parts { conn, runtime, dir } = self.parts()?;

@@ -12,7 +12,7 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_campaign::{Evidence, Former, Frequency, Graph, Joined, Origin, Words, campaigns};
+use palisade_campaign::{Evidence, Former, Frequency, Graph, Habit, Joined, Origin, Words, campaigns};
 use palisade_model::{CampaignId, FindingId, Observable, ObservableKind, Prevalence, Severity, Time, Vector};
 
 pub const SECOND: i64 = 1_000_000;
@@ -108,7 +108,8 @@ pub fn finding(n: u64, time: i64, host: &str, observables: &[&str]) -> Evidence 
 
 /// A session from a place, one of so many of the account's from there and of all.
 pub fn came(from: &str, here: u64, all: u64) -> Origin {
-    Origin { from: seen(from), here, all, places: 20, told: format!("a session came from {from}") }
+    let habit = Habit { here, all, there: 2 * here, total: 20 * all, places: 20 };
+    Origin { from: seen(from), habit: Some(habit), told: format!("a session came from {from}").into() }
 }
 
 /// Twenty findings in twenty days that have nothing in common with anything: a case is never two findings alone.
@@ -178,12 +179,9 @@ pub fn some_findings(random: &mut Random, count: usize) -> Vec<Evidence> {
         }
         f.observables = (0..random.below(4)).map(|_| seen(random.pick(&things))).collect();
         if random.below(4) == 0 {
-            let all = 1 + random.below(40) as u64;
-            f.origin = Some(came(
-                random.pick(&["host:ws1", "host:ws2", "ip:10.0.0.5"]),
-                1 + random.below(all as usize) as u64,
-                all,
-            ));
+            // Few counts, so that findings of one rule may differ in nothing but where they came from.
+            let here = [1, 30][random.below(2)];
+            f.origin = Some(came(random.pick(&["host:ws1", "host:ws2", "ip:10.0.0.5"]), here, 40));
         }
         all.push(f.clone());
         // A burst of the same.

@@ -106,7 +106,7 @@ fn hardener(p: &mut Plan<'_>, server: usize, when: u32) {
     let file = format!("{folder}\\{name}.ps1");
     let policy = format!("{folder}\\policy.csv");
     p.step(0, "a shell over remote management", &["T1021.006"], &[rules::WINRM]);
-    p.enters(server, who, &who.desk);
+    p.comes_to_work(server, who);
     let remote = p.standing(server, &who.windows, REMOTE);
     let shell = p.run(server, &remote, POWERSHELL, &format!("powershell.exe -NoProfile -File {file}"));
     p.step(15, "the script's text", &[], &[]);

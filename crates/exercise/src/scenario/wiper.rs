@@ -242,7 +242,7 @@ fn plant(p: &mut Plan<'_>) {
     p.phase(900, 10);
     let tester = p.take_admin();
     p.step(0, "an old backup is deleted", &["T1490"], &[rules::BACKUPS]);
-    p.enters(spare, &tester, &tester.desk);
+    p.comes_to_work(spare, &tester);
     let shell = p.standing(spare, &tester.windows, POWERSHELL);
     p.run(
         spare,

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use palisade_model::{Time, Vector};
 
 use crate::ExerciseError;
-use crate::acts::{Proc, Who, session, signed_in};
+use crate::acts::{Proc, Who, session, signed_in_over};
 use crate::calendar::{DAY, Rhythm};
 use crate::cloud::Cloud;
 use crate::dice::Dice;
@@ -32,9 +32,6 @@ pub(crate) struct HostWriter;
 
 /// The number a log's first record carries: logs begin before an exercise does.
 const FIRST_NUMBER: u64 = 20_000;
-
-/// One sign-in in so many comes from a desk that is not one's own.
-const ELSEWHERE: u64 = 15;
 
 /// A machine's everyday life: what it does next, and what follows from what it did.
 pub(crate) struct Life<'w> {
@@ -68,17 +65,20 @@ impl Life<'_> {
             return event;
         }
         self.next.push_front(event);
-        let from = self.place_of(who);
         let session = session(self.world, self.host, &who.windows, self.day);
-        signed_in(&as_known(self.world, who, session), 3, &from, "")
+        self.signs_in(who, session)
     }
 
-    /// Where somebody signs in from: their desk, and now and then another one.
+    /// A sign-in over the network.
+    pub fn signs_in(&mut self, who: &Person, session: String) -> Event {
+        let from = self.place_of(who);
+        let known = as_known(self.world, who, session);
+        signed_in_over(self.world, &known, &from, &mut self.dice)
+    }
+
+    /// Where somebody signs in from.
     pub fn place_of(&mut self, who: &Person) -> String {
-        if self.dice.once_in(ELSEWHERE) {
-            return self.world.person(self.dice.place(self.world.people.len())).desk.clone();
-        }
-        who.desk.clone()
+        self.world.place_of(who, &mut self.dice)
     }
 
     fn event(&mut self) -> Event {

@@ -3,8 +3,8 @@
 //! Administrators work on them with remote shells, disks are disposed of: rules see that, and it is nothing.
 
 use crate::acts::{
-    Proc, SYSTEM, Who, any_session, connect, directory_access, ended, session, share, signed_in, spawn,
-    subject, task, ticket, wrote,
+    Proc, SYSTEM, Who, any_session, connect, directory_access, ended, session, share, spawn, subject, task,
+    ticket, wrote,
 };
 use crate::plan::tool_hash;
 use crate::record::{Event, Log};
@@ -71,7 +71,7 @@ fn server(life: &mut Life<'_>) -> Event {
     let who = world.person(life.dice.place(world.people.len()));
     let known = as_known(world, who, any_session(&mut life.dice));
     match life.dice.below(100) {
-        0..34 => signed_in(&known, 3, &life.place_of(who), ""),
+        0..34 => life.signs_in(who, known.session),
         34..54 => {
             let name = life.dice.pick(&["Public", "Projects", "Finance", "Scans", "IPC$"]);
             share(&known, name, &life.place_of(who))
@@ -151,7 +151,7 @@ fn controller(life: &mut Life<'_>) -> Event {
         }
         66..86 => {
             let session = any_session(&mut life.dice);
-            signed_in(&as_known(world, who, session), 3, &life.place_of(who), "")
+            life.signs_in(who, session)
         }
         86..90 => start(life),
         90..95 => {

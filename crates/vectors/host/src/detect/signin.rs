@@ -112,7 +112,7 @@ fn new(spec: &Spec, list: &[SignIn<'_>], out: &mut Vec<Finding>) {
     let (mut known, mut known_days) = (0, BTreeSet::new());
     for s in list {
         let named =
-            !s.country.is_empty() && !s.network.is_empty() && !(s.device.is_empty() && s.agent.is_empty());
+            !(s.country.is_empty() || s.network.is_empty() || s.device.is_empty() && s.agent.is_empty());
         let tool = (s.device, s.agent);
         let enough = known >= history && known_days.len() as u64 >= days;
         if named
