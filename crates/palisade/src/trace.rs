@@ -72,6 +72,11 @@ impl Told<'_> {
         self.read.funds.ledger.parties.get(party.0 as usize).map_or("", |p| &p.chain)
     }
 
+    /// Contract of an asset; empty for a chain's coin.
+    fn contract(&self, asset: AssetId) -> &str {
+        self.read.funds.ledger.assets.get(asset.0 as usize).and_then(|a| a.contract.as_deref()).unwrap_or("")
+    }
+
     fn tx(&self, tx: TxId) -> &str {
         self.read.funds.ledger.txs.id.get(tx.0 as usize).map_or("", |t| t)
     }
@@ -140,12 +145,16 @@ pub fn run(args: &Trace) -> Result<Exit> {
         until,
         floor: args.floor.clone(),
         max_hops: args.max_hops,
+        backward: args.backward,
     };
     let mut paths = args.ledger.clone();
     let mut source = match (&args.fetch, &args.fetch_to) {
         (Some(url), Some(dir)) => {
             paths.push(dir.clone());
-            let mut source = fetch::Fetch::new(url, dir, args.fetch_limit)?;
+            let mut source = fetch::Fetch::new(url, dir, args.fetch_limit, args.chain.as_deref())?;
+            if let Some(range) = &args.fetch_blocks {
+                source.blocks(range)?;
+            }
             source.ask(&starts, args.quiet)?;
             Some(source)
         }

@@ -5,11 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_model::{Exhibit, Finding, Origin, Problem, ProblemCode, Time, transaction_id};
+use palisade_money::Ledger;
 use palisade_money::ledger::{AssetId, OutputId, PartyId, TxId};
 use palisade_money::taint::{Entry, MAX_SOURCES, Method, Plan, PlanError, Source, Start, swap};
 use palisade_money::trace::{
     self, Hypothesis, Kind, LabelTable, Labels as _, MAX_EDGES, Options, Trace,
     detect::{self, Seen},
+    fakes::{self, FakeToken},
     hypotheses,
     patterns::{self, DepositAddress, PeelChain, Poisoning, Splitting},
 };
@@ -33,6 +35,8 @@ pub struct FollowSettings {
     pub floor: Option<String>,
     /// Most transfers in a row.
     pub max_hops: u32,
+    /// Where it came from, not where it went.
+    pub backward: bool,
 }
 
 /// Why nothing can be followed. Each stands alone.
@@ -54,6 +58,8 @@ pub enum FollowError {
 pub struct Followed {
     /// The trace.
     pub trace: Trace,
+    /// It says where funds came from.
+    pub backward: bool,
     /// Names of the sources, by number.
     pub sources: Vec<String>,
     /// Guesses about what came out of mixers and bridges.
@@ -66,6 +72,8 @@ pub struct Followed {
     pub splittings: Vec<Splitting>,
     /// Payments that only look like some.
     pub poisonings: Vec<Poisoning>,
+    /// Tokens that bear the symbol of another.
+    pub fakes: Vec<FakeToken>,
     /// What is worth an analyst's look.
     pub findings: Vec<Finding>,
     /// Pictures of it.
@@ -103,6 +111,9 @@ pub fn follow(funds: &Funds, labels: &LabelTable, s: &FollowSettings) -> Result<
         options.floor = BTreeMap::from([(asset, units)]);
     }
     let ledger = &funds.ledger;
+    if s.backward {
+        return Ok(back(ledger, &options, sources)?);
+    }
     let trace = trace::forward(ledger, &options)?;
     let on_the_way: BTreeSet<PartyId> = trace.reached.iter().map(|r| r.party).collect();
     let mut peels = patterns::peel_chains(ledger, labels);
@@ -123,7 +134,38 @@ pub fn follow(funds: &Funds, labels: &LabelTable, s: &FollowSettings) -> Result<
     let (findings, exhibits) = detect::detect(&seen);
     let splittings = patterns::splittings(ledger, labels);
     let poisonings = patterns::poisonings(ledger);
-    Ok(Followed { trace, sources, hypotheses, peels, deposits, splittings, poisonings, findings, exhibits })
+    let fakes = fakes::fake_tokens(ledger);
+    let backward = false;
+    Ok(Followed {
+        trace,
+        backward,
+        sources,
+        hypotheses,
+        peels,
+        deposits,
+        splittings,
+        poisonings,
+        fakes,
+        findings,
+        exhibits,
+    })
+}
+
+/// Where funds came from. Shapes and findings speak of what was done with them, so there are none.
+fn back(ledger: &Ledger, options: &Options<'_>, sources: Vec<String>) -> Result<Followed, PlanError> {
+    Ok(Followed {
+        trace: trace::backward(ledger, options)?,
+        backward: true,
+        sources,
+        hypotheses: Vec::new(),
+        peels: Vec::new(),
+        deposits: Vec::new(),
+        splittings: Vec::new(),
+        poisonings: Vec::new(),
+        fakes: fakes::fake_tokens(ledger),
+        findings: Vec::new(),
+        exhibits: Vec::new(),
+    })
 }
 
 /// Sources that an investigation tells apart; more are followed as one.
@@ -182,6 +224,7 @@ pub(crate) fn detect(funds: &Funds, watch: &Watch<'_>) -> (Vec<Finding>, Vec<Exh
         until: None,
         floor: None,
         max_hops: trace::MAX_HOPS,
+        backward: false,
     };
     match follow(funds, &labels, &settings) {
         Ok(done) => (done.findings, done.exhibits, problems),

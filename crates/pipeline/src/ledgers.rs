@@ -208,6 +208,10 @@ impl Funds {
         let mut subjects: BTreeMap<SourceId, [Option<PartyId>; 2]> = BTreeMap::new();
         let m = &self.ledger.moves;
         for (n, citation) in m.citation.iter().enumerate() {
+            // A node's answer is about logs or a block, not about all that a party did.
+            if self.formats.get(&citation.source) == Some(&LedgerFormat::EvmRpc) {
+                continue;
+            }
             let both = [m.from[n], m.to[n]];
             let left = subjects.entry(citation.source).or_insert(both.map(Some));
             for one in left {

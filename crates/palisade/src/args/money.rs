@@ -15,6 +15,8 @@ Examples:
   palisade trace 5e1c…(transaction) --ledger blocks.ndjson.zst --method fifo --format html -o flow.html
   palisade trace --from stolen.txt --ledger exports/ --labels sdn.csv tagpacks/*.yaml --format ndjson
       one object per edge, per reached address, per place where it ends
+  palisade trace 0x5f3a… --ledger ledger/ --backward --method fifo --labels sdn.csv
+      where what it ever received came from, unit by unit, and who of the labelled had it, directly or by way of others
   palisade trace 0x5f3a… --ledger exports/ --needs needs.csv
       the addresses whose transactions are missing, to fetch and add
   palisade trace bc1q… --fetch http://127.0.0.1:3002/api --fetch-to fetched/
@@ -36,12 +38,15 @@ pub struct Trace {
     /// Files and folders with ledgers
     #[arg(long, required_unless_present = "fetch", value_name = "PATH", num_args = 1.., help_heading = "Evidence")]
     pub ledger: Vec<PathBuf>,
-    /// Asks your own Esplora (base of its API) for transactions that are missing
+    /// Asks your own Esplora (base of its API), or EVM node (its JSON-RPC), for transactions that are missing
     #[arg(long, value_name = "URL", requires = "fetch_to", help_heading = "Evidence")]
     pub fetch: Option<String>,
     /// Folder in which the answers are kept, with their hashes
     #[arg(long, value_name = "DIR", requires = "fetch", help_heading = "Evidence")]
     pub fetch_to: Option<PathBuf>,
+    /// Blocks of an EVM node to read whole: FIRST-LAST
+    #[arg(long, value_name = "RANGE", requires = "fetch", help_heading = "Evidence")]
+    pub fetch_blocks: Option<String>,
     /// Most requests of one run
     #[arg(long, value_name = "N", default_value_t = 500, help_heading = "Evidence")]
     pub fetch_limit: u32,
@@ -57,6 +62,9 @@ pub struct Trace {
     /// Rule by which taint moves
     #[arg(long, value_enum, default_value_t = MethodName::Haircut, help_heading = "Rule")]
     pub method: MethodName,
+    /// Where the funds came from instead of where they went; the rule on the ledger turned round (not tiho)
+    #[arg(long, help_heading = "Rule")]
+    pub backward: bool,
     /// One asset only: its contract or symbol, or the chain's name for its coin
     #[arg(long, value_name = "ASSET", help_heading = "Rule")]
     pub asset: Option<String>,

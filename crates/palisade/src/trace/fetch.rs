@@ -1,4 +1,4 @@
-//! `palisade trace --fetch URL`: asks the user's own Esplora for the transactions that a trace lacks.
+//! `palisade trace --fetch URL`: asks the user's own Esplora, or EVM node, for the transactions that a trace lacks.
 //!
 //! Every answer is a file in a folder of the user's, as it came, with its SHA-256 and the moment in `fetched.ndjson` beside
 //! it. What was fetched once is read from there and not asked again, so that a trace can be repeated without a network.
@@ -20,6 +20,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::errors::note;
 use crate::times::{Clock, now};
+
+mod evm;
 
 /// The list of what was fetched.
 pub const LOG: &str = "fetched.ndjson";
@@ -106,6 +108,10 @@ pub struct Fetch {
     dir: PathBuf,
     agent: ureq::Agent,
     left: u32,
+    /// The chain that the trace is of, where it was named.
+    chain: Option<String>,
+    /// An EVM node, once it was met.
+    node: Option<evm::Node>,
     /// What is there.
     pub fetched: Fetched,
 }
@@ -115,9 +121,11 @@ impl Fetch {
     ///
     /// # Errors
     /// An address that is no URL of HTTP, a folder that cannot be made.
-    pub fn new(url: &str, dir: &Path, limit: u32) -> Result<Fetch> {
+    pub fn new(url: &str, dir: &Path, limit: u32, chain: Option<&str>) -> Result<Fetch> {
         if !(url.starts_with("http://") || url.starts_with("https://")) {
-            bail!("--fetch {url} is no address of a server; write http://HOST:PORT/PATH of your own Esplora");
+            bail!(
+                "--fetch {url} is no address of a server; write http://HOST:PORT/PATH of your own Esplora or EVM node"
+            );
         }
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
         let config = ureq::Agent::config_builder()
@@ -129,7 +137,8 @@ impl Fetch {
             .build();
         let fetched = Fetched::read(dir)?;
         let base = url.trim_end_matches('/').to_owned();
-        Ok(Fetch { base, dir: dir.to_owned(), agent: config.into(), left: limit, fetched })
+        let (dir, chain) = (dir.to_owned(), chain.map(str::to_owned));
+        Ok(Fetch { base, dir, agent: config.into(), left: limit, chain, node: None, fetched })
     }
 
     /// Asks for the transactions of addresses, and for transactions by their ids, in the order given, as long as the
@@ -139,6 +148,9 @@ impl Fetch {
         for subject in subjects {
             // An output is of its transaction.
             let subject = subject.split(':').next().unwrap_or(subject);
+            // Mixed case of EVM addresses is a checksum, not another address.
+            let lower = subject.to_ascii_lowercase();
+            let subject = if subject.starts_with("0x") { &lower } else { subject };
             if self.fetched.asked.contains(subject) || !subject.bytes().all(|b| b.is_ascii_alphanumeric()) {
                 continue;
             }
@@ -146,6 +158,10 @@ impl Fetch {
                 break;
             }
             let known = match transaction_id(subject) {
+                _ if self.node.is_some() || subject.starts_with("0x") => {
+                    let node = self.meet()?;
+                    self.evm(node, subject)?
+                }
                 Some(_) => self.transaction(subject)?,
                 None => self.address(subject)?,
             };
@@ -156,6 +172,34 @@ impl Fetch {
             asked += 1;
         }
         Ok(asked)
+    }
+
+    /// Reads blocks of an EVM node whole, as long as the limit lasts.
+    pub fn blocks(&mut self, range: &str) -> Result<()> {
+        let ends =
+            range.split_once('-').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+        let Some((first, last)) = ends.filter(|(a, b): &(u64, u64)| a <= b) else {
+            bail!("--fetch-blocks {range} is no range of blocks; write FIRST-LAST");
+        };
+        self.meet()?;
+        for number in first..=last {
+            if !self.may_ask() {
+                note(&format!("the limit was met before block {number}; --fetch-limit allows to fetch more"));
+                break;
+            }
+            self.block(number)?;
+        }
+        Ok(())
+    }
+
+    fn meet(&mut self) -> Result<evm::Node> {
+        if let Some(node) = self.node {
+            return Ok(node);
+        }
+        let chain = self.chain.clone();
+        let node = evm::Node::meet(self, chain.as_deref())?;
+        self.node = Some(node);
+        Ok(node)
     }
 
     /// Whether more may be asked.
@@ -197,10 +241,18 @@ impl Fetch {
 
     /// An answer; `None` if the server does not know what was asked for.
     fn get(&mut self, url: &str) -> Result<Option<Vec<u8>>> {
+        self.call(url, None)
+    }
+
+    fn call(&mut self, url: &str, body: Option<&str>) -> Result<Option<Vec<u8>>> {
         let shown = without_password(url);
         for wait in WAITS.iter().map(Some).chain([None]) {
             self.left = self.left.saturating_sub(1);
-            let mut answer = self.agent.get(url).call().map_err(|e| {
+            let sent = match body {
+                None => self.agent.get(url).call(),
+                Some(body) => self.agent.post(url).header("content-type", "application/json").send(body),
+            };
+            let mut answer = sent.map_err(|e| {
                 anyhow!("{shown} does not answer: {e}; is the server running, and is it yours?")
             })?;
             let status = answer.status().as_u16();

@@ -7,7 +7,7 @@ use palisade_model::html;
 use palisade_money::ledger::AssetId;
 use palisade_money::taint::Method;
 
-use super::words::because;
+use super::words::{because, origin};
 use super::{Told, picture};
 use crate::output::{count, plural};
 
@@ -35,12 +35,15 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     let t = &told.followed.trace;
     let starts = told.starts.join(", ");
     let title = html(&starts);
+    let back = told.followed.backward;
     write!(
         out,
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>Trace from {title}</title><style>{STYLE}</style></head><body>\
-         <p><span class=\"tlp\">TLP:RED</span></p><h1>Where it went</h1><p>From <code>{title}</code>, under the rule <b>{}</b>: \
-         {} tainted, {} reached, in {} of {}. Times are {}.</p>",
+         <p><span class=\"tlp\">TLP:RED</span></p><h1>{}</h1><p>{} <code>{title}</code>, under the rule <b>{}</b>: \
+         {} on the way, {} reached, in {} of {}. Times are {}.</p>",
+        if back { "Where it came from" } else { "Where it went" },
+        if back { "What was at" } else { "From" },
         t.method.name(),
         plural(t.edges.len() as u64, "transfer"),
         plural(t.reached.len() as u64, "holding"),
@@ -64,6 +67,7 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     exposure(told, out)?;
     guesses(told, out)?;
+    fakes(told, out)?;
     transfers(told, out)?;
     evidence(told, out)?;
     writeln!(out, "</body></html>")
@@ -103,7 +107,11 @@ fn of_asset(told: &Told<'_>, asset: AssetId, out: &mut dyn Write) -> io::Result<
     ends.sort_by(|a, b| b.amount.cmp(&a.amount).then(a.party.cmp(&b.party)));
     let entered = told.entered(asset);
     let heading = if entered > 0 {
-        format!("{} entered", told.sum(asset, entered))
+        format!(
+            "{} {}",
+            told.sum(asset, entered),
+            if told.followed.backward { "was there" } else { "entered" }
+        )
     } else {
         told.read.funds.ledger.assets.get(asset.0 as usize).map_or(String::new(), |a| a.symbol.to_string())
     };
@@ -111,9 +119,11 @@ fn of_asset(told: &Told<'_>, asset: AssetId, out: &mut dyn Write) -> io::Result<
     if let Some(svg) = picture::flow(told, asset) {
         write!(out, "{svg}")?;
     }
+    let back = told.followed.backward;
     write!(
         out,
-        "<div class=\"wide\"><table><tr><th class=\"n\">Amount</th><th class=\"n\">Share</th><th>Where it is</th><th>Why the trace ends</th><th>Who</th></tr>"
+        "<div class=\"wide\"><table><tr><th class=\"n\">Amount</th><th class=\"n\">Share</th><th>Where it {}</th><th>Why the trace ends</th><th>Who</th></tr>",
+        if back { "came from" } else { "is" }
     )?;
     for e in ends.iter().take(ENDS) {
         write!(
@@ -122,7 +132,7 @@ fn of_asset(told: &Told<'_>, asset: AssetId, out: &mut dyn Write) -> io::Result<
             html(&told.sum(asset, e.amount)),
             told.share(asset, e.amount).unwrap_or_default(),
             html(told.address(e.party)),
-            because(e.reason),
+            if back { origin(e.reason) } else { because(e.reason) },
             html(&told.who(e.party))
         )?;
     }
@@ -144,8 +154,9 @@ fn exposure(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     write!(
         out,
-        "<h2>Exposure to labelled parties</h2><div class=\"wide\"><table><tr><th>Kind</th><th>Who</th><th class=\"n\">Direct</th>\
-         <th class=\"n\">Indirect</th><th class=\"n\">Transfers away</th><th>Label</th></tr>"
+        "<h2>{}</h2><div class=\"wide\"><table><tr><th>Kind</th><th>Who</th><th class=\"n\">Direct</th>\
+         <th class=\"n\">Indirect</th><th class=\"n\">Transfers away</th><th>Label</th></tr>",
+        if told.followed.backward { "Sources that are labelled" } else { "Exposure to labelled parties" }
     )?;
     for x in all {
         write!(
@@ -176,20 +187,38 @@ fn guesses(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     )?;
     let mut all: Vec<_> = told.followed.hypotheses.iter().collect();
     all.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let moves = &told.read.funds.ledger.moves;
     for h in all.iter().take(100) {
         let Some(deposit) = told.followed.trace.edges.get(h.deposit) else { continue };
-        let n = usize::try_from(h.withdrawal).unwrap_or(usize::MAX);
-        let (tx, to) =
-            (moves.tx.get(n).map_or("", |x| told.tx(*x)), moves.to.get(n).map_or("", |p| told.address(*p)));
         write!(
             out,
             "<tr><td class=\"n\">{:.3}</td><td><code>{}</code></td><td><code>{}</code></td><td><code>{}</code></td><td class=\"n\">{}</td></tr>",
             h.score,
             html(told.tx(deposit.tx)),
-            html(tx),
-            html(to),
+            html(told.tx(h.tx)),
+            html(told.address(h.to)),
             h.candidates
+        )?;
+    }
+    write!(out, "</table></div>")
+}
+
+fn fakes(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
+    if told.followed.fakes.is_empty() {
+        return Ok(());
+    }
+    write!(
+        out,
+        "<h2>Tokens under another's symbol</h2><p>Anybody can call a token so. These are not the asset that everybody knows by the \
+         name.</p><div class=\"wide\"><table><tr><th>Symbol</th><th>Contract</th><th>Looks like</th><th class=\"n\">Moves</th></tr>"
+    )?;
+    for f in told.followed.fakes.iter().take(ENDS) {
+        write!(
+            out,
+            "<tr><td>{}</td><td><code>{}</code></td><td><code>{}</code></td><td class=\"n\">{}</td></tr>",
+            html(&f.symbol),
+            html(told.contract(f.asset)),
+            f.imitates.unwrap_or("the chain's own coin"),
+            count(f.moves)
         )?;
     }
     write!(out, "</table></div>")

@@ -185,6 +185,11 @@ fn columns(told: &Told<'_>, asset: AssetId, links: &[(PartyId, PartyId, u128)]) 
     for start in starts {
         columns.entry(start).and_modify(|c| *c = 0);
     }
+    // Time goes to the right: what came from far stands far to the left.
+    if told.followed.backward {
+        let far = columns.values().copied().max().unwrap_or(0);
+        columns.values_mut().for_each(|c| *c = far - *c);
+    }
     columns
 }
 

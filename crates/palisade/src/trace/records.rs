@@ -147,18 +147,46 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
         }))?;
     }
     for h in &told.followed.hypotheses {
-        let moves = &told.read.funds.ledger.moves;
-        let (Some(deposit), Ok(out)) = (t.edges.get(h.deposit), usize::try_from(h.withdrawal)) else {
-            continue;
-        };
+        let Some(deposit) = t.edges.get(h.deposit) else { continue };
         f(json!({
             "kind": "hypothesis",
             "deposit_tx": told.tx(deposit.tx),
-            "withdrawal_tx": moves.tx.get(out).map(|x| told.tx(*x)),
-            "to": moves.to.get(out).map(|p| told.address(*p)),
+            "withdrawal_tx": told.tx(h.tx),
+            "to": told.address(h.to),
+            "asset": asset(told, h.asset),
+            "amount": h.amount.to_string(),
             "score": h.score,
             "candidates": h.candidates,
             "note": "a guess from amount and time, never a fact",
+        }))?;
+    }
+    for p in &told.followed.peels {
+        let peeled = |(to, n): &(_, u128)| json!({"to": told.address(*to), "amount": n.to_string()});
+        f(json!({
+            "kind": "peel_chain",
+            "asset": asset(told, p.asset),
+            "transactions": p.txs.iter().map(|x| told.tx(*x)).collect::<Vec<_>>(),
+            "peeled": p.peeled.iter().map(peeled).collect::<Vec<_>>(),
+            "tail": told.address(p.tail),
+            "rest": p.rest.to_string(),
+        }))?;
+    }
+    for x in &told.followed.fakes {
+        f(json!({
+            "kind": "fake_token",
+            "asset": asset(told, x.asset),
+            "imitates": x.imitates,
+            "moves": x.moves,
+        }))?;
+    }
+    for x in &told.followed.poisonings {
+        let n = usize::try_from(x.index).unwrap_or(usize::MAX);
+        f(json!({
+            "kind": "poisoning",
+            "tx": told.read.funds.ledger.moves.tx.get(n).map(|x| told.tx(*x)),
+            "victim": told.address(x.victim),
+            "lookalike": told.address(x.lookalike),
+            "imitates": told.address(x.imitates),
         }))?;
     }
     for party in &t.needs {
@@ -191,6 +219,7 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
     f(json!({
         "kind": "summary",
         "rule": t.method.name(),
+        "backward": told.followed.backward,
         "starts": told.starts,
         "transactions": ledger.txs.id.len(),
         "moves": ledger.moves.tx.len(),

@@ -22,6 +22,18 @@ pub fn because(reason: Reason) -> &'static str {
         Reason::MixerOrBridge => "into a mixer, bridge or swapper",
         Reason::Limit => "beyond a limit, the floor or the end date",
         Reason::Burnt => "burnt or paid as fees",
+        Reason::Created => "was made there: mined, minted, a reward",
+        Reason::BeforeLedger => "was there before the ledgers say how it came",
+    }
+}
+
+/// What a reason means where the question is where funds came from.
+pub fn origin(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Service => "paid by a service out of its own",
+        Reason::MixerOrBridge => "out of a mixer, bridge or swapper",
+        Reason::Limit => "beyond a limit or the floor",
+        other => because(other),
     }
 }
 
@@ -29,14 +41,17 @@ pub fn because(reason: Reason) -> &'static str {
 pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     let t = &told.followed.trace;
     let ledger = &told.read.funds.ledger;
+    let back = told.followed.backward;
     writeln!(
         out,
-        "{} in {}; {} tainted, {} reached, rule: {}",
+        "{} in {}; {} {}, {} reached, rule: {}{}",
         plural(ledger.txs.id.len() as u64, "transaction"),
         plural(told.read.files, "file"),
         plural(t.edges.len() as u64, "transfer"),
+        if back { "on the way there" } else { "tainted" },
         plural(t.reached.len() as u64, "holding"),
-        t.method.name()
+        t.method.name(),
+        if back { ", backward" } else { "" }
     )?;
     if t.method == Method::Poison {
         writeln!(out, "Poison is an upper bound: everything that touched it counts as a whole.")?;
@@ -55,6 +70,7 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
                 "{}",
                 plain(&told.sum(asset, ends.iter().map(|e| e.amount).fold(0, u128::saturating_add)))
             )?,
+            n if back => writeln!(out, "{} was there; it came from", plain(&told.sum(asset, n)))?,
             n => writeln!(out, "{} entered; it is now", plain(&told.sum(asset, n)))?,
         }
         for end in ends.iter().take(SHOWN) {
@@ -65,7 +81,7 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
                 "  {:>28} {share:>7}  {}  {}{}{}",
                 plain(&told.sum(asset, end.amount)),
                 plain(told.address(end.party)),
-                because(end.reason),
+                if back { origin(end.reason) } else { because(end.reason) },
                 if who.is_empty() { "" } else { ": " },
                 plain(&who)
             )?;
@@ -73,7 +89,8 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
         more(out, ends.len())?;
     }
     if !t.exposure.is_empty() {
-        writeln!(out, "\nExposure to labelled parties")?;
+        let what = if back { "Sources that are labelled" } else { "Exposure to labelled parties" };
+        writeln!(out, "\n{what}")?;
         for x in t.exposure.iter().take(SHOWN) {
             writeln!(
                 out,
@@ -92,10 +109,12 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     for p in told.followed.peels.iter().take(SHOWN) {
         writeln!(
             out,
-            "\nPeel chain of {} from {} to {}",
+            "\nPeel chain of {} from {} to {}, which got {}; peeled off on the way: {}",
             plural(p.txs.len() as u64, "transaction"),
             p.txs.first().map_or("", |x| told.tx(*x)),
-            plain(told.address(p.tail))
+            plain(told.address(p.tail)),
+            plain(&told.sum(p.asset, p.rest)),
+            plain(&told.sum(p.asset, p.peeled.iter().map(|x| x.1).fold(0, u128::saturating_add)))
         )?;
     }
     for d in told.followed.deposits.iter().take(SHOWN) {
@@ -106,18 +125,38 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
             plain(&d.actor)
         )?;
     }
+    for f in told.followed.fakes.iter().take(SHOWN) {
+        writeln!(
+            out,
+            "\nNot what it is called: {} moves of \"{}\" are of {}, not of {}",
+            count(f.moves),
+            plain(&f.symbol),
+            plain(told.contract(f.asset)),
+            f.imitates.unwrap_or("the chain's own coin")
+        )?;
+    }
+    more(out, told.followed.fakes.len())?;
+    for p in told.followed.poisonings.iter().take(SHOWN) {
+        writeln!(
+            out,
+            "\nPoisoned address book: {} looks like {}, which {} deals with",
+            plain(told.address(p.lookalike)),
+            plain(told.address(p.imitates)),
+            plain(told.address(p.victim))
+        )?;
+    }
+    more(out, told.followed.poisonings.len())?;
     if !told.followed.hypotheses.is_empty() {
         writeln!(out, "\nGuesses of what came out of mixers and bridges (amount and time fit; no facts)")?;
         let mut all: Vec<_> = told.followed.hypotheses.iter().collect();
         all.sort_by(|a, b| b.score.total_cmp(&a.score));
-        let moves = &ledger.moves;
         for h in all.iter().take(10) {
-            let to = usize::try_from(h.withdrawal).ok().and_then(|n| moves.to.get(n));
             writeln!(
                 out,
-                "  {:.2}  to {}, one of {}",
+                "  {:.2}  {} to {}, one of {}",
                 h.score,
-                to.map_or(String::new(), |p| plain(told.address(*p))),
+                plain(&told.sum(h.asset, h.amount)),
+                plain(told.address(h.to)),
                 plural(h.candidates as u64, "withdrawal")
             )?;
         }
@@ -148,7 +187,11 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     if t.method != Method::Poison {
-        writeln!(out, "The amounts add up: what entered is what rests, was burnt, or paid as fees.")?;
+        let what = match back {
+            true => "The amounts add up: what was there is what came.",
+            false => "The amounts add up: what entered is what rests, was burnt, or paid as fees.",
+        };
+        writeln!(out, "{what}")?;
     }
     Ok(())
 }

@@ -409,3 +409,186 @@ fn what_is_missing_is_fetched_once() {
     let run = expect(2, &["trace", A, "--fetch", "127.0.0.1:1", "--fetch-to", &little]);
     assert!(run.err.contains("http://"), "{}", run.err);
 }
+
+/// An EVM node on the loopback: blocks of one transaction each. It gives logs of at most eight blocks at once.
+fn node(blocks: Vec<(u64, Value, Value)>) -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = std::sync::Arc::clone(&asked);
+    let number = |v: &Value| u64::from_str_radix(&v.as_str().unwrap()[2..], 16).unwrap();
+    let answer = move |body: &Value| -> Result<Value, &'static str> {
+        let p = &body["params"];
+        let of = |n: u64| blocks.iter().find(|b| b.0 == n);
+        Ok(match body["method"].as_str().unwrap() {
+            "eth_chainId" => "0x1".into(),
+            "eth_blockNumber" => "0x10".into(),
+            "eth_getTransactionByHash" => {
+                let all = blocks.iter().map(|b| &b.1["transactions"][0]);
+                all.clone().find(|t| t["hash"] == p[0]).cloned().unwrap_or(Value::Null)
+            }
+            "eth_getBlockByNumber" => of(number(&p[0])).map_or(Value::Null, |b| b.1.clone()),
+            "eth_getBlockReceipts" => of(number(&p[0])).map_or(Value::Null, |b| b.2.clone()),
+            "eth_getLogs" => {
+                let (from, to) = (number(&p[0]["fromBlock"]), number(&p[0]["toBlock"]));
+                if to - from >= 8 {
+                    return Err("too many blocks");
+                }
+                let wanted = p[0]["topics"].as_array().unwrap();
+                let fits = |log: &&Value| {
+                    (0..).zip(wanted).all(|(n, w): (usize, _)| w.is_null() || log["topics"][n] == *w)
+                };
+                let here = blocks.iter().filter(|b| (from..=to).contains(&b.0));
+                let logs = here.flat_map(|b| b.2[0]["logs"].as_array().unwrap());
+                logs.filter(fits).cloned().collect()
+            }
+            other => panic!("{other} is no question of a reader"),
+        })
+    };
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
+                head.push(byte[0]);
+            }
+            counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let head = String::from_utf8_lossy(&head).to_lowercase();
+            let length = head.split("content-length:").nth(1).unwrap().lines().next().unwrap().trim();
+            let mut body = vec![0; length.parse().unwrap()];
+            stream.read_exact(&mut body).unwrap();
+            let body = match answer(&serde_json::from_slice(&body).unwrap()) {
+                Ok(result) => serde_json::json!({"jsonrpc": "2.0", "id": 1, "result": result}),
+                Err(message) => serde_json::json!({"jsonrpc": "2.0", "id": 1, "error": {"code": -32005, "message": message}}),
+            }
+            .to_string();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    (base, asked)
+}
+
+#[test]
+fn tokens_are_fetched_from_a_node_of_ones_own() {
+    use std::sync::atomic::Ordering::SeqCst;
+    const USDT: &str = "0xdac17f958d2ee523a2206206994597c13d831ec7";
+    let word = |address: &str| format!("0x{:0>64}", &address[2..]);
+    // A block with one transaction that pays tokens; another pays coin, which no log tells.
+    let block = |n: u64, from: &str, to: &str, tokens: u64, coin: u64| {
+        let at = serde_json::json!({"blockNumber": format!("0x{n:x}"), "transactionIndex": "0x0"});
+        let mut t = at.clone();
+        for (k, v) in [
+            ("hash", tx(n as u32)),
+            ("from", from.to_owned()),
+            ("to", USDT.to_owned()),
+            ("value", "0x0".into()),
+            ("gasPrice", "0x0".into()),
+            ("input", "0x".into()),
+            ("nonce", "0x0".into()),
+        ] {
+            t[k] = v.into();
+        }
+        let mut log = at.clone();
+        log["address"] = USDT.into();
+        log["topics"] = serde_json::json!([
+            "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef",
+            word(from),
+            word(to)
+        ]);
+        log["data"] = format!("0x{tokens:064x}").into();
+        log["logIndex"] = "0x0".into();
+        log["transactionHash"] = tx(n as u32).into();
+        let mut logs = vec![log];
+        if coin > 0 {
+            t["to"] = to.into();
+            t["value"] = format!("0x{coin:x}").into();
+            logs.clear();
+        }
+        let mut r = at;
+        for (k, v) in [
+            ("transactionHash", tx(n as u32)),
+            ("from", from.to_owned()),
+            ("cumulativeGasUsed", "0x1".into()),
+            ("gasUsed", "0x1".into()),
+            ("effectiveGasPrice", "0x0".into()),
+            ("status", "0x1".into()),
+            ("logsBloom", "0x".into()),
+        ] {
+            r[k] = v.into();
+        }
+        r["logs"] = logs.into();
+        let header = serde_json::json!({"number": format!("0x{n:x}"), "timestamp": format!("0x{:x}", 1_790_900_000 + n * 12), "hash": tx(900), "parentHash": tx(899), "stateRoot": tx(898), "logsBloom": "0x", "transactions": [t]});
+        (n, header, Value::from(vec![r]))
+    };
+    let blocks = vec![
+        block(3, SOURCE, THIEF, 100, 0),
+        block(5, THIEF, HOP, 60, 0),
+        block(9, HOP, SERVICE, 25, 0),
+        block(12, THIEF, SERVICE, 0, 7),
+    ];
+    let (base, asked) = node(blocks);
+    let dir = tempfile::tempdir().unwrap();
+    let kept = arg(&dir.path().join("fetched"));
+    let trace =
+        ["trace", THIEF, "--fetch", &base, "--fetch-to", &kept, "--format", "ndjson", "--method", "fifo"];
+    let run = expect(0, &trace);
+    let ends = |text: &str| -> Vec<(String, String)> {
+        let all = objects(text);
+        let all = all.iter().filter(|o| o["kind"] == "terminal");
+        let mut ends: Vec<_> = all
+            .map(|o| {
+                (o["address"].as_str().unwrap().to_lowercase(), o["decimal"].as_str().unwrap().to_owned())
+            })
+            .collect();
+        ends.sort();
+        ends
+    };
+    let end = |a: &str, n: &str| (a.to_owned(), n.to_owned());
+    let wanted = [end(THIEF, "0.00004"), end(HOP, "0.000035"), end(SERVICE, "0.000025")];
+    assert_eq!(ends(&run.out), wanted, "{}", run.out);
+    // What is there is not asked for again, and without a network it is the same trace.
+    let first = asked.load(SeqCst);
+    let again = expect(0, &trace);
+    assert_eq!(again.out, run.out);
+    assert!(asked.load(SeqCst) <= first + 2, "only who the node is: {} after {first}", asked.load(SeqCst));
+    let offline = ["trace", THIEF, "--ledger", &kept, "--format", "ndjson", "--method", "fifo"];
+    assert_eq!(expect(0, &offline).out, run.out);
+    // A range of blocks has what no log tells.
+    let whole = expect(0, &[&trace[..], &["--fetch-blocks", "12-12"][..]].concat());
+    assert!(ends(&whole.out).contains(&end(SERVICE, "0.000000000000000007")), "{}", whole.out);
+    // A transaction, and the way back.
+    let other = arg(&dir.path().join("other"));
+    let back = expect(
+        0,
+        &[
+            "trace",
+            &tx(9),
+            "--backward",
+            "--fetch",
+            &base,
+            "--fetch-to",
+            &other,
+            "--format",
+            "ndjson",
+            "--method",
+            "fifo",
+        ],
+    );
+    assert_eq!(ends(&back.out), [end(SOURCE, "0.000025")], "{}", back.out);
+    let table = expect(0, &["trace", HOP, "--backward", "--ledger", &kept, "--method", "fifo"]);
+    assert!(table.out.contains("it came from") && table.out.contains("before the ledgers"), "{}", table.out);
+    let page = expect(0, &["trace", HOP, "--backward", "--ledger", &kept, "--format", "html"]);
+    assert!(page.out.contains("Where it came from"), "{}", page.out);
+    let run = expect(2, &["trace", HOP, "--backward", "--ledger", &kept, "--method", "tiho"]);
+    assert!(run.err.contains("tiho"), "{}", run.err);
+    // A node of another chain is not believed.
+    let run = expect(2, &["trace", THIEF, "--fetch", &base, "--fetch-to", &other, "--chain", "eip155:56"]);
+    assert!(run.err.contains("chain 1"), "{}", run.err);
+    let run = expect(2, &["trace", THIEF, "--fetch", &base, "--fetch-to", &other, "--fetch-blocks", "9"]);
+    assert!(run.err.contains("FIRST-LAST"), "{}", run.err);
+}

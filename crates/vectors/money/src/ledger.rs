@@ -9,6 +9,7 @@
 
 mod accounts;
 mod build;
+pub mod known;
 mod names;
 mod outputs;
 mod place;

@@ -26,6 +26,8 @@ pub struct Pair {
     pub same: bool,
     /// Half it belongs to; only development rows were looked at while the engine was built.
     pub development: bool,
+    /// Rows that share a name have one number, so that no name is in two folds.
+    pub component: u64,
     /// The same repository labels the pair otherwise elsewhere.
     pub contradicted: bool,
     /// Score of nomenklatura's logic-v2.
@@ -53,8 +55,8 @@ fn words(name: &str) -> String {
 }
 
 /// Splits rows in two. Rows that share a name (words sorted) are one component and stay together;
-/// a hash of its first name says where it goes. Returns whether each row is for development.
-fn split(names: &[(String, String)]) -> Vec<bool> {
+/// a hash of its first name says where it goes. Returns that hash for each row: even ones are for development.
+fn split(names: &[(String, String)]) -> Vec<u64> {
     fn find(parent: &mut [usize], mut x: usize) -> usize {
         while parent[x] != x {
             parent[x] = parent[parent[x]];
@@ -79,7 +81,7 @@ fn split(names: &[(String, String)]) -> Vec<bool> {
             *of = name;
         }
     }
-    (0..names.len()).map(|row| fnv(&least[&find(&mut parent, row)]) & 1 == 0).collect()
+    (0..names.len()).map(|row| fnv(&least[&find(&mut parent, row)])).collect()
 }
 
 /// The bench, its split, contradictions and the peer's scores.
@@ -88,7 +90,7 @@ pub fn bench() -> Vec<Pair> {
     let open = |name: &str| csv::Reader::from_path(folder.join(name)).expect("name bench");
     let rows: Vec<csv::StringRecord> = open("cases.csv").records().map(|r| r.unwrap()).collect();
     let names: Vec<(String, String)> = rows.iter().map(|r| (r[2].to_owned(), r[3].to_owned())).collect();
-    let development = split(&names);
+    let component = split(&names);
     let contradicted: Vec<usize> =
         open("contradictions.csv").records().map(|r| r.unwrap()[0].parse().unwrap()).collect();
     let peers: Vec<f64> = open("peer_scores.csv").records().map(|r| r.unwrap()[2].parse().unwrap()).collect();
@@ -101,7 +103,8 @@ pub fn bench() -> Vec<Pair> {
             a: r[2].to_owned(),
             b: r[3].to_owned(),
             same: &r[4] == "true",
-            development: development[at],
+            development: component[at] & 1 == 0,
+            component: component[at],
             contradicted: contradicted.contains(&(at + 1)) || [216, 217, 689, 821].contains(&(at + 1)),
             peer: peers[at],
         })
@@ -213,6 +216,7 @@ pub fn list_pairs(lists: &Lists, seed: u64) -> Vec<Pair> {
                 b,
                 same,
                 development: true,
+                component: 0,
                 contradicted: false,
                 peer: 0.0,
             });

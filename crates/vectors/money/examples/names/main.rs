@@ -4,8 +4,10 @@
 //! $ cargo run --release -p palisade-money --example names              # the table, with shipped weights and out of fold
 //! $ cargo run --release -p palisade-money --example names -- fit       # fits on development rows and lists, prints weights.rs
 //! $ cargo run --release -p palisade-money --example names -- million   # a million queries against OFAC and UN, recall of the index
+//! $ cargo run --release -p palisade-money --example names -- million 20000 500   # fewer: queries, and how many of them exhaustively
 //! $ cargo run --release -p palisade-money --example names -- pairs     # scores of the bench's rows as CSV, for bench/names.py
 //! $ cargo run --release -p palisade-money --example names -- cross     # five folds of development rows: how strongly lists should pull
+//! $ cargo run --release -p palisade-money --example names -- nested    # all rows out of fold, five times, the pull chosen inside
 //! $ cargo run --release -p palisade-money --example names -- errors    # development rows that are wrong
 //! ```
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -15,6 +17,7 @@ mod data;
 mod fit;
 mod measure;
 mod million;
+mod nested;
 #[path = "../shared/solve.rs"]
 mod solve;
 
@@ -30,9 +33,12 @@ fn main() {
         Some("fit") => print!("{}", fit::source(&development_weights())),
         Some("errors") => errors(),
         Some("cross") => cross(),
-        Some("million") => million::run(1_000_000, 2_000, 2),
-        Some("few") => million::run(20_000, 200, 1),
+        Some("million") => {
+            let number = |n, usual| std::env::args().nth(n).map_or(usual, |n| n.parse().expect("a number"));
+            million::run(number(2, 1_000_000), number(3, 2_000), 2);
+        }
         Some("pairs") => pairs(),
+        Some("nested") => nested::run(),
         Some(other) => panic!("unknown: {other}"),
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Said {
     success: Option<bool>,
     wants_receipt: bool,
     disputed: bool,
+    /// An amount that cannot be told from none.
+    beyond: bool,
 }
 
 /// Amounts that sources give of a transaction; [`NO_AMOUNT`] where none does.
@@ -133,6 +135,7 @@ impl Accounts {
                 success: None,
                 wants_receipt: false,
                 disputed: false,
+                beyond: false,
             });
         }
         self.of_tx[at]
@@ -151,6 +154,7 @@ impl Accounts {
         number(&mut s.from, says.from.map(|p| p.0), &mut disputed);
         number(&mut s.to, says.to.map(|p| p.0), &mut disputed);
         let new = [says.value, says.fee, says.gas_used, says.gas_price, says.paid_price];
+        s.beyond |= new.contains(&Some(NO_AMOUNT));
         if new.iter().any(Option::is_some) {
             if s.amounts == NONE {
                 s.amounts = self.amounts.len() as u32;
@@ -289,6 +293,13 @@ impl Accounts {
                     ProblemCode::DamagedRecord,
                     here,
                     "sources contradict each other on a transaction: the smaller value of each is kept",
+                );
+            }
+            if s.beyond {
+                late.add(
+                    ProblemCode::DamagedRecord,
+                    here,
+                    "an amount of 2^128 − 1, which no coin has: left out",
                 );
             }
             let a = self.amounts.get(s.amounts as usize).copied().unwrap_or(NO_AMOUNTS);

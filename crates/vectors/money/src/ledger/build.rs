@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_model::{Citation, Origin, Problem, ProblemCode, SourceId, Time};
 
-use super::Ledger;
 use super::accounts::Accounts;
 use super::names::Names;
 use super::outputs::Coins;
+use super::{Ledger, known};
 
 /// Most chains of one ledger.
 pub const MAX_CHAINS: usize = 1_024;
@@ -226,6 +226,8 @@ pub struct LedgerBuilder {
 pub(super) struct About {
     pub symbol: Box<str>,
     pub decimals: Option<u8>,
+    /// Symbol and decimals are known here; no source may say otherwise.
+    pub known: bool,
     /// Two sources give two numbers of decimals.
     pub disputed: bool,
     /// What it moves are things, not amounts.
@@ -290,9 +292,21 @@ impl LedgerBuilder {
         let name = keyed(&mut self.scratch, chain, &[], contract.unwrap_or("").as_bytes());
         let n = self.assets.intern(name, self.limits.assets).ok_or(LimitMet("assets"))?;
         if self.about.len() <= n as usize {
-            let native = contract.is_none().then(|| native(self.chains.get(u32::from(chain.0)))).flatten();
-            let (symbol, decimals) = native.map_or(("", None), |(s, d)| (s, Some(d)));
-            self.about.push(About { symbol: symbol.into(), decimals, ..About::default() });
+            let on = self.chains.get(u32::from(chain.0));
+            let known = match contract {
+                None => native(on),
+                Some(c) => std::str::from_utf8(on)
+                    .ok()
+                    .and_then(|on| known::of(on, c))
+                    .map(|k| (k.symbol, k.decimals)),
+            };
+            let (symbol, decimals) = known.map_or(("", None), |(s, d)| (s, Some(d)));
+            self.about.push(About {
+                symbol: symbol.into(),
+                decimals,
+                known: known.is_some(),
+                ..About::default()
+            });
         }
         Ok(AssetKey(n))
     }
@@ -304,11 +318,15 @@ impl LedgerBuilder {
     }
 
     /// What a source calls an asset and how many decimals it gives it. Of several names the first in order of text is kept; of
-    /// several numbers of decimals the smallest, and it is a Problem.
+    /// several numbers of decimals the smallest, and it is a Problem. What is [`known`] stays as it is.
     pub fn describe(&mut self, asset: AssetKey, symbol: &str, decimals: Option<u8>) {
         /// Longest symbol kept; real ones have a handful of letters.
         const MAX_SYMBOL: usize = 64;
         let Some(about) = self.about.get_mut(asset.0 as usize) else { return };
+        if about.known {
+            about.disputed |= decimals.is_some() && decimals != about.decimals;
+            return;
+        }
         let symbol = symbol.trim();
         if !symbol.is_empty()
             && symbol.len() <= MAX_SYMBOL

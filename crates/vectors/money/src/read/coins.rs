@@ -9,10 +9,10 @@ use super::context::{Bad, Context, On};
 /// No chain has as many units as this; more is damage, and must not reach a sum.
 const MAX_VALUE: u64 = i64::MAX as u64;
 
-/// An input as a source writes it.
+/// An input as a source writes it; that of a coinbase names nothing.
 pub(super) struct CoinInput<'a> {
-    pub tx: &'a str,
-    pub vout: u32,
+    pub tx: Option<&'a str>,
+    pub vout: Option<u32>,
     pub value: Option<u64>,
     pub address: Option<&'a str>,
 }
@@ -62,7 +62,9 @@ impl CoinReader {
                 _ => None,
             };
             let value = i.value.map(fits).transpose()?;
-            self.inputs.push(Input { tx: cx.tx(on, i.tx)?, vout: i.vout, value, party });
+            let tx = i.tx.ok_or("an input that names no transaction: the record is left out")?;
+            let vout = i.vout.ok_or("an input that names no output: the record is left out")?;
+            self.inputs.push(Input { tx: cx.tx(on, tx)?, vout, value, party });
         }
         for o in &t.outputs {
             let party = o.address.map(|a| cx.party(on, a)).transpose()?.unwrap_or(PartyKey::NOBODY);

@@ -150,20 +150,20 @@ fn transaction(
     let tx: Tx<'_> = serde_json::from_str(text)
         .map_err(|_| Bad::from("a transaction that is not as getblock writes it: it is left out"))?;
     let coinbase = tx.vin.iter().any(|i| i.coinbase.is_some());
-    let mut inputs = Vec::with_capacity(tx.vin.len());
-    for i in tx.vin.iter().filter(|_| !coinbase) {
-        inputs.push(CoinInput {
-            tx: i.txid.as_deref().ok_or("an input that names no transaction: the record is left out")?,
-            vout: i.vout.ok_or("an input that names no output: the record is left out")?,
-            value: i.prevout.as_ref().map(|p| satoshi(p.value)).transpose()?,
-            address: i.prevout.as_ref().and_then(|p| p.script.as_ref()?.one()),
-        });
-    }
-    let mut outputs = Vec::with_capacity(tx.vout.len());
-    for o in &tx.vout {
-        let address = o.script.as_ref().and_then(Script::one);
-        outputs.push(CoinOutput { vout: o.n, value: satoshi(o.value)?, address });
-    }
+    let inputs = (tx.vin.iter())
+        .map(|i| {
+            let (tx, vout) = (i.txid.as_deref(), i.vout);
+            let value = i.prevout.as_ref().map(|p| satoshi(p.value)).transpose()?;
+            let address = i.prevout.as_ref().and_then(|p| p.script.as_ref()?.one());
+            Ok(CoinInput { tx, vout, value, address })
+        })
+        .collect::<Result<_, Bad>>()?;
+    let outputs = (tx.vout.iter())
+        .map(|o| {
+            let address = o.script.as_ref().and_then(Script::one);
+            Ok(CoinOutput { vout: o.n, value: satoshi(o.value)?, address })
+        })
+        .collect::<Result<_, Bad>>()?;
     coins.add(&Parsed { id: &tx.txid, place, coinbase, inputs, outputs }, record, offset, cx)
 }
 

@@ -68,15 +68,14 @@ fn one(
         Bad::from("a transaction that is not as Esplora writes it (missing part, negative or too large number): it is left out")
     })?;
     let coinbase = tx.vin.iter().any(|i| i.is_coinbase);
-    let mut inputs = Vec::with_capacity(tx.vin.len());
-    for i in tx.vin.iter().filter(|_| !coinbase) {
-        inputs.push(CoinInput {
-            tx: i.txid.as_deref().ok_or("an input that names no transaction: the record is left out")?,
-            vout: i.vout.ok_or("an input that names no output: the record is left out")?,
+    let inputs = (tx.vin.iter())
+        .map(|i| CoinInput {
+            tx: i.txid.as_deref(),
+            vout: i.vout,
             value: i.prevout.as_ref().map(|p| p.value),
             address: i.prevout.as_ref().and_then(|p| p.scriptpubkey_address.as_deref()),
-        });
-    }
+        })
+        .collect();
     let outputs = (0u32..)
         .zip(&tx.vout)
         .map(|(vout, o)| CoinOutput { vout, value: o.value, address: o.scriptpubkey_address.as_deref() })

@@ -192,8 +192,9 @@ impl Tables {
             .iter()
             .filter_map(|i| {
                 Some(CoinInput {
-                    tx: i.spent_transaction_hash.as_deref()?,
-                    vout: i.spent_output_index?,
+                    // An input of a shielded pool names nothing, and is none of this model.
+                    tx: Some(i.spent_transaction_hash.as_deref()?),
+                    vout: Some(i.spent_output_index?),
                     value: i.value,
                     address: one(&i.addresses),
                 })

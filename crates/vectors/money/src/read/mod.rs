@@ -22,6 +22,7 @@ mod etherscan;
 mod etl;
 mod generic;
 mod json;
+mod rpc;
 mod sniff;
 mod solana;
 mod trongrid;
@@ -54,6 +55,8 @@ pub enum LedgerFormat {
     TronGrid,
     /// Transactions of Solana's `getTransaction`, encoding `jsonParsed` (or `json`).
     Solana,
+    /// Answers of an EVM node to JSON-RPC: blocks with transactions, receipts, logs.
+    EvmRpc,
     /// CSV whose columns a [`Mapping`] names; never recognised by itself.
     Generic,
 }
@@ -69,6 +72,7 @@ impl LedgerFormat {
             LedgerFormat::BitcoinCore => "bitcoin-core",
             LedgerFormat::TronGrid => "trongrid",
             LedgerFormat::Solana => "solana",
+            LedgerFormat::EvmRpc => "evm-rpc",
             LedgerFormat::Generic => "generic",
         }
     }
@@ -103,6 +107,7 @@ pub fn read(
         LedgerFormat::BitcoinCore => core::read(stream, &mut cx),
         LedgerFormat::TronGrid => trongrid::read(stream, &mut cx),
         LedgerFormat::Solana => solana::read(stream, &mut cx),
+        LedgerFormat::EvmRpc => rpc::read(stream, &mut cx),
         LedgerFormat::Generic => generic::read(stream, &mut cx),
     }
     cx.finish()
@@ -122,6 +127,7 @@ pub fn fuzz(data: &[u8]) {
         LedgerFormat::BitcoinCore,
         LedgerFormat::TronGrid,
         LedgerFormat::Solana,
+        LedgerFormat::EvmRpc,
         LedgerFormat::Generic,
     ];
     let _ = sniff(data);

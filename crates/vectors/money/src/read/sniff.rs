@@ -55,6 +55,13 @@ fn json(head: &[u8]) -> Option<LedgerFormat> {
         {
             return Some(LedgerFormat::Solana);
         }
+        if inner(&["number", "parentHash", "stateRoot", "transactions"])
+            || inner(&["transactionHash", "cumulativeGasUsed", "logs", "logsBloom"])
+            || inner(&["address", "topics", "data", "logIndex", "transactionHash"])
+            || inner(&["hash", "blockHash", "transactionIndex", "from", "input", "nonce", "gas", "value"])
+        {
+            return Some(LedgerFormat::EvmRpc);
+        }
     }
     if all(&["data", "data.transaction_id", "data.token_info"])
         || all(&["data", "data.txID", "data.raw_data"])
@@ -62,6 +69,10 @@ fn json(head: &[u8]) -> Option<LedgerFormat> {
         || all(&["transaction_id", "token_info", "block_timestamp"])
     {
         return Some(LedgerFormat::TronGrid);
+    }
+    // A node's answer that is an empty list: nothing was found, and that is read, too.
+    if all(&["jsonrpc", "result"]) && !names.iter().any(|n| n.contains('.')) {
+        return Some(LedgerFormat::EvmRpc);
     }
     Table::of(&|name| names.contains(name)).is_some().then_some(LedgerFormat::EtlJson)
 }

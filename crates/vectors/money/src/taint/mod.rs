@@ -191,6 +191,9 @@ pub enum PlanError {
     /// TIHO orders the outputs of a transaction; a transfer between accounts has only one.
     #[error("the rule tiho is not defined for account ledgers; choose poison, haircut, fifo or lifo")]
     TihoOnAccounts,
+    /// TIHO asks what is tainted before it says where it goes.
+    #[error("the rule tiho is not defined backward; choose poison, haircut, fifo or lifo")]
+    TihoBackward,
     /// Too many sources.
     #[error(
         "a run follows at most {MAX_SOURCES} sources, the plan names {0}; give addresses of one theft one source"

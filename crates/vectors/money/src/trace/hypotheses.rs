@@ -5,10 +5,12 @@
 //! closeness of amount and time, shared over all withdrawals that fit: the more there are, the less each says. A guess
 //! never becomes an edge; several in a row multiply, and the weakest is the one to show.
 
-use crate::Ledger;
-use crate::ledger::AssetId;
+use std::collections::BTreeSet;
 
-use super::{Kind, Labels, Trace};
+use crate::Ledger;
+use crate::ledger::{AssetId, MoveKind, PartyId, TxId};
+
+use super::{Kind, Label, Labels, Trace};
 
 /// Latest withdrawal behind a deposit.
 pub const WINDOW_SECONDS: i64 = 86_400;
@@ -23,8 +25,14 @@ const MAX_CANDIDATES: usize = 1_000;
 pub struct Hypothesis {
     /// Number of the deposit in [`Trace::edges`].
     pub deposit: usize,
-    /// Number of the withdrawal among the ledger's moves.
-    pub withdrawal: u64,
+    /// The transaction of the withdrawal.
+    pub tx: TxId,
+    /// Who got it.
+    pub to: PartyId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much.
+    pub amount: u128,
     /// 0 to 1: closeness over the number of candidates.
     pub score: f64,
     /// How many withdrawals fit this deposit: the set in which it hides.
@@ -33,21 +41,67 @@ pub struct Hypothesis {
     pub seconds: i64,
 }
 
-/// Withdrawals for the trace's deposits, by deposit, the likeliest first. Account model only.
-pub fn find(ledger: &Ledger, trace: &Trace, labels: &dyn Labels) -> Vec<Hypothesis> {
+/// A payment out of a party through which coin passes.
+struct Withdrawal<'l> {
+    seconds: i64,
+    tx: TxId,
+    to: PartyId,
+    asset: AssetId,
+    amount: u128,
+    label: &'l Label,
+}
+
+fn passes(kind: Kind) -> bool {
+    matches!(kind, Kind::Mixer | Kind::Bridge | Kind::Swapper)
+}
+
+/// All payments out of mixers, bridges and swappers, in time; in the output model every output of a transaction that spends one of
+/// theirs, except what they keep.
+fn withdrawals<'l>(ledger: &Ledger, labels: &'l dyn Labels) -> Vec<Withdrawal<'l>> {
+    let time = |tx: TxId| ledger.txs.time.get(tx.0 as usize).copied().flatten();
     let m = &ledger.moves;
-    let seconds = |tx: crate::ledger::TxId| {
-        ledger.txs.time.get(tx.0 as usize).copied().flatten().map(|t| t.0.div_euclid(1_000_000))
-    };
-    let passes = |k: Kind| matches!(k, Kind::Mixer | Kind::Bridge | Kind::Swapper);
-    let mut withdrawals = Vec::new();
+    let mut all = Vec::new();
     for i in 0..m.tx.len() {
-        let Some(t) = seconds(m.tx[i]) else { continue };
-        for l in labels.of(m.from[i]).iter().filter(|l| passes(l.kind)) {
-            withdrawals.push((t, i, l));
+        let Some(t) = time(m.tx[i]).filter(|_| m.kind[i] != MoveKind::Fee) else { continue };
+        for label in labels.of(m.from[i]).iter().filter(|l| passes(l.kind)) {
+            let (tx, to, asset, amount) = (m.tx[i], m.to[i], m.asset[i], m.amount[i]);
+            all.push(Withdrawal { seconds: t.0.div_euclid(1_000_000), tx, to, asset, amount, label });
         }
     }
-    withdrawals.sort_by_key(|w| (w.0, w.1));
+    let o = &ledger.outputs;
+    for s in &ledger.spends {
+        let Some(t) = time(s.tx) else { continue };
+        let inputs = ledger.inputs.get(s.inputs.start as usize..s.inputs.end as usize).unwrap_or_default();
+        let owners: BTreeSet<PartyId> =
+            inputs.iter().filter_map(|i| o.party.get(i.0 as usize).copied()).collect();
+        let label = owners.iter().flat_map(|p| labels.of(*p)).find(|l| passes(l.kind));
+        let Some(label) = label else { continue };
+        for i in s.outputs.clone().map(|i| i as usize) {
+            let (Some(&to), Some(&value), Some(&asset)) = (o.party.get(i), o.value.get(i), o.asset.get(i))
+            else {
+                continue;
+            };
+            let kept = owners.contains(&to) || labels.of(to).iter().any(|l| l.actor == label.actor);
+            if to != PartyId::NOBODY && !kept && value > 0 {
+                let amount = u128::from(value);
+                all.push(Withdrawal {
+                    seconds: t.0.div_euclid(1_000_000),
+                    tx: s.tx,
+                    to,
+                    asset,
+                    amount,
+                    label,
+                });
+            }
+        }
+    }
+    all.sort_by_key(|w| (w.seconds, w.tx));
+    all
+}
+
+/// Withdrawals for the trace's deposits, by deposit, the likeliest first. Both models.
+pub fn find(ledger: &Ledger, trace: &Trace, labels: &dyn Labels) -> Vec<Hypothesis> {
+    let withdrawals = withdrawals(ledger, labels);
     let unit = |a: AssetId, n: u128| {
         let asset = ledger.assets.get(a.0 as usize);
         n as f64 / 10f64.powi(i32::from(asset.and_then(|a| a.decimals).unwrap_or(0)))
@@ -66,28 +120,31 @@ pub fn find(ledger: &Ledger, trace: &Trace, labels: &dyn Labels) -> Vec<Hypothes
     for (deposit, e) in deposits.take(MAX_DEPOSITS) {
         let Some(t) = e.time.map(|t| t.0.div_euclid(1_000_000)) else { continue };
         let paid = unit(e.asset, e.amount);
-        let first = withdrawals.partition_point(|w| w.0 < t);
+        let first = withdrawals.partition_point(|w| w.seconds < t);
         let mut fits = Vec::new();
-        for &(at, i, label) in withdrawals[first..].iter().take_while(|w| w.0 <= t + WINDOW_SECONDS) {
-            let same = labels.of(e.to).iter().any(|l| l.actor == label.actor || l.kind == label.kind);
-            let part = unit(m.asset[i], m.amount[i]) / paid.max(f64::MIN_POSITIVE);
-            if m.tx[i] != e.tx && same && like(e.asset, m.asset[i]) && (LEAST_PART..=1.0).contains(&part) {
+        for w in withdrawals[first..].iter().take_while(|w| w.seconds <= t + WINDOW_SECONDS) {
+            let same = labels.of(e.to).iter().any(|l| l.actor == w.label.actor || l.kind == w.label.kind);
+            let part = unit(w.asset, w.amount) / paid.max(f64::MIN_POSITIVE);
+            if w.tx != e.tx && same && like(e.asset, w.asset) && (LEAST_PART..=1.0).contains(&part) {
                 let closeness = (part - LEAST_PART) / (1.0 - LEAST_PART) * 0.5 + 0.5;
-                let haste = 1.0 - (at - t) as f64 / (2 * WINDOW_SECONDS) as f64;
-                fits.push((closeness * haste, i, at - t));
+                let haste = 1.0 - (w.seconds - t) as f64 / (2 * WINDOW_SECONDS) as f64;
+                fits.push((closeness * haste, w));
             }
             if fits.len() >= MAX_CANDIDATES {
                 break;
             }
         }
-        fits.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        fits.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1.tx, a.1.to).cmp(&(b.1.tx, b.1.to))));
         let candidates = fits.len();
-        found.extend(fits.into_iter().map(|(score, i, seconds)| Hypothesis {
+        found.extend(fits.into_iter().map(|(score, w)| Hypothesis {
             deposit,
-            withdrawal: i as u64,
+            tx: w.tx,
+            to: w.to,
+            asset: w.asset,
+            amount: w.amount,
             score: score / candidates as f64,
             candidates,
-            seconds,
+            seconds: w.seconds - t,
         }));
     }
     found

@@ -10,7 +10,9 @@
 //!
 //! What this module never does: read a file, treat a service's customers as one, state a guess as a fact.
 
+mod backward;
 pub mod detect;
+pub mod fakes;
 pub mod hypotheses;
 pub mod labels;
 pub mod patterns;
@@ -21,9 +23,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use palisade_model::{Citation, Time};
 
 use crate::Ledger;
-use crate::ledger::{AssetId, MoveKind, PartyId, TxId};
+use crate::ledger::{AssetId, MoveKind, OutputId, PartyId, TxId};
 use crate::taint::{self, Check, Entry, Method, Plan, PlanError, Source, Tally};
 
+pub use backward::backward;
 pub use hypotheses::Hypothesis;
 pub use labels::{Kind, Label, LabelTable, Labels};
 
@@ -43,6 +46,8 @@ pub struct Options<'a> {
     pub max_edges: usize,
     /// Transfers after this are not followed.
     pub until: Option<Time>,
+    /// Whether transfers get a [`rank`].
+    pub ranked: bool,
 }
 
 /// Most transfers in a trace unless asked otherwise: a report of more is read by nobody.
@@ -61,6 +66,7 @@ impl<'a> Options<'a> {
             max_hops: MAX_HOPS,
             max_edges: MAX_EDGES,
             until: None,
+            ranked: true,
         }
     }
 }
@@ -70,7 +76,7 @@ impl<'a> Options<'a> {
 pub struct Edge {
     /// In which transaction.
     pub tx: TxId,
-    /// From whom; in the output model whose input was the greatest.
+    /// From whom; in the output model whose input was the greatest of those that carry taint.
     pub from: PartyId,
     /// To whom.
     pub to: PartyId,
@@ -143,6 +149,10 @@ pub enum Reason {
     Limit,
     /// Destroyed, or paid as a fee to nobody known.
     Burnt,
+    /// Backward: made there (mined, minted, a block's reward).
+    Created,
+    /// Backward: was there before the ledger says anything of it.
+    BeforeLedger,
 }
 
 impl Reason {
@@ -155,6 +165,8 @@ impl Reason {
             Reason::MixerOrBridge => "mixer_or_bridge",
             Reason::Limit => "limit",
             Reason::Burnt => "burnt",
+            Reason::Created => "created",
+            Reason::BeforeLedger => "before_ledger",
         }
     }
 }
@@ -235,6 +247,11 @@ pub struct Trace {
 
 /// Traces forward. Fails as [`taint::follow`] does.
 pub fn forward(ledger: &Ledger, options: &Options<'_>) -> Result<Trace, PlanError> {
+    Ok(run(ledger, options)?.0)
+}
+
+/// A trace, and what the rule says of all that holds taint.
+fn run(ledger: &Ledger, options: &Options<'_>) -> Result<(Trace, taint::Outcome), PlanError> {
     let starts: BTreeSet<PartyId> = options
         .plan
         .starts
@@ -274,7 +291,10 @@ pub fn forward(ledger: &Ledger, options: &Options<'_>) -> Result<Trace, PlanErro
             &mut |i, s, n| (*note.borrow_mut())(true, i, s, n),
         )?
     };
-    let scores = scores(ledger, &starts, options);
+    let scores = match options.ranked {
+        true => scores(ledger, &starts, options),
+        false => Scores { moves: Vec::new(), outputs: Vec::new() },
+    };
     let mut trace = Trace {
         method: options.plan.method,
         edges: Vec::new(),
@@ -290,8 +310,20 @@ pub fn forward(ledger: &Ledger, options: &Options<'_>) -> Result<Trace, PlanErro
     let mut hops: BTreeMap<PartyId, u32> = starts.iter().map(|p| (*p, 0)).collect();
     let mut limited: BTreeSet<PartyId> = BTreeSet::new();
     let mut edges: Vec<Edge> = Vec::new();
+    // Which inputs taint came by: those that carried some, and the sources' own.
+    let tainted: BTreeSet<u32> = carried.keys().filter(|k| k.0).map(|k| k.1 as u32).collect();
+    let named: BTreeSet<u32> = (options.plan.starts.iter())
+        .filter_map(|s| match s.entry {
+            Entry::Output { output } => Some(output.0),
+            _ => None,
+        })
+        .collect();
+    let came = |o: OutputId| {
+        let of = ledger.outputs.party.get(o.0 as usize);
+        tainted.contains(&o.0) || named.contains(&o.0) || of.is_some_and(|p| starts.contains(p))
+    };
     for ((output, index), parts) in carried {
-        if let Some(mut edge) = edge(ledger, output, index, parts) {
+        if let Some(mut edge) = edge(ledger, output, index, parts, &came) {
             let scores = if output { &scores.outputs } else { &scores.moves };
             edge.rank = scores.get(index as usize).copied().unwrap_or(0.0);
             edges.push(edge);
@@ -299,6 +331,7 @@ pub fn forward(ledger: &Ledger, options: &Options<'_>) -> Result<Trace, PlanErro
     }
     // Both models of one ledger in one order.
     edges.sort_by_key(|e| e.tx);
+    let coins: BTreeSet<AssetId> = ledger.outputs.asset.iter().copied().collect();
     // A transaction or an output named as a source begins at its sender.
     let begins: BTreeSet<TxId> = (options.plan.starts.iter())
         .filter_map(|s| match s.entry {
@@ -331,27 +364,36 @@ pub fn forward(ledger: &Ledger, options: &Options<'_>) -> Result<Trace, PlanErro
             cut.amount = cut.amount.saturating_add(tainted);
             continue;
         }
-        if edge.to != PartyId::NOBODY {
+        // A script without address can be spent; what an account model burns cannot.
+        if edge.to != PartyId::NOBODY || coins.contains(&edge.asset) {
             let known = hops.entry(edge.to).or_insert(edge.hops);
             *known = (*known).min(edge.hops);
         }
         trace.edges.push(edge);
     }
     reached(&mut trace, &outcome, ledger);
-    terminals(&mut trace, options, &limited, &starts);
+    terminals(&mut trace, options, &limited, &starts, &coins);
+    at_starts(&mut trace, &outcome, ledger, options);
     exposure(&mut trace, options);
-    Ok(trace)
+    Ok((trace, outcome))
 }
 
-fn edge(ledger: &Ledger, output: bool, index: u64, carried: Vec<(Source, u128)>) -> Option<Edge> {
+fn edge(
+    ledger: &Ledger,
+    output: bool,
+    index: u64,
+    carried: Vec<(Source, u128)>,
+    came: &dyn Fn(OutputId) -> bool,
+) -> Option<Edge> {
     let i = usize::try_from(index).ok()?;
-    let (hops, rank) = (0, 0.0);
+    let hops = 0;
     if output {
         let o = &ledger.outputs;
         let tx = *o.tx.get(i)?;
         let spend = ledger.spends.binary_search_by_key(&tx, |s| s.tx).ok().map(|at| &ledger.spends[at]);
         let inputs = spend.and_then(|s| ledger.inputs.get(s.inputs.start as usize..s.inputs.end as usize));
-        let greatest = inputs.unwrap_or_default().iter().rev().max_by_key(|i| o.value.get(i.0 as usize));
+        let rank = |i: &&OutputId| (came(**i), o.value.get(i.0 as usize));
+        let greatest = inputs.unwrap_or_default().iter().rev().max_by_key(rank);
         Some(Edge {
             tx,
             from: greatest.and_then(|i| o.party.get(i.0 as usize)).copied().unwrap_or(PartyId::NOBODY),
@@ -362,7 +404,7 @@ fn edge(ledger: &Ledger, output: bool, index: u64, carried: Vec<(Source, u128)>)
             hops,
             time: *ledger.txs.time.get(tx.0 as usize)?,
             fee: false,
-            rank,
+            rank: 0.0,
             citation: *ledger.txs.citation.get(tx.0 as usize)?,
         })
     } else {
@@ -378,7 +420,7 @@ fn edge(ledger: &Ledger, output: bool, index: u64, carried: Vec<(Source, u128)>)
             hops,
             time: *ledger.txs.time.get(tx.0 as usize)?,
             fee: m.kind[i] == MoveKind::Fee,
-            rank,
+            rank: 0.0,
             citation: m.citation[i],
         })
     }
@@ -427,7 +469,7 @@ fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) ->
     let mut of_outputs = Vec::new();
     for spend in &ledger.spends {
         for i in spend.outputs.clone() {
-            let Some(e) = edge(ledger, true, u64::from(i), Vec::new()) else { continue };
+            let Some(e) = edge(ledger, true, u64::from(i), Vec::new(), &|_| false) else { continue };
             if e.from == PartyId::NOBODY || e.from == e.to {
                 continue;
             }
@@ -480,12 +522,7 @@ fn reached(trace: &mut Trace, outcome: &taint::Outcome, ledger: &Ledger) {
     let accounts = outcome.accounts.iter().map(|(p, a, h)| (*p, *a, h));
     for (party, asset, h) in accounts.chain(outputs) {
         if let Some(row) = rows.get_mut(&(party, asset)) {
-            let parts = h.tainted.iter().map(|t| t.1);
-            let tainted = match trace.method {
-                Method::Poison => parts.max().unwrap_or(0),
-                _ => parts.fold(0, u128::saturating_add),
-            };
-            row.resting = row.resting.saturating_add(tainted);
+            row.resting = row.resting.saturating_add(held(h, trace.method));
             row.balance = row.balance.saturating_add(h.balance);
             row.unknown = row.unknown.saturating_add(h.unknown);
         }
@@ -498,14 +535,18 @@ fn terminals(
     options: &Options<'_>,
     limited: &BTreeSet<PartyId>,
     starts: &BTreeSet<PartyId>,
+    coins: &BTreeSet<AssetId>,
 ) {
     let mut needs = BTreeSet::new();
     for r in &trace.reached {
         let label = options.labels.pool(r.party, r.first).filter(|_| !starts.contains(&r.party));
         // Poison has no remainder: whatever was reached and does not send is an end.
-        let amount = if trace.method == Method::Poison && label.is_some() { r.received } else { r.resting };
         let nobody = r.party == PartyId::NOBODY;
-        if amount == 0 && !nobody {
+        // Nobody has no account in which something could rest.
+        let gone = nobody && !coins.contains(&r.asset);
+        let amount =
+            if gone || trace.method == Method::Poison && label.is_some() { r.received } else { r.resting };
+        if amount == 0 {
             continue;
         }
         let reason = match label.map(|l| l.kind) {
@@ -522,12 +563,54 @@ fn terminals(
         trace.terminals.push(Terminal {
             party: r.party,
             asset: r.asset,
-            amount: if nobody { r.received } else { amount },
+            amount,
             reason,
             actor: label.map(|l| l.actor.clone()),
         });
     }
     trace.needs = needs.into_iter().collect();
+}
+
+/// What a place holds of all sources.
+fn held(h: &taint::Holding, method: Method) -> u128 {
+    let parts = h.tainted.iter().map(|t| t.1);
+    match method {
+        Method::Poison => parts.max().unwrap_or(0),
+        _ => parts.fold(0, u128::saturating_add),
+    }
+}
+
+/// What is still where it began: no transfer leads there.
+fn at_starts(trace: &mut Trace, outcome: &taint::Outcome, ledger: &Ledger, options: &Options<'_>) {
+    let o = &ledger.outputs;
+    let of = |i: OutputId| Some((*o.party.get(i.0 as usize)?, *o.asset.get(i.0 as usize)?));
+    let begins: BTreeSet<PartyId> = (options.plan.starts.iter())
+        .filter_map(|s| match s.entry {
+            Entry::Party { party, .. } => Some(party),
+            Entry::Output { output } => Some(of(output)?.0),
+            Entry::Tx { .. } => None,
+        })
+        .collect();
+    let outputs = outcome.outputs.iter().filter_map(|(i, h)| Some((of(*i)?, h)));
+    let ended: BTreeSet<(PartyId, AssetId)> = trace.terminals.iter().map(|t| (t.party, t.asset)).collect();
+    let mut sums: BTreeMap<(PartyId, AssetId), u128> = BTreeMap::new();
+    for (at, h) in outcome.accounts.iter().map(|(p, a, h)| ((*p, *a), h)).chain(outputs) {
+        let here = held(h, trace.method);
+        if begins.contains(&at.0) && here > 0 && !ended.contains(&at) {
+            let sum = sums.entry(at).or_default();
+            *sum = sum.saturating_add(here);
+        }
+    }
+    for ((party, asset), amount) in sums {
+        let reason = if (options.covered)(party) { Reason::Resting } else { Reason::NoData };
+        if reason == Reason::NoData {
+            let at = trace.needs.partition_point(|p| *p < party);
+            if trace.needs.get(at) != Some(&party) {
+                trace.needs.insert(at, party);
+            }
+        }
+        trace.terminals.push(Terminal { party, asset, amount, reason, actor: None });
+    }
 }
 
 fn exposure(trace: &mut Trace, options: &Options<'_>) {

@@ -14,6 +14,8 @@ pub const PEEL_LEAST: usize = 3;
 const PEEL_PART: u64 = 5;
 /// Between two steps of a chain.
 const PEEL_SECONDS: i64 = 3 * 86_400;
+/// Account model: payments of one step, the one that carries on among them, at most.
+const PEEL_PAYMENTS: usize = 5;
 /// A deposit address passes on at least 19 of 20 parts …
 const FORWARDS: (u128, u128) = (19, 20);
 /// … and has at most so many senders.
@@ -33,12 +35,14 @@ const LOOKALIKES: usize = 64;
 pub struct PeelChain {
     /// In order.
     pub txs: Vec<TxId>,
+    /// Of what.
+    pub asset: AssetId,
     /// Who got what was peeled, and how much: the cash-outs.
-    pub peeled: Vec<(PartyId, u64)>,
+    pub peeled: Vec<(PartyId, u128)>,
     /// Who has the rest.
     pub tail: PartyId,
     /// How much that is.
-    pub rest: u64,
+    pub rest: u128,
 }
 
 /// An address that passes what it gets to one exchange.
@@ -94,8 +98,76 @@ fn seconds(ledger: &Ledger, tx: TxId) -> Option<i64> {
     ledger.txs.time.get(tx.0 as usize).copied().flatten().map(|t| t.0.div_euclid(1_000_000))
 }
 
-/// Peel chains of the output model, longest first. A chain ends before a labelled pool.
+/// Peel chains of both models, longest first. A chain ends before a labelled pool.
 pub fn peel_chains(ledger: &Ledger, labels: &dyn Labels) -> Vec<PeelChain> {
+    let mut chains = peels_of_outputs(ledger, labels);
+    chains.extend(peels_of_accounts(ledger, labels));
+    chains.sort_by_key(|c| (std::cmp::Reverse(c.txs.len()), c.txs.first().copied(), c.asset));
+    chains
+}
+
+/// Accounts that pass on what one payment brought: the greatest part to the next account, small parts to others, nothing else
+/// before or behind. An account that is used twice, or pays more than [`PEEL_PAYMENTS`] times, ends a chain.
+fn peels_of_accounts(ledger: &Ledger, labels: &dyn Labels) -> Vec<PeelChain> {
+    let m = &ledger.moves;
+    let value = |i: &usize| m.kind[*i] != MoveKind::Fee && m.amount[*i] > 0 && m.from[*i] != m.to[*i];
+    // By account: the payment that brought it all, and what it paid. Accounts with more are dropped, so that hubs cost nothing.
+    #[derive(Default)]
+    struct Account {
+        came: Option<usize>,
+        went: Vec<usize>,
+        other: bool,
+    }
+    let mut accounts: BTreeMap<(PartyId, AssetId), Account> = BTreeMap::new();
+    for i in (0..m.tx.len()).filter(value) {
+        let payee = accounts.entry((m.to[i], m.asset[i])).or_default();
+        payee.other |= payee.came.replace(i).is_some() || !payee.went.is_empty();
+        let payer = accounts.entry((m.from[i], m.asset[i])).or_default();
+        payer.other |= payer.went.len() >= PEEL_PAYMENTS;
+        if !payer.other {
+            payer.went.push(i);
+        }
+    }
+    // What one account does: the payment that carries on, and those that peel.
+    let step = |party: PartyId, asset: AssetId| -> Option<(usize, Vec<usize>)> {
+        let a = accounts.get(&(party, asset)).filter(|a| !a.other && party != PartyId::NOBODY)?;
+        let came = a.came?;
+        let on = *a.went.iter().max_by_key(|&&i| (m.amount[i], i))?;
+        let rest: Vec<usize> = a.went.iter().copied().filter(|&i| i != on).collect();
+        let small = rest.iter().all(|&i| m.amount[i] <= m.amount[came] / u128::from(PEEL_PART));
+        let spent = a.went.iter().map(|&i| m.amount[i]).fold(0, u128::saturating_add);
+        let all = spent >= m.amount[came] - m.amount[came] / u128::from(PEEL_PART);
+        let last = a.went.iter().copied().max().unwrap_or(on);
+        let gap = seconds(ledger, m.tx[last]).zip(seconds(ledger, m.tx[came])).map(|(b, a)| b - a);
+        let soon = gap.is_none_or(|g| g <= PEEL_SECONDS);
+        let pooled = labels.pool(party, None).is_some();
+        (!rest.is_empty() && small && all && soon && !pooled).then_some((on, rest))
+    };
+    let mut inner: BTreeSet<(PartyId, AssetId)> = BTreeSet::new();
+    let mut chains = Vec::new();
+    // In the order in which accounts were first paid, so a chain is met at its head.
+    let mut heads: Vec<(usize, PartyId, AssetId)> =
+        accounts.iter().filter_map(|((p, a), x)| Some((x.came?, *p, *a))).collect();
+    heads.sort_unstable();
+    for (_, head, asset) in heads {
+        let (mut at, mut txs, mut peeled, mut rest) = (head, Vec::new(), Vec::new(), 0);
+        let mut steps = 0;
+        while let Some((on, small)) = step(at, asset).filter(|_| inner.insert((at, asset))) {
+            txs.extend(small.iter().chain([&on]).map(|&i| m.tx[i]));
+            peeled.extend(small.iter().map(|&i| (m.to[i], m.amount[i])));
+            (at, rest) = (m.to[on], m.amount[on]);
+            steps += 1;
+        }
+        if steps >= PEEL_LEAST {
+            txs.sort_unstable();
+            txs.dedup();
+            chains.push(PeelChain { txs, asset, peeled, tail: at, rest });
+        }
+    }
+    chains
+}
+
+fn peels_of_outputs(ledger: &Ledger, labels: &dyn Labels) -> Vec<PeelChain> {
     let o = &ledger.outputs;
     // One or two inputs, two outputs, one of which is small: the number of the greater.
     let step = |s: &Spend| -> Option<(usize, usize)> {
@@ -136,12 +208,12 @@ pub fn peel_chains(ledger: &Ledger, labels: &dyn Labels) -> Vec<PeelChain> {
             at = by;
         }
         if txs.len() >= PEEL_LEAST {
-            let peeled = txs.iter().map(|t| (o.party[steps[t].1], o.value[steps[t].1])).collect();
-            let big = steps[&at].0;
-            chains.push(PeelChain { txs, peeled, tail: o.party[big], rest: o.value[big] });
+            let part = |i: usize| (o.party[i], u128::from(o.value[i]));
+            let peeled = txs.iter().map(|t| part(steps[t].1)).collect();
+            let (asset, (tail, rest)) = (o.asset[steps[&at].0], part(steps[&at].0));
+            chains.push(PeelChain { txs, asset, peeled, tail, rest });
         }
     }
-    chains.sort_by_key(|c| (std::cmp::Reverse(c.txs.len()), c.txs.first().copied()));
     chains
 }
 

@@ -40,8 +40,10 @@ impl Random {
         }
     }
 }
+mod backward;
 mod cluster;
 mod rank;
+mod rpc;
 mod screen_formats;
 mod screen_lists;
 mod screen_names;

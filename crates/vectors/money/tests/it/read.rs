@@ -44,7 +44,12 @@ pub fn ledger(
 
 /// Reads files that are recognised as `format`; the result is the same in any order and in any chunks. Each expected problem is
 /// part of a message, in order.
-fn check(format: LedgerFormat, files: &[&str], options: &Options<'_>, wanted_problems: &[&str]) -> Ledger {
+pub fn check(
+    format: LedgerFormat,
+    files: &[&str],
+    options: &Options<'_>,
+    wanted_problems: &[&str],
+) -> Ledger {
     let mut list: Vec<(u32, LedgerFormat, &str)> = (0..).zip(files).map(|(n, f)| (n, format, *f)).collect();
     for (_, _, text) in &list {
         let wanted = (format != LedgerFormat::Generic).then_some(format);

@@ -137,7 +137,10 @@ fn deposits_and_withdrawals_are_only_guesses() {
     pay(&mut l, 5, 5, 8, 400);
     let t = forward(&l, plan(1, Method::Fifo), &labels);
     let found = hypotheses::find(&l, &t, &labels);
-    assert_eq!(found.iter().map(|h| h.withdrawal).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(
+        found.iter().map(|h| (h.tx.0, h.to.0, h.amount)).collect::<Vec<_>>(),
+        [(3, 7, 998), (2, 6, 990)]
+    );
     assert!(found.iter().all(|h| h.candidates == 2 && h.score <= 0.5));
     assert!(t.edges.iter().all(|e| e.from != PartyId(5)));
 }
@@ -192,6 +195,107 @@ fn a_peel_chain_is_followed_to_its_tail() {
     }
     let found = patterns::peel_chains(&l, &LabelTable::default());
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].txs.len(), found[0].tail, found[0].rest), (6, PartyId(7), value));
+    assert_eq!((found[0].txs.len(), found[0].tail, found[0].rest), (6, PartyId(7), u128::from(value)));
     assert_eq!(found[0].peeled.len(), 6);
+}
+
+#[test]
+fn a_peel_chain_of_accounts_is_followed_to_its_tail() {
+    let mut l = empty(40, 1);
+    pay(&mut l, 1, 20, 1, 1_000_000);
+    let mut carried = 1_000_000;
+    for i in 1..=5 {
+        // Two small parts, then the rest to a fresh account.
+        pay(&mut l, 10 * u64::from(i), i, 20 + i, 50_000);
+        pay(&mut l, 10 * u64::from(i) + 1, i, 30 + i, 20_000);
+        carried -= 70_000;
+        pay(&mut l, 10 * u64::from(i) + 2, i, i + 1, carried);
+    }
+    let none = LabelTable::default();
+    let found = patterns::peel_chains(&l, &none);
+    assert_eq!(found.len(), 1);
+    let peeled: u128 = found[0].peeled.iter().map(|p| p.1).sum();
+    assert_eq!((found[0].txs.len(), found[0].tail.0, found[0].rest, peeled), (15, 6, carried, 350_000));
+    // What is used again carries no chain on: two steps before it, two behind, are none.
+    pay(&mut l, 100, 9, 3, 1);
+    assert!(patterns::peel_chains(&l, &none).is_empty());
+    // Halves are no peel, and neither is what waits for a month.
+    let mut l = empty(40, 1);
+    pay(&mut l, 1, 20, 1, 1_000_000);
+    for i in 1..=5 {
+        pay(&mut l, 10, i, 20 + i, 400_000);
+        pay(&mut l, 11, i, i + 1, 500_000);
+    }
+    assert!(patterns::peel_chains(&l, &none).is_empty());
+    // A service ends it.
+    let mut l = empty(40, 1);
+    pay(&mut l, 1, 20, 1, 1_000_000);
+    for i in 1..=5 {
+        pay(&mut l, 10, i, 20 + i, 10_000);
+        pay(&mut l, 11, i, i + 1, 1_000_000 - 10_000 * u128::from(i));
+    }
+    let mut labels = LabelTable::default();
+    labels.add(PartyId(4), label(Kind::Exchange, "Bourse"));
+    let found = patterns::peel_chains(&l, &labels);
+    assert_eq!((found.len(), found[0].tail.0, found[0].peeled.len()), (1, 4, 3));
+}
+
+#[test]
+fn tokens_under_the_symbol_of_another_are_told() {
+    let mut l = empty(4, 7);
+    let usdt = "0xdAC17F958D2ee523a2206206994597C13D831ec7";
+    l.assets[0].symbol = "ETH".into();
+    for (n, symbol) in [(1, "USDT"), (2, "USDT"), (3, "U\u{200b}SDТ"), (4, "eth"), (5, "XYZ"), (6, "ＤＡＩ")]
+    {
+        l.assets[n].symbol = symbol.into();
+    }
+    l.assets[1].contract = Some(usdt.into());
+    for asset in 0..7 {
+        let tx = transaction(&mut l, 1);
+        // The one that looks like DAI never moves.
+        if asset != 6 {
+            transfer(&mut l, tx, asset, 1, 2, 5, MoveKind::Token);
+        }
+    }
+    let found = trace::fakes::fake_tokens(&l);
+    let got: Vec<_> = found.iter().map(|f| (f.asset.0, f.imitates.is_some(), f.moves, f.first)).collect();
+    assert_eq!(got, [(2, true, 1, 2), (3, true, 1, 3), (4, false, 1, 4)]);
+    assert!(found[0].imitates.unwrap().eq_ignore_ascii_case(usdt));
+    let tx = transaction(&mut l, 2);
+    transfer(&mut l, tx, 6, 1, 2, 5, MoveKind::Token);
+    assert_eq!(trace::fakes::fake_tokens(&l).last().unwrap().asset, AssetId(6));
+    // On a chain where nobody has that symbol it imitates nothing known.
+    l.assets.iter_mut().for_each(|a| a.chain = "elsewhere".into());
+    l.assets[0].symbol = "".into();
+    assert!(trace::fakes::fake_tokens(&l).is_empty());
+}
+
+#[test]
+fn outputs_of_mixers_are_guessed_at_like_payments() {
+    let mut l = empty(9, 1);
+    let mut labels = LabelTable::default();
+    labels.add(PartyId(5), label(Kind::Mixer, "Mixer"));
+    let mut spend =
+        |l: &mut Ledger, block: u64, inputs: &[palisade_money::ledger::OutputId], made: &[(u32, u64)]| {
+            let tx = transaction(l, block);
+            let (at, first) = (l.inputs.len() as u32, l.outputs.tx.len() as u32);
+            for i in inputs {
+                l.inputs.push(*i);
+                l.outputs.spent_by[i.0 as usize] = Some(tx);
+            }
+            let ids: Vec<_> =
+                made.iter().enumerate().map(|(n, (p, v))| output(l, tx, n as u32, *p, *v, true)).collect();
+            let (inputs, outputs) = (at..l.inputs.len() as u32, first..l.outputs.tx.len() as u32);
+            l.spends.push(Spend { tx, coinbase: at == inputs.end, inputs, outputs, unknown_inputs: 0 });
+            ids
+        };
+    let mined = spend(&mut l, 1, &[], &[(1, 1_000), (5, 9_000)]);
+    let paid = spend(&mut l, 2, &mined[..1], &[(5, 1_000)]);
+    // To 6 what fits, to 7 what does not, the rest back to the mixer itself.
+    spend(&mut l, 3, &mined[1..], &[(6, 990), (7, 400), (5, 7_600)]);
+    let t = forward(&l, plan(1, Method::Fifo), &labels);
+    let found = hypotheses::find(&l, &t, &labels);
+    assert_eq!(found.iter().map(|h| (h.to.0, h.amount, h.candidates)).collect::<Vec<_>>(), [(6, 990, 1)]);
+    assert!(t.edges.iter().all(|e| e.from != PartyId(5)), "a guess is no flow");
+    assert_eq!(paid.len(), 1);
 }

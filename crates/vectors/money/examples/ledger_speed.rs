@@ -1,0 +1,138 @@
+//! How long reading takes, and how much it holds: tables of a million transactions, a dust storm, fields of ten million bytes.
+//!
+//! ```console
+//! $ cargo run --release -p palisade-money --example ledger_speed             # transactions and receipts, accounts drawn evenly
+//! $ cargo run --release -p palisade-money --example ledger_speed -- dust     # all of them to one address
+//! $ cargo run --release -p palisade-money --example ledger_speed -- fields   # a field of ten million bytes in every row
+//! ```
+//!
+//! Rows are made up as they are read, so that the peak is the reader's own. A second argument gives another number of rows.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
+
+use std::io::Read;
+use std::time::Instant;
+
+use palisade_model::{Origin, SourceId};
+use palisade_money::LedgerBuilder;
+use palisade_money::read::{LedgerFormat, Options, read};
+
+const TRANSACTIONS: &str = "hash,nonce,block_hash,block_number,transaction_index,from_address,to_address,value,gas,gas_price,input,block_timestamp\n";
+const RECEIPTS: &str = "transaction_hash,transaction_index,block_hash,block_number,cumulative_gas_used,gas_used,contract_address,root,status,effective_gas_price\n";
+
+/// A table that is written as it is read.
+struct Table<F> {
+    row: F,
+    next: u64,
+    rows: u64,
+    left: std::io::Cursor<Vec<u8>>,
+    bytes: u64,
+}
+
+impl<F: Fn(u64) -> String> Table<F> {
+    fn new(header: &str, rows: u64, row: F) -> Table<F> {
+        Table { row, next: 0, rows, left: std::io::Cursor::new(header.as_bytes().to_vec()), bytes: 0 }
+    }
+}
+
+impl<F: Fn(u64) -> String> Read for Table<F> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let n = self.left.read(out)?;
+            if n > 0 || self.next == self.rows {
+                self.bytes += n as u64;
+                return Ok(n);
+            }
+            self.left = std::io::Cursor::new((self.row)(self.next).into_bytes());
+            self.next += 1;
+        }
+    }
+}
+
+/// Scattered, so that neither ids nor addresses come in order.
+fn scatter(n: u64) -> u64 {
+    let z = (n.wrapping_add(1)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z ^ (z >> 31)
+}
+
+fn peak() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or("");
+    line.split_whitespace().nth(1).and_then(|k| k.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+}
+
+/// CPU seconds of this process (Linux).
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+fn main() {
+    let kind = std::env::args().nth(1).unwrap_or_else(|| "even".to_owned());
+    let usual = if kind == "fields" { 20 } else { 1_000_000 };
+    let rows: u64 = std::env::args().nth(2).map_or(usual, |n| n.parse().expect("a number of rows"));
+    let accounts = (rows / 5).max(2);
+    let (dust, fields) = (kind == "dust", kind == "fields");
+    let long = if fields { "9".repeat(10_000_000) } else { String::new() };
+    let transaction = |n: u64| {
+        let to = if dust { 7 } else { scatter(n * 3 + 1) % accounts };
+        format!(
+            "0x{:064x},0,0x{:064x},{},{},0x{:040x},0x{to:040x},{}{long},21000,7,0x,{}\n",
+            scatter(n),
+            n / 150,
+            10_000_000 + n / 150,
+            n % 150,
+            scatter(n * 3 + 2) % accounts,
+            if dust { 1 } else { scatter(n * 3) >> 8 },
+            1_600_000_000 + n / 150 * 12
+        )
+    };
+    let receipt = |n: u64| {
+        format!(
+            "0x{:064x},{},0x{:064x},{},21000,21000,,,{},5\n",
+            scatter(n),
+            n % 150,
+            n / 150,
+            10_000_000 + n / 150,
+            u8::from(n % 20 != 0)
+        )
+    };
+    let (start, before, idle) = (Instant::now(), cpu(), peak());
+    let mut builder = LedgerBuilder::default();
+    let options = Options::default();
+    let mut first = Table::new(TRANSACTIONS, rows, transaction);
+    let mut second = Table::new(RECEIPTS, rows, receipt);
+    let format = LedgerFormat::EtlCsv;
+    let mut problems =
+        read(format, &mut first, SourceId(0), &Origin::file("transactions"), &mut builder, &options);
+    problems.extend(read(
+        format,
+        &mut second,
+        SourceId(1),
+        &Origin::file("receipts"),
+        &mut builder,
+        &options,
+    ));
+    let (read_in, read_cpu) = (start.elapsed().as_secs_f64(), cpu() - before);
+    let (ledger, late) = builder.finish();
+    problems.extend(late);
+    println!(
+        "{kind}: {rows} transactions with receipts, {:.0} MB; read in {read_in:.1} s ({read_cpu:.1} s CPU), built in {:.1} s ({:.1} s CPU in all), {:.0} MB peak ({idle:.0} at start)",
+        (first.bytes + second.bytes) as f64 / 1e6,
+        start.elapsed().as_secs_f64() - read_in,
+        cpu() - before,
+        peak()
+    );
+    println!(
+        "{} transactions, {} moves, {} parties; {} problems, {} records in them",
+        ledger.txs.id.len(),
+        ledger.moves.tx.len(),
+        ledger.parties.len() - 1,
+        problems.len(),
+        problems.iter().map(|p| p.count).sum::<u64>()
+    );
+    for problem in problems.iter().take(5) {
+        println!("  {problem}");
+    }
+}
