@@ -141,6 +141,8 @@ pub fn run(count: usize, sample: usize, threads: usize) {
     let mut dice = Dice(99);
     let mut space = Workspace::default();
     let (mut expected, mut found, mut top, mut tops) = (0usize, 0usize, 0usize, 0usize);
+    // Of each hit: what its best name promises, and how many promise more; none where no word is near.
+    let mut ranks: Vec<Option<(f32, usize)>> = Vec::new();
     let start = Instant::now();
     // Half of the sample are noisy listed names, which have hits to miss.
     let hard: Vec<&Query> = queries.iter().filter(|q| q.schema != Schema::CryptoWallet).collect();
@@ -166,6 +168,11 @@ pub fn run(count: usize, sample: usize, threads: usize) {
             tops += 1;
             top += usize::from(some.contains(best));
         }
+        let promises = screen.promises(&query, &mut space);
+        for party in &all {
+            let rank = promises.iter().position(|p| p.1 == *party);
+            ranks.push(rank.map(|at| (promises[at].0, at)));
+        }
         for hit in every.iter().filter(|h| h.scored.score >= REVIEW && !some.contains(&h.party)) {
             if std::env::var_os("SHOW_MISSED").is_some() {
                 println!(
@@ -188,4 +195,19 @@ pub fn run(count: usize, sample: usize, threads: usize) {
         found as f64 * 100.0 / expected.max(1) as f64,
         top as f64 * 100.0 / tops.max(1) as f64
     );
+    let reached = |least: f32, most: usize| {
+        let within = ranks.iter().flatten().filter(|(promise, at)| *promise >= least && *at < most).count();
+        within as f64 * 100.0 / ranks.len().max(1) as f64
+    };
+    println!(
+        "hits within reach (%), by what is asked of a candidate (down) and how many are taken (across):"
+    );
+    println!("{:>8} {:>8} {:>8} {:>8} {:>8} {:>8}", "", 250, 500, 1_000, 2_000, "all");
+    for least in [0.0, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5] {
+        let row: Vec<String> = [250, 500, 1_000, 2_000, usize::MAX]
+            .iter()
+            .map(|most| format!("{:>8.2}", reached(least, *most)))
+            .collect();
+        println!("{least:>8} {}", row.join(" "));
+    }
 }

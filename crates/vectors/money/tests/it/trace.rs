@@ -275,7 +275,7 @@ fn outputs_of_mixers_are_guessed_at_like_payments() {
     let mut l = empty(9, 1);
     let mut labels = LabelTable::default();
     labels.add(PartyId(5), label(Kind::Mixer, "Mixer"));
-    let mut spend =
+    let spend =
         |l: &mut Ledger, block: u64, inputs: &[palisade_money::ledger::OutputId], made: &[(u32, u64)]| {
             let tx = transaction(l, block);
             let (at, first) = (l.inputs.len() as u32, l.outputs.tx.len() as u32);
