@@ -13,7 +13,7 @@ use foldhash::HashMap;
 use super::address::canonical;
 use super::evidence;
 use super::hosts::Hosts;
-use super::index::{NameIndex, Workspace};
+use super::index::{NameIndex, PATIENCE, Workspace};
 use super::lists::Lists;
 use super::name::score::{self, probability};
 use super::name::words::Kind;
@@ -256,8 +256,12 @@ impl Screen {
             let name = Name::new(&query.name, *rules, &self.rarity);
             let index = &self.indexes[*rules as usize];
             index.candidates(&name, space, &mut candidates);
+            let mut vain = 0;
             for at in &candidates {
-                self.consider(query, &name, *at, space, &mut best);
+                vain = if self.consider(query, &name, *at, space, &mut best) { 0 } else { vain + 1 };
+                if vain == PATIENCE {
+                    break;
+                }
             }
         }
         self.collect(query, best, space, &mut hits);
@@ -279,7 +283,20 @@ impl Screen {
         hits
     }
 
-    /// Compares one candidate and keeps it if it is its party's best.
+    /// Parties of the names that have a word near to one of the query's, with what it promises, the most promising first: what the
+    /// index's limits are measured by.
+    pub fn promises(&self, query: &Query, space: &mut Workspace) -> Vec<(f32, usize)> {
+        let mut out = Vec::new();
+        for rules in kinds(query) {
+            let name = Name::new(&query.name, *rules, &self.rarity);
+            let of = self.indexes[*rules as usize].promises(&name, space);
+            let origins = &self.origins[*rules as usize];
+            out.extend(of.into_iter().filter_map(|(n, at)| Some((n, origins.get(at as usize)?.0 as usize))));
+        }
+        out
+    }
+
+    /// Compares one candidate and keeps it if it is its party's best. Whether it comes near to a hit.
     fn consider(
         &self,
         query: &Query,
@@ -287,21 +304,21 @@ impl Screen {
         at: u32,
         space: &mut Workspace,
         best: &mut HashMap<u32, (f32, u32, Rules, u32)>,
-    ) {
+    ) -> bool {
         let rules = name.rules;
         let (Some(listed), Some((place, n))) =
             (self.indexes[rules as usize].name(at), self.origins[rules as usize].get(at as usize))
         else {
-            return;
+            return false;
         };
-        let Some(party) = self.lists.parties.get(*place as usize) else { return };
+        let Some(party) = self.lists.parties.get(*place as usize) else { return false };
         if !query.schema.may_be(party.schema) {
-            return;
+            return false;
         }
         let mut logit = score::logit(name, listed, Weights::shipped(), &mut space.scratch);
         // Below this no evidence lifts a name over the floor, save a number, which is looked up by itself.
         if logit < -6.0 {
-            return;
+            return false;
         }
         if party.names.get(*n as usize).is_some_and(|n| n.kind == NameKind::Weak) {
             logit += evidence::WEAK_ALIAS;
@@ -314,6 +331,7 @@ impl Screen {
         if logit > old.0 {
             *old = new;
         }
+        logit > 0.0
     }
 
     fn collect(

@@ -17,7 +17,11 @@ use super::name::words::Kind;
 use super::name::{Name, Rules, Token};
 
 /// Names compared in full per query, at most. Recall against all names is measured in the example.
-pub const CANDIDATES: usize = 250;
+pub const CANDIDATES: usize = 2_000;
+/// So many candidates in a row that come to nothing end a query: the others promise less.
+pub const PATIENCE: usize = 200;
+/// What words near to a query's must promise for a name to be a candidate.
+const PROMISE: f32 = 0.35;
 /// Letters of a word that its keys are made of.
 const KEYED: usize = 9;
 /// Most near words of one query word.
@@ -198,7 +202,20 @@ impl NameIndex {
 
     /// Places of names worth comparing, the most promising first.
     pub fn candidates(&self, query: &Name, space: &mut Workspace, out: &mut Vec<u32>) {
+        self.gather(query, space, PROMISE);
         out.clear();
+        out.extend(space.order.iter().take(CANDIDATES).map(|(_, at)| *at));
+    }
+
+    /// Every name that has a word near to one of the query's, with what that promises, the most promising first: what limits are
+    /// measured by.
+    pub fn promises(&self, query: &Name, space: &mut Workspace) -> Vec<(f32, u32)> {
+        self.gather(query, space, 0.0);
+        space.order.clone()
+    }
+
+    /// Fills the order of names that promise so much.
+    fn gather(&self, query: &Name, space: &mut Workspace, least: f32) {
         let own = self.rules as usize;
         if space.prints[own] != self.print {
             space.prints[own] = self.print;
@@ -237,17 +254,12 @@ impl NameIndex {
             // A short name inside a long one is a candidate, too.
             let inside = gained / query_mass.min(mass).max(0.1);
             let promise = share + 0.3 * inside.min(1.0);
-            if promise >= 0.45 {
+            if promise >= least {
                 space.order.push((promise, at));
             }
         }
         space.touched.clear();
-        if space.order.len() > CANDIDATES {
-            space.order.select_nth_unstable_by(CANDIDATES, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            space.order.truncate(CANDIDATES);
-        }
         space.order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        out.extend(space.order.iter().map(|(_, at)| *at));
     }
 
     fn gain_joined(&self, latin: &str, weight: f32, space: &mut Workspace) {
