@@ -95,7 +95,7 @@ fn main() {
             n % 150,
             n / 150,
             10_000_000 + n / 150,
-            u8::from(n % 20 != 0)
+            u8::from(!n.is_multiple_of(20))
         )
     };
     let (start, before, idle) = (Instant::now(), cpu(), peak());

@@ -53,6 +53,9 @@ fn scored(bench: &[Pair], lists: &Weights, seed: u64) -> Vec<Row> {
     out
 }
 
+/// Some of the rows, and what they are called.
+type Kind<'a> = (&'a str, &'a dyn Fn(&Pair) -> bool);
+
 pub fn run() {
     let bench = data::bench();
     let lists = list_weights();
@@ -68,7 +71,7 @@ pub fn run() {
         components.len(),
         SEEDS.len()
     );
-    let kinds: [(&str, &dyn Fn(&Pair) -> bool); 6] = [
+    let kinds: [Kind<'_>; 6] = [
         ("all", &|_| true),
         ("  without contradicted labels", &|p| !p.contradicted),
         ("  people", &|p| p.rules() == Rules::Person),

@@ -111,14 +111,14 @@ impl Turned {
             *held = held.saturating_add(o.amount);
         }
         let mut dropped = vec![false; m.tx.len()];
-        for i in 0..m.tx.len() {
+        for (i, dropped) in dropped.iter_mut().enumerate() {
             if m.from[i] == m.to[i] {
                 continue;
             }
             let to = balance.get(&(m.to[i], m.asset[i])).copied().unwrap_or(0);
             let Some(more) = to.checked_add(m.amount[i]) else {
                 self.overflow += 1;
-                dropped[i] = true;
+                *dropped = true;
                 continue;
             };
             balance.insert((m.to[i], m.asset[i]), more);

@@ -97,7 +97,7 @@ fn blocks_receipts_and_logs_make_one_ledger() {
         receipt(1, 1, Some(&a(2)), r#","status":"0x1""#, &[]),
         receipt(2, 2, Some(&a(3)), r#","status":"0x0""#, &[]),
         receipt(3, 3, None, &made, &[]),
-        receipt(4, 4, Some(&a(5)), r#","status":"0x1","l1Fee":"0x64""#, &[token.clone()]),
+        receipt(4, 4, Some(&a(5)), r#","status":"0x1","l1Fee":"0x64""#, std::slice::from_ref(&token)),
     ));
     // The same log once more, and logs that are nothing: an approval, an ERC-721, one the chain took back.
     let thing = log(&a(70), &[TRANSFER.to_owned(), party(1), party(2), party(3)], "", 8, 4);
