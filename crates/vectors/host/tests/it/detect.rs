@@ -187,19 +187,6 @@ fn what_is_and_what_is_no_path() {
     }
 }
 
-#[test]
-fn a_path_over_ssh() {
-    let desk = Desk::new();
-    let (batches, _) = desk.house.read(b"");
-    assert!(batches.is_empty());
-    // The reader of syslog has tests of its own; here its rows are enough.
-    let lines = [
-        r#"{"SYSLOG_IDENTIFIER":"sshd","_HOSTNAME":"web1","__REALTIME_TIMESTAMP":"1760430000000000","MESSAGE":"x","action":"accepted","src_ip":"203.0.113.9","user":"deploy"}"#,
-    ];
-    // A logon from an address that nobody owns is an edge and no path.
-    assert_eq!(paths(&desk.find(&lines.map(str::to_owned))), []);
-}
-
 /// Lines of one log; `None` leaves a number out.
 fn numbers(of: impl Iterator<Item = Option<i64>>) -> Vec<String> {
     let line = |at: i64| {
