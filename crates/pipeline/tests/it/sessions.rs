@@ -22,8 +22,13 @@ fn event(channel: &str, id: u16, host: &str, at: i64, fields: &[(&str, &str)]) -
 }
 
 fn logon(host: &str, at: i64, who: &str, session: &str, from: &str) -> String {
-    let fields =
-        [("TargetUserName", who), ("TargetLogonId", session), ("IpAddress", from), ("LogonType", "3")];
+    let fields = [
+        ("TargetUserName", who),
+        ("TargetDomainName", "CORP"),
+        ("TargetLogonId", session),
+        ("IpAddress", from),
+        ("LogonType", "3"),
+    ];
     event("Security", 4624, host, at, &fields)
 }
 
@@ -115,8 +120,10 @@ fn findings_learn_from_where_their_session_came() {
     let want = [Some("host:desk.corp.example"), Some("ip:10.1.1.99"), None, None, None];
     assert_eq!(from(&found, "srv.corp.example"), want.map(|w| w.map(str::to_owned)));
     assert_eq!(from(&found, "other.corp.example"), [None], "a logon after the deed opened another session");
-    let origin = found.iter().find_map(|f| f.origin.as_ref().filter(|o| o.here == 1)).unwrap();
-    assert_eq!((origin.here, origin.all, origin.places), (1, 23, 3));
+    let origin = |f: &Evidence| f.origin.clone().filter(|o| o.habit.is_some_and(|h| h.here == 1));
+    let origin = found.iter().find_map(origin).unwrap();
+    let habit = origin.habit.unwrap();
+    assert_eq!([habit.here, habit.all, habit.there, habit.total, habit.places], [1, 23, 2, 24, 3]);
     assert!(origin.told.contains("2.json record 21"), "{}", origin.told);
 }
 
@@ -128,6 +135,14 @@ fn numbers_of_sessions_are_given_out_again() {
         deed("srv", HOUR, "adm", "0xabc"),
         logon("srv", 50 * HOUR, "eve", "0xabc", "10.1.1.2"),
         deed("srv", 51 * HOUR, "eve", "0xabc"),
+        // At the machine itself, with the number of before; and somebody else's session.
+        logon("srv", 60 * HOUR, "adm", "0xabc", "127.0.0.1"),
+        deed("srv", 61 * HOUR, "adm", "0xabc"),
+        logon("srv", 70 * HOUR, "eve", "0xdef", "10.1.1.2"),
+        deed("srv", 71 * HOUR, "adm", "0xdef"),
+        // Nobody is signed in for so long.
+        logon("srv", 0, "adm", "0x777", "10.1.1.1"),
+        deed("srv", 24 * 40 * HOUR, "adm", "0x777"),
     ];
     // Two machines had the first address, one after the other: whose it was is told by the day.
     lines.push(connection("one", HOUR, "10.1.1.1"));
@@ -136,7 +151,30 @@ fn numbers_of_sessions_are_given_out_again() {
     lines.push(connection("three", 49 * HOUR, "10.1.1.2"));
     lines.push(connection("four", 49 * HOUR, "10.1.1.2"));
     let found = investigated(dir.path(), &[lines]);
-    assert_eq!(from(&found, "srv"), [Some("host:one".to_owned()), Some("ip:10.1.1.2".to_owned())]);
+    let want = [Some("host:one"), Some("ip:10.1.1.2"), None, None, None];
+    assert_eq!(from(&found, "srv"), want.map(|w| w.map(str::to_owned)));
     let session = |f: &Evidence| f.observables.iter().any(|o| o.kind() == ObservableKind::LogonSession);
     assert!(found.iter().all(session));
+}
+
+#[test]
+fn two_houses_with_the_same_addresses_are_two() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = vec![
+        // Only one house has logs of connections.
+        connection("desk.beta.example", 0, "10.0.0.5"),
+        logon("srv.alpha.example", HOUR, "adm", "0xabc", "10.0.0.5"),
+        deed("srv.alpha.example", 2 * HOUR, "adm", "0xabc"),
+        logon("srv.beta.example", HOUR, "adm", "0xabc", "10.0.0.5"),
+        deed("srv.beta.example", 2 * HOUR, "adm", "0xabc"),
+        // One machine under two names is one, and itself not elsewhere.
+        connection("SRV2", 0, "10.0.0.9"),
+        connection("srv2.beta.example", HOUR, "10.0.0.9"),
+        logon("srv2.beta.example", HOUR, "adm", "0xddd", "10.0.0.9"),
+        deed("SRV2", 2 * HOUR, "adm", "0xddd"),
+    ];
+    let found = investigated(dir.path(), &[lines]);
+    assert_eq!(from(&found, "srv.alpha.example"), [Some("ip:10.0.0.5".to_owned())]);
+    assert_eq!(from(&found, "srv.beta.example"), [Some("host:desk.beta.example".to_owned())]);
+    assert_eq!(from(&found, "SRV2"), [None]);
 }
