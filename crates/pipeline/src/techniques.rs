@@ -137,9 +137,21 @@ pub(crate) fn seen(
             }
         }
     }
+    // A Windows machine does not lack the log of a cloud: only what its own kind writes elsewhere.
+    let mut kinds: Vec<BTreeSet<&str>> = vec![BTreeSet::new(); hosts.len()];
+    for p in presence {
+        if let Some(kinds) = number.get(p.host.as_str()).and_then(|n| kinds.get_mut(*n)) {
+            kinds.extend(p.shape.split('/').next());
+        }
+    }
     for (source, rules) in &by_source {
         let Some(seen) = known.get(*source) else { continue };
-        let without = lacking.iter_mut().enumerate().filter(|(n, _)| seen.there && !has(&seen.hosts, *n));
+        let of_kind = |n: usize| {
+            let product = source.product.as_deref().map(str::to_ascii_lowercase);
+            product.is_none_or(|p| kinds.get(n).is_some_and(|k| k.contains(p.as_str())))
+        };
+        let without = lacking.iter_mut().enumerate();
+        let without = without.filter(|(n, _)| seen.there && !has(&seen.hosts, *n) && of_kind(*n));
         without.for_each(|(_, lacks)| *lacks.entry(name(source)).or_default() += rules);
     }
     let told = techniques.iter().map(|(id, t)| {
