@@ -18,7 +18,7 @@ use palisade_model::{Observable, Prevalence, Severity};
 
 use crate::entity::{Entity, Kind, entities};
 use crate::interval::numbered;
-use crate::join::{CLOCKS, DAY, Evidence, destroys};
+use crate::join::{CLOCKS, DAY, Evidence, Origin, destroys};
 use crate::realm::Realms;
 
 /// Events that one finding of a campaign has around it, for how common an attacker's thing is.
@@ -109,9 +109,12 @@ impl Frequency {
         // Findings that hold each thing.
         let mut holders: Vec<u32> = Vec::new();
         for (n, f) in findings.iter().enumerate() {
-            for (entity, observable) in
-                entities(&realms, f.host.as_deref(), &f.observables, f.origin.as_ref().map(|o| &o.from))
-            {
+            for (entity, observable) in entities(
+                &realms,
+                f.host.as_deref(),
+                &f.observables,
+                f.origin.as_ref().and_then(Origin::telling),
+            ) {
                 let next = numbers.len() as u32;
                 let standing = entity.kind.weighing().standing;
                 let number = *numbers.entry(entity).or_insert(next);
@@ -197,7 +200,7 @@ impl Frequency {
 
     /// What a finding is about, sorted, each once, each with the observable it comes from.
     pub(crate) fn entities(&self, f: &Evidence) -> Vec<(Entity, Observable)> {
-        entities(&self.realms, f.host.as_deref(), &f.observables, f.origin.as_ref().map(|o| &o.from))
+        entities(&self.realms, f.host.as_deref(), &f.observables, f.origin.as_ref().and_then(Origin::telling))
     }
 
     /// Whether an observable of a finding is this thing.

@@ -85,6 +85,14 @@ pub struct Habit {
     pub places: u64,
 }
 
+impl Origin {
+    /// The place, if it tells anything of who it was: from where many sessions come, anybody's do.
+    pub(crate) fn telling(&self) -> Option<&Observable> {
+        let usual = self.habit.is_some_and(|h| h.share() >= session::USUALLY);
+        (!usual).then_some(&self.from)
+    }
+}
+
 impl Habit {
     /// The share of the account's other sessions that come from there, where little is known of it that of everybody's: a
     /// place from which many come is nobody's in particular. This session is no witness of itself.
@@ -147,6 +155,8 @@ mod session {
     pub const SHARED: f64 = 0.4;
     /// Days after which that is half.
     pub const HALF_LIFE: f64 = 30.0;
+    /// From this share of an account's sessions on a place says nothing of who it was.
+    pub const USUALLY: f64 = 0.05;
 }
 
 /// Destruction in quick succession, wherever it is: many machines wiped in one night share nothing else.
@@ -495,7 +505,7 @@ impl<'a> Graph<'a> {
     /// Where the session of a finding came from, if that is this thing.
     fn came_from(&self, finding: usize, entity: &Entity) -> Option<&Origin> {
         let f = self.findings[finding];
-        let origin = f.origin.as_ref()?;
+        let origin = f.origin.as_ref().filter(|o| o.telling().is_some())?;
         self.frequency.is(f, &origin.from, entity).then_some(origin)
     }
 
