@@ -60,6 +60,15 @@ impl Bar {
         }
     }
 
+    /// Shows how many bytes of how many are done, and of what.
+    pub fn of(&self, done: u64, all: u64, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(all);
+            bar.set_position(done.min(all));
+            bar.set_message(what.to_owned());
+        }
+    }
+
     /// Takes the bar away.
     pub fn clear(&self) {
         if let Some(bar) = &self.bar {

@@ -12,7 +12,7 @@ use palisade_money::read::Mapping;
 use palisade_money::taint::{Method, mul_div};
 use palisade_money::trace::{LabelTable, Labels as _, Terminal, detect::amount};
 use palisade_pipeline::{
-    FollowSettings, Followed, LedgerSettings, LedgersRead, Progress, follow, read_ledgers,
+    FollowSettings, Followed, LedgerSettings, LedgersRead, Room, Stage, follow, read_ledgers,
 };
 
 use crate::args::{MethodName, Trace, TraceFormat};
@@ -167,9 +167,22 @@ pub fn run(args: &Trace) -> Result<Exit> {
             complete: fetch::complete(&paths)?,
         };
         let bar = Bar::new(!args.quiet);
-        let mut show = |bytes, total| bar.show(Progress { bytes, total, ..Progress::default() });
-        let read = read_ledgers(&paths, &args.labels, settings, Limits::default(), &mut show)?;
+        let mut show = |stage: Stage, done, all| match stage {
+            Stage::Whole => bar.of(done, all, "reading"),
+            Stage::Survey => bar.of(done, all, "too large to keep: who dealt with whom"),
+            Stage::Choose => bar.of(0, all, &format!("what the trace touches, {done} records")),
+            Stage::Chosen => bar.of(done, all, "keeping what the trace touches"),
+        };
+        let room = Room { memory: args.memory as u64, starts: &starts, backward: args.backward };
+        let read = read_ledgers(&paths, &args.labels, &settings, Limits::default(), room, &mut show)?;
         bar.clear();
+        if let Some(s) = read.selected.filter(|_| !args.quiet) {
+            note(&format!(
+                "the ledgers are larger than the memory allowed (--memory): of {} rows the {} are kept that the trace can \
+                 touch; what others send it counts as of unknown origin",
+                s.records, s.rows
+            ));
+        }
         if read.funds.is_empty() {
             if !args.quiet {
                 tell(&read.problems);

@@ -102,6 +102,11 @@ impl Sources {
         self.list.get(id.0 as usize)
     }
 
+    /// What the files are, to tell whether they have changed.
+    pub(crate) fn hashes(&self) -> Vec<Option<[u8; 32]>> {
+        self.list.iter().map(|s| s.file.sha256()).collect()
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.list.len()

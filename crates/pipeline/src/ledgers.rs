@@ -5,21 +5,23 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use palisade_model::{Address, Chain, Limits, Origin, Problem, ProblemCode, SourceId, Time};
+use palisade_model::{Address, Chain, Limits, Origin, Problem, ProblemCode, SourceId, Time, transaction_id};
+use palisade_money::ledger::{ChooseError, Limits as MoneyLimits, MoveKind, PartyId, Seeds, Survey};
 use palisade_money::read::{self, LedgerFormat, Mapping};
 use palisade_money::screen::{Date, Format, Lists, Party};
 use palisade_money::trace::{Kind, Label, LabelTable};
-use palisade_money::{Ledger, LedgerBuilder, ledger::PartyId};
+use palisade_money::{Ledger, LedgerBuilder};
 use palisade_store::{ParquetLines, is_parquet};
 
 use crate::evidence::{EvidenceFile, Sources};
 use crate::run::{Error, hash_file};
+use crate::spill::DiskSpill;
 use crate::walk::{self, Admit, Item, Walker};
 
 /// How ledgers are read.
@@ -171,15 +173,18 @@ impl Funds {
         let mut table = LabelTable::default();
         for party in &self.lists.parties {
             let info = self.lists.info(party);
-            let (kind, source) = (kind(party, info.map(|i| i.format)), source(party, info));
-            let label = Label {
+            let source = source(party, info);
+            // A pack's entry ends as a whole; what leaves a sanctions list stays the service that it is.
+            let whole = info.is_some_and(|i| matches!(i.format, Format::TagPack | Format::Own));
+            let label = |kind: Kind| Label {
                 kind,
                 actor: party.primary().into(),
-                source: source.into(),
+                source: source.as_str().into(),
                 // A pack says when it was written, not since when an address is whose it is.
                 from: party.listed.filter(|_| kind == Kind::Sanctioned).and_then(|d| day(d, 0)),
-                until: party.until.and_then(|d| day(d, 1)),
+                until: party.until.filter(|_| whole || kind == Kind::Sanctioned).and_then(|d| day(d, 1)),
             };
+            let kinds = kinds(party, info.map(|i| i.format));
             for listed in &party.addresses {
                 let parsed = Address::parse(&listed.text).or_else(|_| Address::evm_any_case(&listed.text));
                 let text = parsed.as_ref().map_or(listed.text.trim(), Address::text);
@@ -187,7 +192,7 @@ impl Funds {
                     let on = Chain::of_ledger(&self.ledger.parties[id.0 as usize].chain);
                     let same = parsed.as_ref().ok().zip(on).is_none_or(|(a, on)| a.chains().contains(&on));
                     if same {
-                        table.add(*id, label.clone());
+                        kinds.iter().for_each(|k| table.add(*id, label(*k)));
                     }
                 }
             }
@@ -208,6 +213,10 @@ impl Funds {
         let mut subjects: BTreeMap<SourceId, [Option<PartyId>; 2]> = BTreeMap::new();
         let m = &self.ledger.moves;
         for (n, citation) in m.citation.iter().enumerate() {
+            // The fee of a payment to an account is somebody else's.
+            if m.kind[n] == MoveKind::Fee {
+                continue;
+            }
             // A node's answer is about logs or a block, not about all that a party did.
             if self.formats.get(&citation.source) == Some(&LedgerFormat::EvmRpc) {
                 continue;
@@ -266,32 +275,66 @@ fn source(party: &Party, info: Option<&palisade_money::screen::ListInfo>) -> Str
 
 /// What a party does, from the words lists have for it. Categories are those of TagPacks (INTERPOL's dark web and
 /// virtual assets taxonomy) and words used in their place.
-fn kind(party: &Party, format: Option<Format>) -> Kind {
+///
+/// What is sanctioned can be a service as well: both are said.
+fn kinds(party: &Party, format: Option<Format>) -> Vec<Kind> {
     // Where a label comes from says nothing of what it labels.
     let about = |p: &&String| !p.starts_with("source:") && !p.starts_with("confidence:");
     let words: Vec<String> = party.programmes.iter().filter(about).map(|p| p.to_ascii_lowercase()).collect();
-    let says = |any: &[&str]| words.iter().any(|w| any.iter().any(|a| w.contains(a)));
+    let one_of = |w: &str, any: &[&str]| any.iter().any(|a| w.contains(a));
     // Lists of one purpose name whom they sanction; collections hold others, too, and say which are.
     let mixed =
         [Format::TagPack, Format::Own, Format::Ftm, Format::OpenSanctions, Format::Csl, Format::BisDenied];
-    if format.is_some_and(|f| !mixed.contains(&f)) || says(&["sanction"]) {
-        return Kind::Sanctioned;
-    }
-    if says(&["mixer", "mixing", "coinjoin", "tumbler"]) {
-        Kind::Mixer
+    let by_name =
+        || format == Some(Format::TagPack) && SANCTIONERS.iter().any(|s| has_word(party.primary(), s));
+    let sanctioned = format.is_some_and(|f| !mixed.contains(&f))
+        || words.iter().any(|w| one_of(w, &["sanction"]))
+        || by_name();
+    let theft = words.iter().any(|w| one_of(w, &THEFT));
+    // What was done to a service says nothing of what it is.
+    let says = |any: &[&str]| words.iter().any(|w| one_of(w, any) && !one_of(w, &THEFT));
+    let pool = if says(&["mixer", "mixing", "coinjoin", "tumbler"]) {
+        Some(Kind::Mixer)
     } else if says(&["bridge"]) {
-        Kind::Bridge
+        Some(Kind::Bridge)
     } else if says(&["swapper", "instant exchange"]) {
-        Kind::Swapper
-    } else if says(&["hack", "theft", "heist", "exploit", "ransom", "scam", "ponzi", "extortion"]) {
-        Kind::Theft
+        Some(Kind::Swapper)
     } else if says(&["exchange", "hosted_wallet", "hosted wallet", "custod"]) {
-        Kind::Exchange
+        Some(Kind::Exchange)
     } else if says(&["payment_processor", "gambling", "market", "miner", "pool", "lending", "service"]) {
-        Kind::Service
+        Some(Kind::Service)
     } else {
-        Kind::Other
-    }
+        None
+    };
+    let kinds = [sanctioned.then_some(Kind::Sanctioned), theft.then_some(Kind::Theft), pool];
+    let kinds: Vec<Kind> = kinds.into_iter().flatten().collect();
+    if kinds.is_empty() { vec![Kind::Other] } else { kinds }
+}
+
+/// Words for taking what is not one's own.
+const THEFT: [&str; 15] = [
+    "hack",
+    "theft",
+    "heist",
+    "exploit",
+    "ransom",
+    "scam",
+    "ponzi",
+    "pyramid",
+    "extortion",
+    "phishing",
+    "fraud",
+    "black_list",
+    "blacklist",
+    "terroris",
+    "perpetrator",
+];
+
+/// Who sanctions, as labels name them: the pack of OFAC's addresses calls its entries so and gives no category of that kind.
+const SANCTIONERS: [&str; 3] = ["ofac", "sdn", "ofsi"];
+
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|w| w.eq_ignore_ascii_case(word))
 }
 
 /// Ledgers of files and folders, read.
@@ -305,74 +348,223 @@ pub struct LedgersRead {
     pub problems: Vec<Problem>,
     /// Evidence files looked at.
     pub files: u64,
+    /// What was kept, if not all was.
+    pub selected: Option<Selected>,
+}
+
+/// How much memory a ledger may take, and what is to be followed in it if it would take more.
+#[derive(Clone, Copy, Debug)]
+pub struct Room<'a> {
+    /// Bytes.
+    pub memory: u64,
+    /// Addresses, transactions (`id`) or outputs (`id:number`) that a trace starts from.
+    pub starts: &'a [String],
+    /// It goes back.
+    pub backward: bool,
+}
+
+/// How far reading is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Everything is read and kept.
+    Whole,
+    /// It is too large: who dealt with whom is noted.
+    Survey,
+    /// What a trace touches is looked for.
+    Choose,
+    /// What it touches is read and kept.
+    Chosen,
+}
+
+/// What was kept of a ledger that is too large.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Selected {
+    /// Steps, inputs and outputs of all of it.
+    pub records: u64,
+    /// Of those kept.
+    pub rows: u64,
+    /// Addresses and outputs that funds can have reached.
+    pub reached: u64,
 }
 
 /// Reads ledgers and lists of labels from files and folders, archives included; logs are passed over.
 ///
-/// `lists`: files that are read as lists of any format known. `progress` hears of bytes read and of all.
+/// `lists`: files that are read as lists of any format known. A ledger that does not fit into `room` is read twice, and what a
+/// trace from its starts touches is kept ([`palisade_money::ledger::Survey`]). `progress` hears of bytes read and of all; while
+/// it is chosen, of records gone over and of 0.
 ///
 /// # Errors
-/// [`Error::Path`] for a path that does not exist.
+/// [`Error::Path`] for a path that does not exist, [`Error::Room`] if what the trace touches does not fit either.
 pub fn read_ledgers(
     paths: &[PathBuf],
     lists: &[PathBuf],
-    settings: LedgerSettings,
+    settings: &LedgerSettings,
     limits: Limits,
-    progress: &mut dyn FnMut(u64, u64),
+    room: Room<'_>,
+    progress: &mut dyn FnMut(Stage, u64, u64),
 ) -> Result<LedgersRead, Error> {
     for path in paths.iter().chain(lists) {
         std::fs::metadata(path).map_err(|reason| Error::Path { path: path.clone(), reason })?;
     }
-    let (files, mut problems) = walk::list(paths, None);
-    let total: u64 = files.iter().map(|f| f.1).sum();
-    let intake = Mutex::new(Intake::new(settings));
-    let bytes = AtomicU64::new(0);
-    let mut sources = Sources::default();
-    let mut walker = Walker {
-        limits,
-        bytes_read: &bytes,
-        money: Some(&intake),
-        logs: false,
-        sources: 0,
-        admit: &mut |file| {
-            file.set_hash(hash_file(file));
-            Admit::Read
-        },
-        emit: &mut |item| {
-            match item {
-                Item::Source(source) => sources.push(source),
-                Item::Problem(problem) => problems.push(problem),
-                Item::File(_) | Item::FileEnd(_) | Item::Piece(_) => {}
-            }
-            progress(bytes.load(std::sync::atomic::Ordering::Relaxed), total);
-            ControlFlow::Continue(())
-        },
+    let mut scan = |builder: LedgerBuilder, stage: Stage| {
+        let intake = Intake { settings: settings.clone(), builder, ..Intake::default() };
+        Scanned::new(paths, lists, intake, limits, &mut |bytes, total| progress(stage, bytes, total))
     };
-    for (path, size) in &files {
-        if walker.file(path, *size).is_break() {
-            break;
+    let money = |bytes: u64| MoneyLimits {
+        bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+        ..MoneyLimits::default()
+    };
+    // While rows are put together they are there twice.
+    let whole = scan(LedgerBuilder::new(money(room.memory / 2)), Stage::Whole);
+    if !whole.intake.builder.is_full() {
+        return Ok(whole.finish(None));
+    }
+    drop(whole);
+    let spill = Arc::new(DiskSpill::default());
+    let surveyed = scan(LedgerBuilder::survey(MoneyLimits::default(), spill), Stage::Survey);
+    let before = surveyed.sources.hashes();
+    let Intake { builder, lists: labels, .. } = surveyed.intake;
+    let Some(survey) = builder.surveyed() else { return Err(Error::Spill(ErrorKind::Other.into())) };
+    let survey = survey.map_err(Error::Spill)?;
+    let seeds = seeds(&survey, &labels, room.starts);
+    drop(labels);
+    let chosen = survey
+        .choose(&seeds, room.backward, room.memory, &mut |records| progress(Stage::Choose, records, 0))
+        .map_err(|e| match e {
+            ChooseError::Io(reason) => Error::Spill(reason),
+            e => Error::Room { memory: room.memory, reason: e.to_string() },
+        })?;
+    let selected = Selected { records: survey.records(), rows: chosen.rows, reached: chosen.reached };
+    drop(survey);
+    let mut scan = |builder: LedgerBuilder, stage: Stage| {
+        let intake = Intake { settings: settings.clone(), builder, ..Intake::default() };
+        Scanned::new(paths, lists, intake, limits, &mut |bytes, total| progress(stage, bytes, total))
+    };
+    let kept = scan(LedgerBuilder::of_chosen(MoneyLimits::default(), chosen), Stage::Chosen);
+    let changed = kept.sources.hashes() != before;
+    let mut read = kept.finish(Some(selected));
+    if changed {
+        let message = "the ledgers changed while they were read twice: what is new in them may be missing";
+        read.problems.push(Problem::new(ProblemCode::Io, &Origin::file("ledgers"), None, message));
+    }
+    Ok(read)
+}
+
+/// Where a trace begins, on every chain that there is, and the services that it does not go through.
+fn seeds(survey: &Survey, lists: &Lists, starts: &[String]) -> Seeds {
+    let mut seeds = Seeds::default();
+    for text in starts.iter().map(|t| t.trim()) {
+        for chain in survey.chains() {
+            for address in spellings(text) {
+                seeds.party(chain, &address);
+            }
+            if let Some(id) = transaction_id(text) {
+                seeds.tx(chain, &id);
+            }
+            if let Some((id, n)) = text.rsplit_once(':')
+                && let (Some(id), Ok(n)) = (transaction_id(id), n.parse())
+            {
+                seeds.output(chain, &id, n);
+            }
         }
     }
-    let first = walker.sources;
-    let mut intake = intake.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for (n, path) in (first..).zip(lists) {
-        let origin = Origin::file(path.display().to_string());
-        let size = path.metadata().map_or(0, |m| m.len());
-        let file = Arc::new(EvidenceFile::new(path.clone(), size));
-        file.set_hash(hash_file(&file));
-        sources.push(crate::evidence::Source { file, origin: origin.clone() });
-        match File::open(path) {
-            Ok(mut file) => {
-                let lists = &mut intake.lists;
-                let source = SourceId(n);
-                problems.extend(walk::guarded(&origin, || lists.load(&mut file, source, &origin)));
-            }
-            Err(e) => {
-                problems.push(Problem::new(ProblemCode::Io, &origin, None, format!("cannot open it: {e}")))
+    for party in &lists.parties {
+        let format = lists.info(party).map(|i| i.format);
+        // A label that ends, or begins, does not stop every trace.
+        if party.until.is_some() || !kinds(party, format).iter().any(|k| k.pools()) {
+            continue;
+        }
+        for listed in &party.addresses {
+            for address in spellings(&listed.text) {
+                survey.chains().iter().for_each(|chain| seeds.stop(chain, &address));
             }
         }
     }
-    let (funds, more) = intake.finish();
-    problems.extend(more);
-    Ok(LedgersRead { funds, sources, problems, files: files.len() as u64 })
+    seeds
+}
+
+/// An address as somebody writes it, and as ledgers have it.
+fn spellings(text: &str) -> Vec<String> {
+    let text = text.trim();
+    let parsed = Address::parse(text).or_else(|e| Address::evm_any_case(text).map_err(|_| e));
+    let canonical = parsed.ok().map(|a| a.text().to_owned());
+    canonical.into_iter().filter(|c| c != text).chain([text.to_owned()]).collect()
+}
+
+/// All files, gone through once.
+struct Scanned {
+    intake: Intake,
+    sources: Sources,
+    problems: Vec<Problem>,
+    files: u64,
+}
+
+impl Scanned {
+    fn new(
+        paths: &[PathBuf],
+        lists: &[PathBuf],
+        intake: Intake,
+        limits: Limits,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Scanned {
+        let (files, mut problems) = walk::list(paths, None);
+        let total: u64 = files.iter().map(|f| f.1).sum();
+        let intake = Mutex::new(intake);
+        let bytes = AtomicU64::new(0);
+        let mut sources = Sources::default();
+        let mut walker = Walker {
+            limits,
+            bytes_read: &bytes,
+            money: Some(&intake),
+            logs: false,
+            sources: 0,
+            admit: &mut |file| {
+                file.set_hash(hash_file(file));
+                Admit::Read
+            },
+            emit: &mut |item| {
+                match item {
+                    Item::Source(source) => sources.push(source),
+                    Item::Problem(problem) => problems.push(problem),
+                    Item::File(_) | Item::FileEnd(_) | Item::Piece(_) => {}
+                }
+                progress(bytes.load(std::sync::atomic::Ordering::Relaxed), total);
+                ControlFlow::Continue(())
+            },
+        };
+        for (path, size) in &files {
+            let full = || intake.lock().unwrap_or_else(PoisonError::into_inner).builder.is_full();
+            if full() || walker.file(path, *size).is_break() {
+                break;
+            }
+        }
+        let first = walker.sources;
+        let mut intake = intake.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (n, path) in (first..).zip(lists) {
+            let origin = Origin::file(path.display().to_string());
+            let size = path.metadata().map_or(0, |m| m.len());
+            let file = Arc::new(EvidenceFile::new(path.clone(), size));
+            file.set_hash(hash_file(&file));
+            sources.push(crate::evidence::Source { file, origin: origin.clone() });
+            match File::open(path) {
+                Ok(mut file) => {
+                    let lists = &mut intake.lists;
+                    let source = SourceId(n);
+                    problems.extend(walk::guarded(&origin, || lists.load(&mut file, source, &origin)));
+                }
+                Err(e) => {
+                    let message = format!("cannot open it: {e}");
+                    problems.push(Problem::new(ProblemCode::Io, &origin, None, message));
+                }
+            }
+        }
+        Scanned { intake, sources, problems, files: files.len() as u64 }
+    }
+
+    fn finish(self, selected: Option<Selected>) -> LedgersRead {
+        let Scanned { intake, sources, mut problems, files } = self;
+        let (funds, more) = intake.finish();
+        problems.extend(more);
+        LedgersRead { funds, sources, problems, files, selected }
+    }
 }

@@ -46,7 +46,7 @@ pub use join::{CaseFindings, dismissed, join_case, observable, observables, sett
 pub use keep::{Input, Keep, indicator_rows};
 pub use kev::{Kev, KevEntry};
 pub use knowledge::{Knowledge, KnowledgeError};
-pub use ledgers::{Covered, Funds, LedgerSettings, LedgersRead, read_ledgers};
+pub use ledgers::{Covered, Funds, LedgerSettings, LedgersRead, Room, Selected, Stage, read_ledgers};
 pub use ocsf::{Cell, Ocsf, OcsfError};
 pub use organisation::{Organisation, RetentionPolicy};
 pub use packed::shipped;

@@ -105,11 +105,22 @@ pub enum Error {
     /// The lake of the case could not be read.
     #[error("{0}")]
     Lake(String),
-    /// No room for what correlations look at.
+    /// No room for what correlations look at, or for what is noted of a large ledger.
     #[error(
-        "cannot write temporary files, which correlations need for what does not fit in memory: {0}; free some space, or name another place with TMPDIR"
+        "cannot write temporary files, which are needed for what does not fit in memory: {0}; free some space, or name another place with TMPDIR"
     )]
     Spill(io::Error),
+    /// What a trace touches does not fit in memory.
+    #[error(
+        "the ledgers do not fit in the {} MiB allowed, and neither does what the trace touches: {reason}; label the services among them (--labels: a trace does not go through them), or allow more with --memory",
+        memory >> 20
+    )]
+    Room {
+        /// Bytes allowed.
+        memory: u64,
+        /// What does not fit.
+        reason: String,
+    },
     /// What receives the results refused them (a closed pipe, a full disk).
     #[error("cannot write results: {0}")]
     Output(String),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::CaseFormat;
+use super::{CaseFormat, size};
 
 /// `palisade trace`.
 #[derive(ClapArgs, Debug)]
@@ -59,6 +59,9 @@ pub struct Trace {
     /// Columns of other tables (TOML; docs/formats/ledger.md)
     #[arg(long, value_name = "FILE", help_heading = "Evidence")]
     pub mapping: Option<PathBuf>,
+    /// Memory that ledgers may take; larger ones are read twice, and what the trace can touch is kept
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size, help_heading = "Evidence")]
+    pub memory: usize,
     /// Rule by which taint moves
     #[arg(long, value_enum, default_value_t = MethodName::Haircut, help_heading = "Rule")]
     pub method: MethodName,

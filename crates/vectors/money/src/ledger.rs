@@ -13,12 +13,14 @@ pub mod known;
 mod names;
 mod outputs;
 mod place;
+mod survey;
 mod trouble;
 
 pub use build::{
     AccountTx, Amount, AssetKey, ChainKey, Input, LedgerBuilder, LimitMet, Limits, MAX_CHAINS, MAX_DECIMALS,
     MAX_STEP, Output, OutputTx, PartyKey, Place, Step, Transfer, TxKey,
 };
+pub use survey::{ChooseError, Chosen, Seeds, Survey};
 pub(crate) use trouble::Trouble;
 
 use palisade_model::{Citation, Time};

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_model::{Citation, ProblemCode, Time};
 
-use super::build::{About, AccountTx, Amount, Late, MAX_STEP, Place, Step, Transfer, TxKey};
+use super::build::{About, AccountTx, Amount, Late, MAX_STEP, PartyKey, Place, Step, Transfer, TxKey};
 use super::names::Names;
 use super::{MoveKind, PartyId};
 
@@ -115,16 +115,27 @@ impl Accounts {
         self.rows.said.len() + self.said.len()
     }
 
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        let row = size_of::<[u32; 5]>() + size_of::<u128>() + 3 + size_of::<Citation>();
+        self.of_tx.capacity() * 4
+            + self.said.capacity() * size_of::<Said>()
+            + self.amounts.capacity() * size_of::<Amounts>()
+            + self.ways.bytes()
+            + self.failed.len() * 16
+            + self.rows.said.capacity() * row
+    }
+
     /// The place of a transaction in `said`, made if need be.
     fn of(&mut self, tx: TxKey, citation: Citation) -> u32 {
-        let at = tx.0 as usize;
+        let at = tx.number() as usize;
         if self.of_tx.len() <= at {
             self.of_tx.resize(at + 1, NONE);
         }
         if self.of_tx[at] == NONE {
             self.of_tx[at] = self.said.len() as u32;
             self.said.push(Said {
-                tx: tx.0,
+                tx: tx.number(),
                 block: None,
                 index: None,
                 time: None,
@@ -151,8 +162,8 @@ impl Accounts {
         merge(&mut s.index, place.index, &mut disputed);
         // Times of one block are written to the second by one source and to the millisecond by another.
         merge(&mut s.time, place.time, &mut false);
-        number(&mut s.from, says.from.map(|p| p.0), &mut disputed);
-        number(&mut s.to, says.to.map(|p| p.0), &mut disputed);
+        number(&mut s.from, says.from.map(PartyKey::number), &mut disputed);
+        number(&mut s.to, says.to.map(PartyKey::number), &mut disputed);
         let new = [says.value, says.fee, says.gas_used, says.gas_price, says.paid_price];
         s.beyond |= new.contains(&Some(NO_AMOUNT));
         if new.iter().any(Option::is_some) {
@@ -213,7 +224,7 @@ impl Accounts {
         self.rows.push(
             said,
             t.asset.0,
-            (t.from.0, t.to.0),
+            (t.from.number(), t.to.number()),
             (amount, scale),
             (class, numbering, step),
             t.citation,
@@ -221,19 +232,19 @@ impl Accounts {
     }
 
     /// Moves in order. `tx_of` has the number of each transaction in `said`, [`NONE`] for those without a place; `coin` its
-    /// chain's coin.
+    /// chain's coin; `finest` what is known of amounts beyond the rows here.
     pub fn finish(
         mut self,
         tx_of: &[u32],
         coin: &[u32],
         about: &mut [About],
-        parties: &Names,
-        assets: &Names,
+        finest: BTreeMap<u32, (u8, bool)>,
+        (parties, assets): (&Names, &Names),
         late: &mut Late,
     ) -> Ordered {
         self.native_rows(coin, late);
         let mut keep: Vec<(u64, u32)> = self.standing(tx_of, about, late);
-        self.settle_units(about, &mut keep, late);
+        self.settle_units(about, finest, &mut keep, late);
         self.number_unnumbered(&mut keep);
         let way_rank = self.way_ranks();
         let rows = &self.rows;
@@ -423,12 +434,18 @@ impl Accounts {
     }
 
     /// Amounts with a decimal point become whole numbers of a unit.
-    fn settle_units(&mut self, about: &mut [About], keep: &mut Vec<(u64, u32)>, late: &mut Late) {
+    fn settle_units(
+        &mut self,
+        about: &mut [About],
+        mut unsettled: BTreeMap<u32, (u8, bool)>,
+        keep: &mut Vec<(u64, u32)>,
+        late: &mut Late,
+    ) {
         let rows = &mut self.rows;
-        // Asset → finest amount, and whether some source has amounts in the unit itself.
-        let mut unsettled: BTreeMap<u32, (u8, bool)> = BTreeMap::new();
-        for (_, row) in keep.iter() {
-            let (asset, scale) = (rows.asset[*row as usize], rows.scale[*row as usize]);
+        // Asset → finest amount, and whether some source has amounts in the unit itself; of what is not kept as well.
+        unsettled.retain(|asset, _| about.get(*asset as usize).is_none_or(|a| a.decimals.is_none()));
+        // What a failed transaction would have moved says how fine amounts are, too.
+        for (&asset, &scale) in rows.asset.iter().zip(&rows.scale) {
             let unknown = about.get(asset as usize).is_none_or(|a| a.decimals.is_none());
             if unknown {
                 let (finest, whole) = unsettled.entry(asset).or_default();

@@ -9,11 +9,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_model::{Citation, Origin, Problem, ProblemCode, SourceId, Time};
+use std::sync::Arc;
+
+use palisade_model::{Citation, Origin, Problem, ProblemCode, SourceId, Spill, Time};
 
 use super::accounts::Accounts;
 use super::names::Names;
 use super::outputs::Coins;
+use super::survey::{self, Chosen, Survey, Surveyor};
 use super::{Ledger, known};
 
 /// Most chains of one ledger.
@@ -39,6 +42,8 @@ pub struct Limits {
     pub parties: usize,
     /// Assets. Anybody can make contracts; a ledger with more is an attack on its reader.
     pub assets: usize,
+    /// Bytes that rows take while they are read; about as many again are taken while they are put together.
+    pub bytes: usize,
 }
 
 impl Default for Limits {
@@ -50,6 +55,7 @@ impl Default for Limits {
             outputs: 1_000_000_000,
             parties: 1_000_000_000,
             assets: 16_000_000,
+            bytes: usize::MAX,
         }
     }
 }
@@ -65,11 +71,16 @@ pub struct ChainKey(pub(super) u16);
 
 /// A party, while the ledger is built.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct PartyKey(pub(super) u32);
+pub struct PartyKey(pub(super) u64);
 
 impl PartyKey {
     /// Nobody, as [`PartyId::NOBODY`](super::PartyId::NOBODY).
     pub const NOBODY: PartyKey = PartyKey(0);
+
+    /// Its number among the names of a ledger that is kept; nobody's for what is not.
+    pub(super) fn number(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(0)
+    }
 }
 
 /// An asset, while the ledger is built.
@@ -78,7 +89,17 @@ pub struct AssetKey(pub(super) u32);
 
 /// A transaction, while the ledger is built.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct TxKey(pub(super) u32);
+pub struct TxKey(pub(super) u64);
+
+impl TxKey {
+    /// Its number among the names of a ledger that is kept.
+    pub(super) fn number(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// Key of what is read and not kept.
+const LEFT: u64 = u64::MAX;
 
 /// Where a transaction stands in its chain, as far as a source says.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -219,7 +240,25 @@ pub struct LedgerBuilder {
     pub(super) coins: Coins,
     pub(super) origins: BTreeMap<SourceId, Origin>,
     scratch: Vec<u8>,
+    keep: Keep,
+    /// Until the bytes that rows take are counted again.
+    uncounted: u32,
+    full: bool,
+    /// A kept transaction has parts that the survey did not see.
+    changed: bool,
 }
+
+/// What becomes of rows.
+enum Keep {
+    All,
+    /// Nothing is kept but who dealt with whom.
+    Survey(Box<Surveyor>),
+    /// Rows of these transactions; by number of the transaction, whether it is one of them or only spent from.
+    Chosen(Box<Chosen>, Vec<bool>),
+}
+
+/// Calls between two counts of bytes.
+const COUNT_EVERY: u32 = 4_096;
 
 /// What is known of an asset.
 #[derive(Default)]
@@ -261,7 +300,39 @@ impl LedgerBuilder {
             coins: Coins::default(),
             origins: BTreeMap::new(),
             scratch: Vec::new(),
+            keep: Keep::All,
+            uncounted: COUNT_EVERY,
+            full: false,
+            changed: false,
         }
+    }
+
+    /// One that keeps no rows: it notes in `spill` who dealt with whom, for [`LedgerBuilder::surveyed`].
+    pub fn survey(limits: Limits, spill: Arc<dyn Spill + Send + Sync>) -> LedgerBuilder {
+        LedgerBuilder { keep: Keep::Survey(Box::new(Surveyor::new(spill))), ..LedgerBuilder::new(limits) }
+    }
+
+    /// One that keeps the rows that a [`Survey`] chose. It must be given the same sources.
+    pub fn of_chosen(limits: Limits, chosen: Chosen) -> LedgerBuilder {
+        LedgerBuilder { keep: Keep::Chosen(Box::new(chosen), Vec::new()), ..LedgerBuilder::new(limits) }
+    }
+
+    /// Ends a survey. `None` of a builder that was none.
+    ///
+    /// # Errors
+    /// Those of the spill.
+    pub fn surveyed(self) -> Option<std::io::Result<Survey>> {
+        let text = |n: u32| String::from_utf8_lossy(self.chains.get(n)).into();
+        let chains = (0..self.chains.len() as u32).map(text).collect();
+        match self.keep {
+            Keep::Survey(surveyor) => Some(surveyor.finish(chains)),
+            _ => None,
+        }
+    }
+
+    /// Whether [`Limits::bytes`] was met: what came after is missing.
+    pub fn is_full(&self) -> bool {
+        self.full
     }
 
     /// Says which evidence a source is, for Problems that show only once all is read.
@@ -282,9 +353,16 @@ impl LedgerBuilder {
         if address.is_empty() {
             return Ok(PartyKey::NOBODY);
         }
+        let number = || survey::party(self.chains.get(u32::from(chain.0)), address.as_bytes());
+        match &self.keep {
+            Keep::All => {}
+            Keep::Survey(_) => return Ok(PartyKey(number())),
+            Keep::Chosen(chosen, _) if !chosen.parties.contains(&number()) => return Ok(PartyKey(LEFT)),
+            Keep::Chosen(..) => {}
+        }
         let limit = self.limits.parties.saturating_add(1);
         let name = keyed(&mut self.scratch, chain, &[], address.as_bytes());
-        self.parties.intern(name, limit).map(PartyKey).ok_or(LimitMet("parties"))
+        self.parties.intern(name, limit).map(|n| PartyKey(u64::from(n))).ok_or(LimitMet("parties"))
     }
 
     /// An asset by chain and canonical contract; `None`: the chain's own coin.
@@ -357,21 +435,86 @@ impl LedgerBuilder {
             Some(raw) => keyed(&mut self.scratch, chain, &[HEX], &raw),
             None => keyed(&mut self.scratch, chain, &[TEXT], id.as_bytes()),
         };
-        self.txs.intern(name, self.limits.txs).map(TxKey).ok_or(LimitMet("transactions"))
+        let on = self.chains.get(u32::from(chain.0));
+        let kept = match &self.keep {
+            Keep::All => true,
+            Keep::Survey(_) => return Ok(TxKey(survey::key(chain.0, survey::tx(on, &name[2..])))),
+            Keep::Chosen(chosen, _) => {
+                let number = survey::tx(on, &name[2..]);
+                let kept = chosen.txs.contains(&number);
+                if !kept && !chosen.named.contains(&number) {
+                    return Ok(TxKey(LEFT));
+                }
+                kept
+            }
+        };
+        let n = self.txs.intern(name, self.limits.txs).ok_or(LimitMet("transactions"))?;
+        if let Keep::Chosen(_, keeps) = &mut self.keep {
+            let at = n as usize;
+            if keeps.len() <= at {
+                keeps.resize(at + 1, false);
+            }
+            keeps[at] = kept;
+        }
+        self.count()?;
+        Ok(TxKey(u64::from(n)))
+    }
+
+    /// Counts bytes now and then.
+    fn count(&mut self) -> Result<(), LimitMet> {
+        self.uncounted -= 1;
+        if self.uncounted == 0 {
+            self.uncounted = COUNT_EVERY;
+            let names = self.parties.bytes() + self.txs.bytes() + self.assets.bytes();
+            self.full |= names + self.accounts.bytes() + self.coins.bytes() > self.limits.bytes;
+        }
+        if self.full { Err(LimitMet("rows than memory was allowed for")) } else { Ok(()) }
+    }
+
+    /// By asset, what a survey saw of its amounts.
+    pub(super) fn finest(&self) -> BTreeMap<u32, (u8, bool)> {
+        let Keep::Chosen(chosen, _) = &self.keep else { return BTreeMap::new() };
+        let seen = |n: u32| Some((n, *chosen.finest.get(&survey::asset(self.assets.get(n)))?));
+        (0..self.assets.len() as u32).filter_map(seen).collect()
+    }
+
+    /// Whether rows of this transaction are kept.
+    fn keeps(&self, tx: TxKey) -> bool {
+        match &self.keep {
+            Keep::Chosen(_, keeps) => {
+                tx.0 != LEFT && keeps.get(tx.number() as usize).copied().unwrap_or(false)
+            }
+            _ => true,
+        }
     }
 
     /// Notes what a source says of a transaction of the account model.
     pub fn account_tx(&mut self, tx: TxKey, place: Place, says: AccountTx, citation: Citation) {
-        self.accounts.say(tx, place, says, citation);
+        if let Keep::Survey(surveyor) = &mut self.keep {
+            surveyor.account_tx(tx.0, place, &says);
+        } else if self.keeps(tx) {
+            self.changed |= [says.from, says.to].contains(&Some(PartyKey(LEFT)));
+            self.accounts.say(tx, place, says, citation);
+        }
     }
 
     /// Notes that a call inside a transaction failed, and with it all calls below it.
     pub fn failed_call(&mut self, tx: TxKey, way: &[u32], citation: Citation) {
-        self.accounts.failed(tx, way, citation);
+        if !matches!(self.keep, Keep::Survey(_)) && self.keeps(tx) {
+            self.accounts.failed(tx, way, citation);
+        }
     }
 
     /// Adds a move of the account model. The transaction's place comes with [`LedgerBuilder::account_tx`].
     pub fn transfer(&mut self, transfer: Transfer<'_>) -> Result<(), LimitMet> {
+        if let Keep::Survey(surveyor) = &mut self.keep {
+            surveyor.transfer(survey::asset(self.assets.get(transfer.asset.0)), &transfer);
+            return Ok(());
+        }
+        if !self.keeps(transfer.tx) {
+            return Ok(());
+        }
+        self.changed |= [transfer.from, transfer.to].contains(&PartyKey(LEFT));
         if self.accounts.rows() >= self.limits.moves {
             return Err(LimitMet("moves"));
         }
@@ -381,6 +524,19 @@ impl LedgerBuilder {
 
     /// Adds a transaction of the output model.
     pub fn output_tx(&mut self, tx: &OutputTx<'_>) -> Result<(), LimitMet> {
+        if let Keep::Survey(surveyor) = &mut self.keep {
+            surveyor.output_tx(tx);
+            return Ok(());
+        }
+        if !self.keeps(tx.tx) {
+            return Ok(());
+        }
+        self.changed |= tx.inputs.iter().any(|i| i.party == Some(PartyKey(LEFT)))
+            || tx.outputs.iter().any(|o| o.party == PartyKey(LEFT));
+        if tx.inputs.iter().any(|i| i.tx == TxKey(LEFT)) {
+            self.changed = true;
+            return Ok(());
+        }
         let (inputs, outputs) = self.coins.sizes();
         if inputs + tx.inputs.len() > self.limits.outputs || outputs + tx.outputs.len() > self.limits.outputs
         {
@@ -393,6 +549,10 @@ impl LedgerBuilder {
     /// Puts all together, in the order of the chain. What does not fit is left out and said.
     pub fn finish(mut self) -> (Ledger, Vec<Problem>) {
         let mut late = Late { origins: std::mem::take(&mut self.origins), found: BTreeMap::new() };
+        if self.changed {
+            let message = "a file changed while it was read twice: what is new in it is left out";
+            late.add(ProblemCode::DamagedPart, None, message);
+        }
         let ledger = super::place::place(self, &mut late);
         (ledger, late.finish())
     }
@@ -482,6 +642,14 @@ fn keyed<'s>(scratch: &'s mut Vec<u8>, chain: ChainKey, tag: &[u8], rest: &[u8])
     scratch.extend_from_slice(tag);
     scratch.extend_from_slice(rest);
     scratch
+}
+
+/// A transaction's id as it is kept, its form before it.
+pub(super) fn id_bytes(id: &str) -> Vec<u8> {
+    match unhex(id) {
+        Some(raw) => [&[HEX], &raw[..]].concat(),
+        None => [&[TEXT], id.as_bytes()].concat(),
+    }
 }
 
 fn unhex(id: &str) -> Option<[u8; 32]> {

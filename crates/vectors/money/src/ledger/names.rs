@@ -23,6 +23,11 @@ impl Names {
         self.ends.len()
     }
 
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * 8 + self.table.capacity() * 5
+    }
+
     /// The name with this number; empty if there is none.
     pub fn get(&self, n: u32) -> &[u8] {
         slice(&self.bytes, &self.ends, n)

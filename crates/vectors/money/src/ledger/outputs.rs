@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use foldhash::fast::FixedState;
 use palisade_model::{Citation, ProblemCode, Time};
 
-use super::build::{Late, OutputTx};
+use super::build::{Late, OutputTx, PartyKey};
 use super::names::Names;
 
 const NONE: u32 = u32::MAX;
@@ -108,23 +108,28 @@ impl Coins {
         (self.in_tx.len(), self.vout.len())
     }
 
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        self.txs.capacity() * size_of::<Coin>() + self.in_tx.capacity() * 20 + self.vout.capacity() * 16
+    }
+
     pub fn add(&mut self, t: &OutputTx<'_>) {
         let inputs = (self.in_tx.len(), self.in_tx.len() + t.inputs.len());
         let outputs = (self.vout.len(), self.vout.len() + t.outputs.len());
         for i in t.inputs {
-            self.in_tx.push(i.tx.0);
+            self.in_tx.push(i.tx.number());
             self.in_vout.push(i.vout);
             self.in_value.push(i.value.unwrap_or(NO_VALUE));
-            self.in_party.push(i.party.map_or(NONE, |p| p.0));
+            self.in_party.push(i.party.map_or(NONE, PartyKey::number));
         }
         for o in t.outputs {
             self.vout.push(o.vout);
             self.value.push(o.value);
-            self.party.push(o.party.0);
+            self.party.push(o.party.number());
         }
         self.txs.push(Coin {
             chain: t.chain.0,
-            tx: t.tx.0,
+            tx: t.tx.number(),
             block: t.place.block.unwrap_or(0),
             index: t.place.index.unwrap_or(NONE),
             time: t.place.time,

@@ -74,7 +74,9 @@ pub(super) fn place(mut b: LedgerBuilder, late: &mut Late) -> Ledger {
     };
     let account_coins: Vec<u32> = b.accounts.said.iter().map(|s| coin_of(s.tx)).collect();
     let accounts = std::mem::take(&mut b.accounts);
-    let moves = accounts.finish(&of_account, &account_coins, &mut b.about, &b.parties, &b.assets, late);
+    let finest = b.finest();
+    let names = (&b.parties, &b.assets);
+    let moves = accounts.finish(&of_account, &account_coins, &mut b.about, finest, names, late);
 
     let asset_of = assets(&b, &moves.asset, &spent, &coins, &mut ledger);
     let mut parties = Parties::new(&b, &mut ledger);

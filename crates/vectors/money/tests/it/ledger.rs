@@ -492,7 +492,8 @@ fn equal_coinbases_are_told_apart_by_height() {
 
 #[test]
 fn limits_are_met_not_passed() {
-    let mut b = LedgerBuilder::new(Limits { txs: 2, moves: 1, outputs: 1, parties: 1, assets: 2 });
+    let mut b =
+        LedgerBuilder::new(Limits { txs: 2, moves: 1, outputs: 1, parties: 1, assets: 2, bytes: usize::MAX });
     let chain = b.chain("bitcoin").unwrap();
     assert!(b.party(chain, "a").is_ok() && b.party(chain, "a").is_ok());
     assert_eq!(b.party(chain, "b"), Err(LimitMet("parties")));

@@ -14,6 +14,7 @@ mod hostile;
 mod ledger;
 mod read;
 mod sniff;
+mod survey;
 
 /// splitmix64: the same numbers on every machine.
 pub struct Random(pub u64);
