@@ -46,8 +46,21 @@ pub(crate) enum Money {
     Labels,
 }
 
+/// Whether a file is a list of labels or of who is sanctioned, beyond doubt: tables of one's own look like any other table.
+fn is_list(head: &[u8]) -> bool {
+    let has = |key: &[u8]| head.windows(key.len()).any(|w| w == key);
+    match Format::sniff(head) {
+        None | Some(Format::Own) => false,
+        // Any JSON could be one; entities have these keys, near their beginning.
+        Some(Format::Ftm) => has(b"\"schema\"") && has(b"\"properties\"") && has(b"\"id\""),
+        Some(_) => true,
+    }
+}
+
+/// Bytes that ledgers among other evidence may take: an investigation follows what it has at hand, a trace reads any size.
+const AMONG_OTHERS: usize = 2 << 30;
+
 /// Takes ledgers and labels as the walker meets them.
-#[derive(Default)]
 pub(crate) struct Intake {
     settings: LedgerSettings,
     builder: LedgerBuilder,
@@ -55,11 +68,18 @@ pub(crate) struct Intake {
     formats: BTreeMap<SourceId, LedgerFormat>,
 }
 
-impl Intake {
-    pub(crate) fn new(settings: LedgerSettings) -> Intake {
-        Intake { settings, ..Intake::default() }
+impl Default for Intake {
+    fn default() -> Intake {
+        Intake {
+            settings: LedgerSettings::default(),
+            builder: LedgerBuilder::new(MoneyLimits { bytes: AMONG_OTHERS, ..MoneyLimits::default() }),
+            lists: Lists::default(),
+            formats: BTreeMap::new(),
+        }
     }
+}
 
+impl Intake {
     /// What a file is by its first bytes, if it is of money.
     pub(crate) fn sniff(&self, head: &[u8]) -> Option<Money> {
         if let Some(format) = read::sniff(head) {
@@ -68,7 +88,7 @@ impl Intake {
         if is_parquet(head) {
             return Some(Money::Parquet);
         }
-        if Format::sniff(head) == Some(Format::TagPack) {
+        if is_list(head) {
             return Some(Money::Labels);
         }
         let text = !head.is_empty() && !head.contains(&0);

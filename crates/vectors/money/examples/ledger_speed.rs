@@ -4,16 +4,21 @@
 //! $ cargo run --release -p palisade-money --example ledger_speed             # transactions and receipts, accounts drawn evenly
 //! $ cargo run --release -p palisade-money --example ledger_speed -- dust     # all of them to one address
 //! $ cargo run --release -p palisade-money --example ledger_speed -- fields   # a field of ten million bytes in every row
+//! $ cargo run --release -p palisade-money --example ledger_speed -- part 10000000  # read twice, what a trace touches kept
 //! ```
 //!
 //! Rows are made up as they are read, so that the peak is the reader's own. A second argument gives another number of rows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use palisade_model::{Origin, SourceId};
+use palisade_model::{Origin, SourceId, Spill};
 use palisade_money::LedgerBuilder;
+use palisade_money::ledger::{Limits, Seeds};
 use palisade_money::read::{LedgerFormat, Options, read};
 
 const TRANSACTIONS: &str = "hash,nonce,block_hash,block_number,transaction_index,from_address,to_address,value,gas,gas_price,input,block_timestamp\n";
@@ -45,6 +50,37 @@ impl<F: Fn(u64) -> String> Read for Table<F> {
             self.left = std::io::Cursor::new((self.row)(self.next).into_bytes());
             self.next += 1;
         }
+    }
+}
+
+/// One run, in a file that is gone when the process is.
+struct Temporary(Mutex<(File, u64)>);
+
+impl Temporary {
+    fn new() -> Temporary {
+        let path = std::env::temp_dir().join(format!("ledger-speed-{}", std::process::id()));
+        let file = File::options().create_new(true).read(true).write(true).open(&path);
+        let file = file.expect("a temporary file");
+        std::fs::remove_file(path).expect("unlinked");
+        Temporary(Mutex::new((file, 0)))
+    }
+}
+
+impl Spill for Temporary {
+    fn append(&self, _: u32, bytes: &[u8]) -> io::Result<()> {
+        let mut run = self.0.lock().unwrap();
+        let at = run.1;
+        run.0.write_all_at(bytes, at)?;
+        run.1 += bytes.len() as u64;
+        Ok(())
+    }
+    fn read_at(&self, _: u32, at: u64, out: &mut [u8]) -> io::Result<usize> {
+        let run = self.0.lock().unwrap();
+        run.0.read_exact_at(out, at)?;
+        Ok(out.len())
+    }
+    fn remove(&self, _: u32) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -98,28 +134,44 @@ fn main() {
             u8::from(!n.is_multiple_of(20))
         )
     };
+    let tables = |builder: &mut LedgerBuilder| {
+        let (options, format) = (Options::default(), LedgerFormat::EtlCsv);
+        let mut first = Table::new(TRANSACTIONS, rows, transaction);
+        let mut second = Table::new(RECEIPTS, rows, receipt);
+        let mut problems =
+            read(format, &mut first, SourceId(0), &Origin::file("transactions"), builder, &options);
+        let origin = Origin::file("receipts");
+        problems.extend(read(format, &mut second, SourceId(1), &origin, builder, &options));
+        ((first.bytes + second.bytes) as f64 / 1e6, problems)
+    };
     let (start, before, idle) = (Instant::now(), cpu(), peak());
     let mut builder = LedgerBuilder::default();
-    let options = Options::default();
-    let mut first = Table::new(TRANSACTIONS, rows, transaction);
-    let mut second = Table::new(RECEIPTS, rows, receipt);
-    let format = LedgerFormat::EtlCsv;
-    let mut problems =
-        read(format, &mut first, SourceId(0), &Origin::file("transactions"), &mut builder, &options);
-    problems.extend(read(
-        format,
-        &mut second,
-        SourceId(1),
-        &Origin::file("receipts"),
-        &mut builder,
-        &options,
-    ));
+    if kind == "part" {
+        // The thief's first payment stands where the last fiftieth of the ledger begins.
+        let thief = scatter((rows - rows / 50) * 3 + 2) % accounts;
+        let mut survey = LedgerBuilder::survey(Limits::default(), Arc::new(Temporary::new()));
+        tables(&mut survey);
+        let survey = survey.surveyed().expect("a survey").expect("room on the disk");
+        let mut seeds = Seeds::default();
+        seeds.party("ethereum", &format!("0x{thief:040x}"));
+        println!("surveyed: {} steps, {:.1} s CPU, {:.0} MB peak", survey.records(), cpu() - before, peak());
+        let chosen = survey.choose(&seeds, false, u64::MAX, &mut |_| {}).expect("a choice");
+        println!(
+            "chosen: {} rows, of {} parties reached, in {} passes; {:.1} s CPU, {:.0} MB peak",
+            chosen.rows,
+            chosen.reached,
+            chosen.passes,
+            cpu() - before,
+            peak()
+        );
+        builder = LedgerBuilder::of_chosen(Limits::default(), chosen);
+    }
+    let (megabytes, mut problems) = tables(&mut builder);
     let (read_in, read_cpu) = (start.elapsed().as_secs_f64(), cpu() - before);
     let (ledger, late) = builder.finish();
     problems.extend(late);
     println!(
-        "{kind}: {rows} transactions with receipts, {:.0} MB; read in {read_in:.1} s ({read_cpu:.1} s CPU), built in {:.1} s ({:.1} s CPU in all), {:.0} MB peak ({idle:.0} at start)",
-        (first.bytes + second.bytes) as f64 / 1e6,
+        "{kind}: {rows} transactions with receipts, {megabytes:.0} MB; read in {read_in:.1} s ({read_cpu:.1} s CPU), built in {:.1} s ({:.1} s CPU in all), {:.0} MB peak ({idle:.0} at start)",
         start.elapsed().as_secs_f64() - read_in,
         cpu() - before,
         peak()

@@ -53,8 +53,8 @@ pub struct OutputId(pub u32);
 /// What moved an amount.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum MoveKind {
-    /// Price of the transaction, paid by its sender before anything else, also when it fails. To
-    /// the block's recipient where the source says so, else to [`PartyId::NOBODY`].
+    /// Price of the transaction, paid by its sender before anything else, also when it fails, to [`PartyId::NOBODY`]:
+    /// who makes a block is paid by a move of its own.
     Fee,
     /// Native coin, by the transaction itself.
     Native,

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Fetch, without_password};
+use crate::errors::note;
 
 /// Keccak-256 of `Transfer(address,address,uint256)`.
 const TRANSFER: &str = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef";
@@ -34,6 +35,18 @@ struct Answer<'a> {
 struct InBlock {
     #[serde(rename = "blockNumber")]
     block: Option<String>,
+}
+
+/// What the logs of an address say.
+#[derive(Default)]
+struct Logs {
+    /// Blocks with a transfer from or to it.
+    blocks: BTreeSet<u64>,
+    pages: u32,
+    /// The last page, not kept yet: its name, where it is from, and what it says.
+    held: Option<(String, String, String)>,
+    /// The limit of requests was met before all was asked.
+    cut: bool,
 }
 
 /// Which chain's node it is, and the last block that is asked about.
@@ -80,17 +93,28 @@ impl Fetch {
             return Ok(false);
         }
         let word = format!("\"0x{:0>64}\"", digits.to_ascii_lowercase());
-        let mut blocks = BTreeSet::new();
-        let mut pages = 0;
+        let mut logs = Logs::default();
         for topics in [format!("\"{TRANSFER}\",{word}"), format!("\"{TRANSFER}\",null,{word}")] {
-            self.logs(subject, &topics, (0, node.latest), &mut pages, &mut blocks)?;
+            self.logs(subject, &topics, (0, node.latest), &mut logs)?;
         }
-        let known = !blocks.is_empty();
-        for block in blocks.into_iter().take(MAX_BLOCKS) {
-            if !self.may_ask() {
+        let known = !logs.blocks.is_empty();
+        if logs.blocks.len() > MAX_BLOCKS {
+            note(&format!(
+                "{subject} has transfers in {} blocks, of which the first {MAX_BLOCKS} are fetched: it may be a service; \
+                 --fetch-blocks reads a range whole",
+                logs.blocks.len()
+            ));
+        }
+        for block in logs.blocks.into_iter().take(MAX_BLOCKS) {
+            logs.cut |= !self.may_ask();
+            if logs.cut {
                 break;
             }
             self.block(block)?;
+        }
+        // The last page says that nothing is left to ask, so it is kept when that is so.
+        if let Some((name, url, text)) = logs.held.filter(|_| !logs.cut) {
+            self.keep(subject, &name, &url, text.as_bytes(), [true, false])?;
         }
         Ok(known)
     }
@@ -101,12 +125,12 @@ impl Fetch {
         subject: &str,
         topics: &str,
         (first, last): (u64, u64),
-        pages: &mut u32,
-        blocks: &mut BTreeSet<u64>,
+        found: &mut Logs,
     ) -> Result<()> {
         let mut ranges = vec![(first, last)];
         while let Some((first, last)) = ranges.pop() {
             if !self.may_ask() {
+                found.cut = true;
                 break;
             }
             let asked = format!(
@@ -116,12 +140,14 @@ impl Fetch {
                 Some(text) => {
                     let logs = result::<Vec<InBlock>>(&text)?;
                     for block in logs.iter().filter_map(|l| l.block.as_deref()) {
-                        blocks.insert(number(block)?);
+                        found.blocks.insert(number(block)?);
                     }
                     let url = format!("{} eth_getLogs {asked}", self.base);
-                    let name = format!("address-{subject}-logs-{pages}.json");
-                    *pages += 1;
-                    self.keep(subject, &name, &url, text.as_bytes(), [ranges.is_empty(), false])?;
+                    let name = format!("address-{subject}-logs-{}.json", found.pages);
+                    found.pages += 1;
+                    if let Some((name, url, text)) = found.held.replace((name, url, text)) {
+                        self.keep(subject, &name, &url, text.as_bytes(), [false, false])?;
+                    }
                 }
                 None if first < last => {
                     let middle = first + (last - first) / 2;

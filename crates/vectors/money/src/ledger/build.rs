@@ -62,7 +62,9 @@ impl Default for Limits {
 
 /// A limit was met: what comes after it is not in the ledger.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the ledger holds no more {0}: the rest is left out; read fewer files at once")]
+#[error(
+    "the ledger holds no more {0}: the rest is left out; read fewer files at once, or follow one trace, which reads ledgers of any size"
+)]
 pub struct LimitMet(pub &'static str);
 
 /// A chain, while the ledger is built.

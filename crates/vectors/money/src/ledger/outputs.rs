@@ -141,7 +141,16 @@ impl Coins {
     }
 
     /// Puts them in order and finds what each spends.
-    pub fn finish(mut self, chain_rank: &[u16], ids: &Names, late: &mut Late) -> Spent {
+    ///
+    /// `hides` says of a chain that value enters its transactions from where no source can see (a shielded pool, another layer):
+    /// there what goes out beyond what comes in is of unknown origin, and elsewhere it cannot be.
+    pub fn finish(
+        mut self,
+        chain_rank: &[u16],
+        ids: &Names,
+        hides: &dyn Fn(u16) -> bool,
+        late: &mut Late,
+    ) -> Spent {
         if self.txs.is_empty() {
             return Spent::default();
         }
@@ -154,7 +163,7 @@ impl Coins {
                 .then_with(|| ids.get(a.tx).cmp(ids.get(b.tx)))
         });
         self.order_blocks(&mut order, ids);
-        self.spend(&order, ids.len(), late)
+        self.spend(&order, ids.len(), hides, late)
     }
 
     /// Of several statements of one transaction the fullest, completed from the others.
@@ -257,7 +266,7 @@ impl Coins {
         }
     }
 
-    fn spend(&self, order: &[u32], txs: usize, late: &mut Late) -> Spent {
+    fn spend(&self, order: &[u32], txs: usize, hides: &dyn Fn(u16) -> bool, late: &mut Late) -> Spent {
         let mut out = Spent::default();
         let mut state = vec![State::Absent; txs];
         for i in order {
@@ -267,7 +276,8 @@ impl Coins {
         let mut seen: BTreeSet<(u32, u32)> = BTreeSet::new();
         for i in order {
             let coin = &self.txs[*i as usize];
-            match self.one(coin, &mut out, &state, &mut stubs, &mut seen, late) {
+            let hides = hides(coin.chain);
+            match self.one(coin, hides, &mut out, &state, &mut stubs, &mut seen, late) {
                 Ok(made) => state[coin.tx as usize] = made,
                 Err(Refused(code, message)) => {
                     late.add(code, Some(coin.citation), message);
@@ -280,10 +290,12 @@ impl Coins {
         out
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the state of one pass")]
     /// Takes one transaction, or says why not. Nothing is changed before all of it is known to fit.
     fn one(
         &self,
         coin: &Coin,
+        hides: bool,
         out: &mut Spent,
         state: &[State],
         stubs: &mut HashMap<(u32, u32), u32, FixedState>,
@@ -357,6 +369,9 @@ impl Coins {
             if fault.is_some() {
                 break;
             }
+        }
+        if hides && !coin.coinbase && total_in < total_out {
+            unknown += 1;
         }
         if fault.is_none() && !coin.coinbase && unknown == 0 && total_in < total_out {
             fault = Some("more goes out of a transaction than into it: it is left out");

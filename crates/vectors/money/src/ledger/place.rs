@@ -35,6 +35,9 @@ enum Of {
 /// Blocks and the latest time up to each, chain by chain: what gives a place to transactions whose source names no block.
 type Clock = BTreeMap<u32, Vec<(u64, Time)>>;
 
+/// Chains whose transactions can take value from where the ledger does not show it: shielded pools, extension blocks.
+const HIDING: [&[u8]; 2] = [b"zcash", b"litecoin"];
+
 pub(super) fn place(mut b: LedgerBuilder, late: &mut Late) -> Ledger {
     let chain_rank = ranks(&b.chains);
     for _ in b.about.iter().filter(|a| a.disputed) {
@@ -44,7 +47,8 @@ pub(super) fn place(mut b: LedgerBuilder, late: &mut Late) -> Ledger {
             "sources give one asset different decimals: the smaller number is kept",
         );
     }
-    let spent = std::mem::take(&mut b.coins).finish(&chain_rank, &b.txs, late);
+    let hides = |chain: u16| HIDING.contains(&b.chains.get(u32::from(chain)));
+    let spent = std::mem::take(&mut b.coins).finish(&chain_rank, &b.txs, &hides, late);
     let entries = order(&b, &chain_rank, &spent, late);
 
     let mut ledger = Ledger::default();

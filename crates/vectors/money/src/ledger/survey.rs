@@ -433,7 +433,9 @@ impl Survey {
                         reach.changed = true;
                     }
                 }
-                if to != 0 && reach.txs.contains(&r.tx) {
+                // A service keeps what came to it, and all else that it does is its own.
+                let keeps = seeds.stops.contains(&to) && !seeds.parties.contains(&to);
+                if to != 0 && !keeps && reach.txs.contains(&r.tx) {
                     let known = reach.at.get(&to).copied();
                     if known.is_none_or(|known| !no_later(known)) {
                         reach.at.insert(to, order);

@@ -240,6 +240,15 @@ fn small(row: &dyn Row, column: &str) -> Result<Option<u32>, Bad> {
     }
 }
 
+/// A receipt's status: 1 or 0, as whatever a database or a data frame made of it.
+fn succeeded(text: &str) -> Result<bool, Bad> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "0x1" | "1.0" | "true" => Ok(true),
+        "0" | "0x0" | "0.0" | "false" => Ok(false),
+        _ => Err("a status that is neither success nor failure: the record is left out".into()),
+    }
+}
+
 fn amount(row: &dyn Row, column: &str) -> Result<Option<u128>, Bad> {
     row.text(column).map(|t| whole(&t)).transpose().map_err(Bad::from)
 }
@@ -266,7 +275,7 @@ fn transaction(row: &dyn Row, on: On, citation: Citation, cx: &mut Context<'_>) 
         // Newer schemas write the receipt's columns beside.
         gas_used: amount(row, "receipt_gas_used")?,
         paid_price: amount(row, "receipt_effective_gas_price")?,
-        success: row.text("receipt_status").map(|s| s != "0"),
+        success: row.text("receipt_status").map(|s| succeeded(&s)).transpose()?,
         wants_receipt: true,
         ..AccountTx::default()
     };
@@ -279,7 +288,7 @@ fn transaction(row: &dyn Row, on: On, citation: Citation, cx: &mut Context<'_>) 
 fn receipt(row: &dyn Row, on: On, citation: Citation, cx: &mut Context<'_>) -> Result<(), Bad> {
     let hash = row.text("transaction_hash").ok_or("a receipt without transaction: it is left out")?;
     // Before Byzantium (block 4,370,000) receipts have a state root and no status; what failed there only traces tell.
-    let success = row.text("status").map(|s| s != "0");
+    let success = row.text("status").map(|s| succeeded(&s)).transpose()?;
     let says = AccountTx {
         to: party(row, "contract_address", on, cx)?,
         gas_used: amount(row, "gas_used")?,
@@ -313,7 +322,8 @@ fn token_transfer(row: &dyn Row, on: On, citation: Citation, cx: &mut Context<'_
 fn trace(row: &dyn Row, on: On, citation: Citation, cx: &mut Context<'_>) -> Result<(), Bad> {
     let kind = row.text("trace_type").unwrap_or_default().to_lowercase();
     let call = row.text("call_type").unwrap_or_default().to_lowercase();
-    let failed = row.text("error").is_some() || row.text("status").is_some_and(|s| s == "0");
+    let failed =
+        row.text("error").is_some() || row.text("status").map(|s| succeeded(&s)).transpose()? == Some(false);
     let from = party(row, "from_address", on, cx)?;
     let to = party(row, "to_address", on, cx)?;
     let value = amount(row, "value")?.unwrap_or(0);

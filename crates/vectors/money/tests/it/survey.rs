@@ -166,6 +166,10 @@ fn feed(mut b: LedgerBuilder, rows: &[Row]) -> LedgerBuilder {
 
 /// What a trace says of tainted amounts, by names.
 fn told(l: &Ledger, t: &Trace, stops: &[String]) -> String {
+    // A service's own coins are not kept; under poison all that it has counts as tainted.
+    let whole = |p: PartyId| {
+        t.method == Method::Poison && stops.contains(&l.parties[p.0 as usize].address.to_string())
+    };
     let name = |p: PartyId| l.parties[p.0 as usize].address.clone();
     let asset = |a: palisade_money::ledger::AssetId| {
         let a = &l.assets[a.0 as usize];
@@ -193,17 +197,18 @@ fn told(l: &Ledger, t: &Trace, stops: &[String]) -> String {
         let own = outputs || r.party == PartyId::NOBODY || stops.contains(&name(r.party).to_string());
         let balance = (!own).then_some(r.balance);
         lines.push(format!(
-            "reached {} {} {} {} {balance:?} {} {}",
+            "reached {} {} {} {:?} {balance:?} {} {}",
             name(r.party),
             asset(r.asset),
             r.received,
-            r.resting,
+            (!whole(r.party)).then_some(r.resting),
             r.hops,
             tx(r.first_tx)
         ));
     }
     for e in &t.terminals {
-        lines.push(format!("end {} {} {} {:?}", name(e.party), asset(e.asset), e.amount, e.reason));
+        let amount = (!whole(e.party)).then_some(e.amount);
+        lines.push(format!("end {} {} {amount:?} {:?}", name(e.party), asset(e.asset), e.reason));
     }
     for x in &t.exposure {
         lines.push(format!(
