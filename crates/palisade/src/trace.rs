@@ -183,7 +183,7 @@ pub fn run(args: &Trace) -> Result<Exit> {
                 s.records, s.rows
             ));
         }
-        if read.funds.is_empty() {
+        if read.funds.is_empty() && read.selected.is_none() {
             if !args.quiet {
                 tell(&read.problems);
             }

@@ -89,6 +89,56 @@ fn a_trace_is_exact_and_says_where_it_ends() {
 }
 
 #[test]
+fn a_ledger_larger_than_memory_is_read_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = ledger(dir.path());
+    // Twenty thousand payments among strangers, two hundred by the hop after all others.
+    let mut text = String::from(
+        "hash,nonce,block_hash,block_number,transaction_index,from_address,to_address,value,gas,gas_price,input,block_timestamp,receipt_status\n",
+    );
+    for n in 10..20_210u32 {
+        let from = if n < 20_010 { format!("0x{:040x}", 0x10_0000 + n % 5_000) } else { HOP.to_owned() };
+        let block = 200 + n / 10;
+        text += &format!(
+            "{},0,0x1,{block},{},{from},0x{:040x},1000,21000,0,0x,{},1\n",
+            tx(n),
+            n % 10,
+            0x20_0000 + n,
+            1_790_900_000 + n * 60
+        );
+    }
+    file(dir.path(), "ledger/more.csv", &text);
+    let asked = |memory: &str, start: &str, more: &[&str], exit: u8| {
+        let fixed = ["trace", start, "--ledger", &path, "--format", "ndjson", "--memory", memory];
+        expect(exit.into(), &[&fixed[..], more].concat())
+    };
+    let said = |out: &str| {
+        let told = ["edge", "terminal", "exposure"];
+        let mut all: Vec<String> = (objects(out).into_iter())
+            .filter(|o| told.iter().any(|t| o["kind"] == *t))
+            .map(|mut o| {
+                o.as_object_mut().unwrap().remove("rank");
+                o.to_string()
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    for more in [&["--method", "fifo"][..], &[], &["--backward"]] {
+        let whole = asked("1GiB", THIEF, more, 0);
+        let part = asked("200KiB", THIEF, more, 0);
+        assert!(!whole.err.contains("larger than the memory"), "{}", whole.err);
+        assert!(part.err.contains("larger than the memory allowed"), "{}", part.err);
+        assert_eq!(said(&part.out), said(&whole.out), "{more:?}");
+    }
+    assert!(said(&asked("200KiB", THIEF, &[], 0).out).len() > 200);
+    let nobody = asked("200KiB", "0x9999999999999999999999999999999999999999", &[], 2);
+    assert!(nobody.err.contains("no ledger has a transaction of this address"), "{}", nobody.err);
+    let little = asked("20KiB", THIEF, &[], 2);
+    assert!(little.err.contains("do not fit in the") && little.err.contains("--labels"), "{}", little.err);
+}
+
+#[test]
 fn what_a_label_says_is_neutralised() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = ledger(dir.path());
