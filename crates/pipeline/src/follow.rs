@@ -461,11 +461,8 @@ fn entries(funds: &Funds, text: &str, asset: Option<AssetId>) -> Result<Vec<Entr
                 return Err(none("the ledgers have the transaction, but no output of this number"));
             }
             let of = |n: &usize| asset.is_none_or(|a| o.asset.get(*n) == Some(&a));
-            let outputs: Vec<Entry> = found
-                .into_iter()
-                .filter(of)
-                .map(|n| Entry::Output { output: OutputId(n as u32) })
-                .collect();
+            let outputs: Vec<Entry> =
+                found.into_iter().filter(of).map(|n| Entry::Output { output: OutputId(n as u32) }).collect();
             return match outputs.is_empty() {
                 true => Err(none("it is of another asset than the one asked for")),
                 false => Ok(outputs),
