@@ -1,8 +1,8 @@
 //! `palisade trace`: from what a user names to where it went, in the form somebody wants it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -10,9 +10,9 @@ use palisade_model::{Limits, Problem, csv_cell, terminal};
 use palisade_money::ledger::{AssetId, PartyId, TxId};
 use palisade_money::read::Mapping;
 use palisade_money::taint::{Method, mul_div};
-use palisade_money::trace::{LabelTable, Labels as _, Terminal, detect::amount};
+use palisade_money::trace::{LabelTable, Labels as _, Reason, Terminal, detect::amount};
 use palisade_pipeline::{
-    FollowSettings, Followed, LedgerSettings, LedgersRead, Room, Stage, follow, read_ledgers,
+    FollowSettings, Followed, LedgerSettings, LedgersRead, Prices, Room, Stage, follow, read_ledgers,
 };
 
 use crate::args::{MethodName, Trace, TraceFormat};
@@ -23,6 +23,7 @@ use crate::progress::Bar;
 use crate::times::{Clock, moment, zone};
 
 mod fetch;
+mod owners;
 mod page;
 mod picture;
 mod prices;
@@ -56,7 +57,7 @@ pub struct Told<'a> {
     clock: Clock,
     starts: &'a [String],
     /// Sums of what entered, and why the trace ends where, looked up once.
-    entered: BTreeMap<AssetId, u128>,
+    entered: BTreeMap<AssetId, Entered>,
     ends: BTreeMap<(PartyId, AssetId), &'a Terminal>,
 }
 
@@ -95,7 +96,45 @@ impl Told<'_> {
 
     /// All that entered of an asset; nothing under poison.
     fn entered(&self, asset: AssetId) -> u128 {
-        self.entered.get(&asset).copied().unwrap_or(0)
+        self.entered.get(&asset).map_or(0, Entered::whole)
+    }
+
+    /// What swaps did with it, in words; empty if nothing.
+    fn swapped(&self, asset: AssetId) -> String {
+        let Some(e) = self.entered.get(&asset) else { return String::new() };
+        let mut out = String::new();
+        if e.came > 0 {
+            let _ = write!(out, ", {} by swaps from other assets", self.sum(asset, e.came));
+        }
+        if e.went > 0 {
+            let _ = write!(out, ", {} went into other assets by swaps", self.sum(asset, e.went));
+        }
+        out
+    }
+
+    /// What was asked, and what was cut by it: name and value. Evidence states its range.
+    fn asked(&self) -> Vec<(&'static str, String)> {
+        let s = &self.followed.settings;
+        let mut out = vec![("rule", s.method.name().to_owned())];
+        if s.backward {
+            out.push(("direction", "backward".into()));
+        }
+        out.push(("asset", s.asset.clone().unwrap_or_else(|| "all".into())));
+        out.push(("until", s.until.map_or_else(|| "the end of the ledgers".into(), |t| self.clock.exact(t))));
+        out.push(("floor", s.floor.clone().unwrap_or_else(|| "none".into())));
+        out.push(("most transfers in a row", s.max_hops.to_string()));
+        out.push(("swaps", if s.swaps { "followed where credible" } else { "not followed" }.into()));
+        if !s.rejected.is_empty() {
+            out.push(("not believed of owners", s.rejected.join("; ")));
+        }
+        let t = &self.followed.trace;
+        for (name, cuts) in [("below the floor", &t.below_floor), ("beyond the limits", &t.beyond_limits)] {
+            for (asset, cut) in cuts {
+                let what = plural(cut.edges, "transfer");
+                out.push((name, format!("{what} with {}, not followed", self.sum(*asset, cut.amount))));
+            }
+        }
+        out
     }
 
     /// Why the trace ends at a party, if it does.
@@ -103,7 +142,8 @@ impl Told<'_> {
         self.ends.get(&(party, asset)).copied()
     }
 
-    /// Share of what entered, with six digits; `None` under poison and where nothing entered.
+    /// Share of what entered (what came by swaps included), with six digits; `None` under poison and where nothing
+    /// entered.
     fn share(&self, asset: AssetId, units: u128) -> Option<String> {
         let entered = self.entered(asset);
         if entered == 0 {
@@ -129,13 +169,35 @@ impl Told<'_> {
     }
 }
 
+/// What entered of an asset.
+#[derive(Clone, Copy, Default, Debug)]
+struct Entered {
+    /// At sources.
+    created: u128,
+    /// By swaps from other assets.
+    came: u128,
+    /// Left by swaps into other assets.
+    went: u128,
+}
+
+impl Entered {
+    /// What shares are of: all that was ever there at once, so that what goes by a swap and comes back counts once.
+    fn whole(&self) -> u128 {
+        let rests = self.created.saturating_add(self.came).saturating_sub(self.went);
+        match self.created.max(rests) {
+            0 => self.came,
+            whole => whole,
+        }
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &Trace) -> Result<Exit> {
     let shown = args.display_timezone.as_deref().map(|z| zone("--display-timezone", z)).transpose()?;
     let until = args.until.as_deref().map(|t| moment("--until", t, shown.as_ref())).transpose()?;
     let starts = starts(args)?;
     let mapping = args.mapping.as_deref().map(mapping).transpose()?;
-    let prices = args.prices.as_deref().map(prices::Prices::read).transpose()?;
+    let prices = args.prices.as_deref().map(prices::Prices::read).transpose()?.map(std::sync::Arc::new);
     let labels;
     let follow_settings = FollowSettings {
         starts: starts.clone(),
@@ -146,6 +208,9 @@ pub fn run(args: &Trace) -> Result<Exit> {
         floor: args.floor.clone(),
         max_hops: args.max_hops,
         backward: args.backward,
+        swaps: !args.no_swaps,
+        rejected: lines("what is rejected", &args.reject_link, &['#'])?,
+        prices: prices.clone().map(|p| Prices(std::sync::Arc::new(move |a, n, t| p.value(a, n, t)))),
     };
     let mut paths = args.ledger.clone();
     let mut source = match (&args.fetch, &args.fetch_to) {
@@ -211,15 +276,18 @@ pub fn run(args: &Trace) -> Result<Exit> {
             note(&format!("fetched the transactions of {}", plural(asked as u64, "address")));
         }
     };
+    if let Some(prices) = &prices {
+        prices.check(&read.funds.ledger.assets)?;
+    }
     let told = Told {
         read: &read,
         labels: &labels,
         followed: &followed,
-        prices: prices.as_ref(),
+        prices: prices.as_deref(),
         clock: Clock::new(shown, args.display_timezone.clone()),
         starts: &starts,
         entered: entered(&followed),
-        ends: followed.trace.terminals.iter().map(|t| ((t.party, t.asset), t)).collect(),
+        ends: ends(&followed),
     };
     let mut sink = Sink::open(args.output.as_deref())?;
     let written = sink.step(|out| match args.format {
@@ -242,7 +310,7 @@ pub fn run(args: &Trace) -> Result<Exit> {
             if source.is_some_and(|s| !s.may_ask()) { ", --fetch-limit allows to fetch more" } else { "" }
         ));
     }
-    if !followed.trace.checks.iter().all(palisade_money::taint::Check::holds) {
+    if !followed.trace.checks.iter().all(palisade_money::taint::Check::holds) || !followed.trace.adds_up() {
         bail!("the amounts do not add up, which is a defect in Palisade: please report it with the ledger");
     }
     Ok(Exit::Clean)
@@ -266,30 +334,51 @@ fn joined(all: &[std::path::PathBuf]) -> String {
 }
 
 /// What entered of each asset.
-fn entered(followed: &Followed) -> BTreeMap<AssetId, u128> {
-    let mut sums: BTreeMap<AssetId, u128> = BTreeMap::new();
+fn entered(followed: &Followed) -> BTreeMap<AssetId, Entered> {
+    let mut sums: BTreeMap<AssetId, Entered> = BTreeMap::new();
     for check in followed.trace.checks.iter().filter(|c| c.tag.source().is_some()) {
         let sum = sums.entry(check.asset).or_default();
-        *sum = sum.saturating_add(check.created).saturating_add(check.converted_in);
+        sum.created = sum.created.saturating_add(check.created);
+        sum.came = sum.came.saturating_add(check.converted_in);
+        sum.went = sum.went.saturating_add(check.converted_out);
     }
     sums
+}
+
+/// Why the trace ends at each party; what rests there rather than what went on beyond a limit.
+fn ends(followed: &Followed) -> BTreeMap<(PartyId, AssetId), &Terminal> {
+    let mut ends: BTreeMap<(PartyId, AssetId), &Terminal> = BTreeMap::new();
+    for t in &followed.trace.terminals {
+        let end = ends.entry((t.party, t.asset)).or_insert(t);
+        if end.reason == Reason::Limit {
+            *end = t;
+        }
+    }
+    ends
 }
 
 /// What is named on the command line, and in the files named there.
 fn starts(args: &Trace) -> Result<Vec<String>> {
     let mut out = args.starts.clone();
-    for from in &args.from {
-        let path = Path::new(from);
-        if !path.is_file() {
-            out.push(from.clone());
-            continue;
-        }
-        let text = inputs::text("the starts", path, MAX_TEXT)?;
-        let lines = text.lines().map(|l| l.split(['#', ',']).next().unwrap_or("").trim());
-        out.extend(lines.filter(|l| !l.is_empty()).map(str::to_owned));
-    }
+    out.extend(lines("the starts", &args.from, &['#', ','])?);
     if out.is_empty() {
         bail!("nothing to start from; name an address or a transaction, or a file of them with --from");
+    }
+    Ok(out)
+}
+
+/// Each as it is, or if it is a file, its lines up to one of these characters.
+fn lines(what: &str, all: &[String], end: &[char]) -> Result<Vec<String>> {
+    let mut out = Vec::new();
+    for one in all {
+        let path = Path::new(one);
+        if !path.is_file() {
+            out.push(one.clone());
+            continue;
+        }
+        let text = inputs::text(what, path, MAX_TEXT)?;
+        let lines = text.lines().map(|l| l.split(end).next().unwrap_or("").trim());
+        out.extend(lines.filter(|l| !l.is_empty()).map(str::to_owned));
     }
     Ok(out)
 }
@@ -308,21 +397,33 @@ fn tell(problems: &[Problem]) {
     }
 }
 
-/// Addresses whose transactions are missing, with what is known of them.
+/// Addresses whose transactions are missing, each with what is known of it: one row for each asset that reached it, one
+/// without if none did, as where a trace begins.
 fn needs(told: &Told<'_>, file: &Path) -> Result<()> {
     let cannot = |e: io::Error| anyhow!("cannot write to {}: {}", file.display(), reason(&e));
-    let mut out = io::BufWriter::new(std::fs::File::create(file).map_err(cannot)?);
+    let out = std::fs::File::create(file).map_err(cannot)?;
+    let mut out = csv::Writer::from_writer(io::BufWriter::new(out));
+    let t = &told.followed.trace;
     let mut write = || -> io::Result<()> {
-        writeln!(out, "chain,address,received,asset,first_time,first_tx")?;
-        let t = &told.followed.trace;
-        let missing: BTreeSet<PartyId> = t.needs.iter().copied().collect();
-        for r in t.reached.iter().filter(|r| missing.contains(&r.party)) {
-            let (sum, symbol) = amount(&told.read.funds.ledger, r.asset, r.received);
-            let time = r.first.map(|t| told.clock.exact(t)).unwrap_or_default();
-            let cell = |t: &str| csv_cell(t).into_owned();
-            let (chain, address, symbol) =
-                (cell(told.chain(r.party)), cell(told.address(r.party)), cell(&symbol));
-            writeln!(out, "{chain},{address},{sum},{symbol},{time},{}", told.tx(r.first_tx))?;
+        out.write_record(["chain", "address", "received", "asset", "first_time", "first_tx"])?;
+        for party in &t.needs {
+            let first = t.reached.partition_point(|r| r.party < *party);
+            let rows = t.reached[first..].iter().take_while(|r| r.party == *party);
+            let mut said: Vec<[String; 4]> = rows
+                .map(|r| {
+                    let (sum, symbol) = amount(&told.read.funds.ledger, r.asset, r.received);
+                    let time = r.first.map(|t| told.clock.exact(t)).unwrap_or_default();
+                    [sum, symbol, time, told.tx(r.first_tx).to_owned()]
+                })
+                .collect();
+            if said.is_empty() {
+                said.push(Default::default());
+            }
+            for row in said {
+                let cells = [told.chain(*party), told.address(*party)].into_iter();
+                let cells = cells.chain(row.iter().map(String::as_str));
+                out.write_record(cells.map(|c| csv_cell(c).into_owned()))?;
+            }
         }
         out.flush()
     };

@@ -71,19 +71,26 @@ pub struct Trace {
     /// One asset only: its contract or symbol, or the chain's name for its coin
     #[arg(long, value_name = "ASSET", help_heading = "Rule")]
     pub asset: Option<String>,
-    /// Follows nothing after this moment: RFC 3339, YYYY-MM-DD
+    /// The ledgers end at this moment, and what rests is what rested then: RFC 3339, YYYY-MM-DD
     #[arg(long, value_name = "TIME", help_heading = "Rule")]
     pub until: Option<String>,
-    /// Leaves out transfers of less (in the unit people use; needs --asset); what is left out is counted
+    /// Does not follow transfers of less (in the unit people use; needs --asset); what that cuts is shown with who sent it
     #[arg(long, value_name = "AMOUNT", requires = "asset", help_heading = "Rule")]
     pub floor: Option<String>,
     /// Follows at most so many transfers in a row
     #[arg(long, value_name = "N", default_value_t = 1_000, help_heading = "Rule")]
     pub max_hops: u32,
+    /// Takes no pair of transfers for a swap: every asset is followed by itself
+    #[arg(long, help_heading = "Rule")]
+    pub no_swaps: bool,
+    /// Addresses that are not one owner's though transactions say so, or a transaction that says nothing of owners; also
+    /// files with one per line. Takes a merge apart
+    #[arg(long, value_name = "ADDRESS,ADDRESS|TX|FILE", num_args = 1.., help_heading = "Rule")]
+    pub reject_link: Vec<String>,
     /// Each start is a source of its own, told apart in the output
     #[arg(long, help_heading = "Rule")]
     pub separate: bool,
-    /// Prices: CSV with date, asset (a token's contract, a coin's symbol or chain), currency, price; values at the day of each transfer
+    /// Prices: CSV with date, asset (a token's contract or chain:contract, a coin's symbol or chain), currency, price; values at the day of each transfer
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub prices: Option<PathBuf>,
     /// Form of the output

@@ -7,8 +7,8 @@ use palisade_model::html;
 use palisade_money::ledger::AssetId;
 use palisade_money::taint::Method;
 
-use super::words::{because, origin};
-use super::{Told, picture};
+use super::words::{because, origin, swap_lines, unguessed};
+use super::{Told, owners, picture};
 use crate::output::{count, plural};
 
 /// Transfers listed; `--format ndjson` has all.
@@ -51,6 +51,7 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
         plural(told.read.files, "file"),
         html(told.clock.name()),
     )?;
+    asked(told, out)?;
     limits(told, out)?;
     let assets: BTreeSet<AssetId> =
         t.edges.iter().map(|e| e.asset).chain(t.terminals.iter().map(|e| e.asset)).collect();
@@ -66,11 +67,98 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     exposure(told, out)?;
+    swaps(told, out)?;
+    one_owner(told, out)?;
+    splittings(told, out)?;
     guesses(told, out)?;
     fakes(told, out)?;
     transfers(told, out)?;
     evidence(told, out)?;
     writeln!(out, "</body></html>")
+}
+
+/// What was asked, and what that cuts.
+fn asked(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "<table>")?;
+    for (name, value) in told.asked() {
+        write!(out, "<tr><th>{name}</th><td>{}</td></tr>", html(&value))?;
+    }
+    write!(out, "</table>")
+}
+
+fn swaps(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let lines = swap_lines(told);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    write!(
+        out,
+        "<h2>Swaps</h2><p>Where what is traced went into another asset. What looks like a swap and is not credible is followed as plain \
+         transfers.</p><ul>"
+    )?;
+    for (line, _) in lines.iter().take(ENDS) {
+        write!(out, "<li>{}</li>", html(line))?;
+    }
+    write!(out, "</ul>")?;
+    match lines.len() {
+        n if n > ENDS => {
+            write!(out, "<p class=\"dim\">{} more are not listed.</p>", count((n - ENDS) as u64))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn one_owner(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let all = &told.followed.owners;
+    if all.owners.is_empty() {
+        return Ok(());
+    }
+    write!(
+        out,
+        "<h2>Addresses of one owner</h2><p>By who signs together and where change goes: heuristics, no facts. \
+         <code>--reject-link</code> takes a merge apart.</p><div class=\"wide\"><table><tr><th class=\"n\">Owner</th><th>Address</th>\
+         <th>Because</th></tr>"
+    )?;
+    let rows = all.owners.iter().enumerate().flat_map(|(n, o)| o.members.iter().map(move |m| (n, m)));
+    for (n, member) in rows.clone().take(ENDS) {
+        write!(
+            out,
+            "<tr><td class=\"n\">{}</td><td><code>{}</code></td><td>{}</td></tr>",
+            n + 1,
+            html(told.address(member.party)),
+            html(&owners::because(told, member))
+        )?;
+    }
+    write!(out, "</table></div>")?;
+    match rows.count() {
+        n if n > ENDS => {
+            write!(out, "<p class=\"dim\">{} more are not listed.</p>", count((n - ENDS) as u64))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn splittings(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let all = &told.followed.splittings;
+    if all.is_empty() {
+        return Ok(());
+    }
+    write!(
+        out,
+        "<h2>Split in equal parts</h2><div class=\"wide\"><table><tr><th>By</th><th class=\"n\">Amount</th><th class=\"n\">Addresses</th>\
+         <th>Where most of it meets again</th></tr>"
+    )?;
+    for s in all.iter().take(ENDS) {
+        write!(
+            out,
+            "<tr><td><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td><code>{}</code></td></tr>",
+            html(told.address(s.party)),
+            html(&told.sum(s.asset, s.amount)),
+            s.parts.len(),
+            html(s.collector.map_or("", |c| told.address(c)))
+        )?;
+    }
+    write!(out, "</table></div>")
 }
 
 /// What must be known before any number is believed.
@@ -108,9 +196,10 @@ fn of_asset(told: &Told<'_>, asset: AssetId, out: &mut dyn Write) -> io::Result<
     let entered = told.entered(asset);
     let heading = if entered > 0 {
         format!(
-            "{} {}",
+            "{} {}{}",
             told.sum(asset, entered),
-            if told.followed.backward { "was there" } else { "entered" }
+            if told.followed.backward { "was there" } else { "entered" },
+            told.swapped(asset)
         )
     } else {
         told.read.funds.ledger.assets.get(asset.0 as usize).map_or(String::new(), |a| a.symbol.to_string())
@@ -176,7 +265,10 @@ fn exposure(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn guesses(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
-    if told.followed.hypotheses.is_empty() {
+    for note in unguessed(told) {
+        write!(out, "<p class=\"dim\">{note}</p>")?;
+    }
+    if told.followed.guesses.found.is_empty() {
         return Ok(());
     }
     write!(
@@ -185,7 +277,7 @@ fn guesses(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
          A score says how few others fit; nobody can be accused by it.</p><div class=\"wide\"><table><tr><th class=\"n\">Score</th>\
          <th>Deposit</th><th>Withdrawal</th><th>To</th><th class=\"n\">Fit</th></tr>"
     )?;
-    let mut all: Vec<_> = told.followed.hypotheses.iter().collect();
+    let mut all: Vec<_> = told.followed.guesses.found.iter().collect();
     all.sort_by(|a, b| b.score.total_cmp(&a.score));
     for h in all.iter().take(100) {
         let Some(deposit) = told.followed.trace.edges.get(h.deposit) else { continue };
@@ -247,7 +339,7 @@ fn transfers(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
         write!(
             out,
             "<tr><td>{}</td><td><code>{}</code></td><td><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td>{}<td class=\"n\">{}</td>\
-             <td><code>{}</code><br><span class=\"dim\">{} record {}</span></td></tr>",
+             <td><code>{}</code><br><span class=\"dim\">{} record {}{}{}</span></td></tr>",
             e.time.map(|x| told.clock.short(x)).unwrap_or_default(),
             html(told.address(e.from)),
             html(told.address(e.to)),
@@ -257,7 +349,9 @@ fn transfers(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
             e.hops,
             html(told.tx(e.tx)),
             html(&source),
-            e.citation.record
+            e.citation.record,
+            if e.swap { "; side of a swap" } else { "" },
+            if owners::own(told, e) { "; to its own owner (change)" } else { "" }
         )?;
     }
     write!(out, "</table></div>")?;

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 
 use palisade_model::{Citation, Time};
 use palisade_money::ledger::AssetId;
+use palisade_money::taint::Source;
 use palisade_money::trace::Labels as _;
 use serde_json::{Map, Value, json};
 
-use super::Told;
+use super::{Told, owners};
 
 /// An object per line: edges, reached addresses, ends, exposure, guesses, missing addresses, summary.
 pub fn ndjson(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -84,6 +85,8 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
             "hops": e.hops,
             "time": time(told, e.time),
             "fee": e.fee,
+            "swap": e.swap,
+            "own_change": owners::own(told, e),
             "rank": e.rank,
             "citation": cited(told, e.citation),
         });
@@ -116,9 +119,14 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
             "first_tx": told.tx(r.first_tx),
             "rank": r.rank,
             "labels": labels,
+            "owner": owners::number(told, r.party),
             "terminal": end.map(|e| e.reason.name()),
         }))?;
     }
+    let parts = |parts: &[(Source, u128)]| -> Vec<Value> {
+        let name = |s: &Source| told.followed.sources.get(usize::from(s.0));
+        parts.iter().map(|(s, n)| json!({"source": name(s), "amount": n.to_string()})).collect()
+    };
     for x in &t.terminals {
         f(json!({
             "kind": "terminal",
@@ -129,6 +137,7 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
             "share": told.share(x.asset, x.amount),
             "reason": x.reason.name(),
             "actor": x.actor,
+            "sources": parts(&x.parts),
         }))?;
     }
     for x in &t.exposure {
@@ -144,9 +153,11 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
             "hops": x.hops,
             "rule": x.rule.name(),
             "label_held_then": x.then,
+            "label_from": time(told, x.from),
+            "label_until": time(told, x.until),
         }))?;
     }
-    for h in &told.followed.hypotheses {
+    for h in &told.followed.guesses.found {
         let Some(deposit) = t.edges.get(h.deposit) else { continue };
         f(json!({
             "kind": "hypothesis",
@@ -157,7 +168,24 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
             "amount": h.amount.to_string(),
             "score": h.score,
             "candidates": h.candidates,
+            "same_actor": h.same_actor,
+            "by_value": h.by_value,
             "note": "a guess from amount and time, never a fact",
+        }))?;
+    }
+    swaps(told, f)?;
+    for owner in owners::records(told) {
+        f(owner)?;
+    }
+    for s in &told.followed.splittings {
+        f(json!({
+            "kind": "splitting",
+            "address": told.address(s.party),
+            "asset": asset(told, s.asset),
+            "amount": s.amount.to_string(),
+            "decimal": decimal(s.asset, s.amount),
+            "parts": s.parts.iter().map(|p| told.address(*p)).collect::<Vec<_>>(),
+            "collector": s.collector.map(|c| told.address(c)),
         }))?;
     }
     for p in &told.followed.peels {
@@ -207,6 +235,7 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
                 "resting": c.resting.to_string(),
                 "burnt": c.burnt.to_string(),
                 "fees": c.fees.to_string(),
+                "stopped": c.stopped.to_string(),
                 "holds": c.holds(),
             })
         })
@@ -216,8 +245,21 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
         cuts.iter().map(one).collect()
     };
     let ledger = &told.read.funds.ledger;
+    let s = &told.followed.settings;
+    let g = &told.followed.guesses;
     f(json!({
         "kind": "summary",
+        "until": time(told, s.until),
+        "floor": s.floor,
+        "max_hops": s.max_hops,
+        "asset": s.asset,
+        "swaps_followed": s.swaps,
+        "adds_up": t.adds_up(),
+        "rejected_links": s.rejected,
+        "rejected_transactions": told.followed.owners.rejected.iter().map(|x| told.tx(*x)).collect::<Vec<_>>(),
+        "guesses_left_out": g.left_out,
+        "deposits_not_guessed": g.deposits_left_out,
+        "deposits_unpriced": g.unpriced,
         "rule": t.method.name(),
         "backward": told.followed.backward,
         "starts": told.starts,
@@ -234,4 +276,37 @@ fn each(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Resu
         "swaps_dropped": t.tally.swaps_dropped,
         "problems": told.read.problems.len(),
     }))
+}
+
+/// Swaps of what is traced: those that are followed, and those that are not with the reason.
+fn swaps(told: &Told<'_>, f: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Result<()> {
+    let m = &told.read.funds.ledger.moves;
+    let one = |pay: u64, get: u64| {
+        let (p, g) = (usize::try_from(pay).ok()?, usize::try_from(get).ok()?);
+        let side = |i: usize| -> Option<Value> {
+            Some(json!({
+                "from": told.address(*m.from.get(i)?),
+                "to": told.address(*m.to.get(i)?),
+                "asset": asset(told, *m.asset.get(i)?),
+                "amount": m.amount.get(i)?.to_string(),
+            }))
+        };
+        Some(json!({"kind": "swap", "tx": told.tx(*m.tx.get(p)?), "paid": side(p)?, "got": side(g)?}))
+    };
+    for b in &told.followed.swaps {
+        if let Some(mut record) = one(b.swap.pay, b.swap.get) {
+            record["followed"] = true.into();
+            record["because"] = b.basis.name().into();
+            record["price_compared"] = b.compared.into();
+            f(record)?;
+        }
+    }
+    for (swap, doubt) in &told.followed.doubted {
+        if let Some(mut record) = one(swap.pay, swap.get) {
+            record["followed"] = false.into();
+            record["because"] = doubt.name().into();
+            f(record)?;
+        }
+    }
+    Ok(())
 }

@@ -5,9 +5,10 @@ use std::io::{self, Write};
 
 use palisade_money::ledger::AssetId;
 use palisade_money::taint::Method;
+use palisade_money::trace::swaps::{Basis, Doubt};
 use palisade_money::trace::{Reason, Terminal};
 
-use super::{Told, plain};
+use super::{Told, owners, plain};
 use crate::output::{count, plural};
 
 /// Rows of one list.
@@ -20,7 +21,7 @@ pub fn because(reason: Reason) -> &'static str {
         Reason::NoData => "what it did next is not in the ledgers",
         Reason::Service => "pooled by a service",
         Reason::MixerOrBridge => "into a mixer, bridge or swapper",
-        Reason::Limit => "beyond a limit, the floor or the end date",
+        Reason::Limit => "sent on from there, beyond a limit or below the floor",
         Reason::Burnt => "burnt or paid as fees",
         Reason::Created => "was made there: mined, minted, a reward",
         Reason::BeforeLedger => "was there before the ledgers say how it came",
@@ -56,6 +57,9 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     if t.method == Method::Poison {
         writeln!(out, "Poison is an upper bound: everything that touched it counts as a whole.")?;
     }
+    let asked = told.asked();
+    let asked: Vec<String> = asked.iter().skip(1).map(|(name, value)| format!("{name}: {value}")).collect();
+    writeln!(out, "Asked: {}", plain(&asked.join("; ")))?;
     let mut by_asset: BTreeMap<AssetId, Vec<&Terminal>> = BTreeMap::new();
     for x in &t.terminals {
         by_asset.entry(x.asset).or_default().push(x);
@@ -71,7 +75,12 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
                 plain(&told.sum(asset, ends.iter().map(|e| e.amount).fold(0, u128::saturating_add)))
             )?,
             n if back => writeln!(out, "{} was there; it came from", plain(&told.sum(asset, n)))?,
-            n => writeln!(out, "{} entered; it is now", plain(&told.sum(asset, n)))?,
+            n => writeln!(
+                out,
+                "{} entered{}; it is now",
+                plain(&told.sum(asset, n)),
+                plain(&told.swapped(asset))
+            )?,
         }
         for end in ends.iter().take(SHOWN) {
             let share = told.share(asset, end.amount).map(|s| percent(&s)).unwrap_or_default();
@@ -106,6 +115,8 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
         }
         more(out, t.exposure.len())?;
     }
+    swaps(told, out)?;
+    one_owner(told, out)?;
     for p in told.followed.peels.iter().take(SHOWN) {
         writeln!(
             out,
@@ -125,6 +136,20 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
             plain(&d.actor)
         )?;
     }
+    for s in told.followed.splittings.iter().take(SHOWN) {
+        writeln!(
+            out,
+            "\n{} split {} over {} within a day{}",
+            plain(told.address(s.party)),
+            plain(&told.sum(s.asset, s.amount)),
+            plural(s.parts.len() as u64, "address"),
+            match s.collector {
+                Some(c) => format!("; most of it meets again at {}", plain(told.address(c))),
+                None => String::new(),
+            }
+        )?;
+    }
+    more(out, told.followed.splittings.len())?;
     for f in told.followed.fakes.iter().take(SHOWN) {
         writeln!(
             out,
@@ -146,20 +171,26 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     more(out, told.followed.poisonings.len())?;
-    if !told.followed.hypotheses.is_empty() {
+    let guesses = &told.followed.guesses;
+    if !guesses.found.is_empty() {
         writeln!(out, "\nGuesses of what came out of mixers and bridges (amount and time fit; no facts)")?;
-        let mut all: Vec<_> = told.followed.hypotheses.iter().collect();
+        let mut all: Vec<_> = guesses.found.iter().collect();
         all.sort_by(|a, b| b.score.total_cmp(&a.score));
         for h in all.iter().take(10) {
             writeln!(
                 out,
-                "  {:.2}  {} to {}, one of {}",
+                "  {:.2}  {} to {}, one of {}{}{}",
                 h.score,
                 plain(&told.sum(h.asset, h.amount)),
                 plain(told.address(h.to)),
-                plural(h.candidates as u64, "withdrawal")
+                plural(h.candidates as u64, "withdrawal"),
+                if h.same_actor { "" } else { ", of the same kind only" },
+                if h.by_value { ", compared by value" } else { "" }
             )?;
         }
+    }
+    for note in unguessed(told) {
+        writeln!(out, "{note}")?;
     }
     writeln!(out)?;
     if !t.needs.is_empty() {
@@ -168,16 +199,6 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
             "{} would show more: their transactions are missing.",
             plural(t.needs.len() as u64, "address")
         )?;
-    }
-    for (what, cuts) in [("below the floor", &t.below_floor), ("beyond the limits", &t.beyond_limits)] {
-        for (asset, cut) in cuts {
-            writeln!(
-                out,
-                "Not followed, {what}: {} with {}",
-                plural(cut.edges, "transfer"),
-                plain(&told.sum(*asset, cut.amount))
-            )?;
-        }
     }
     if t.tally.short > 0 {
         writeln!(
@@ -189,9 +210,122 @@ pub fn write(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
     if t.method != Method::Poison {
         let what = match back {
             true => "The amounts add up: what was there is what came.",
-            false => "The amounts add up: what entered is what rests, was burnt, or paid as fees.",
+            false => {
+                "The amounts add up: what entered is what rests, was burnt or paid as fees, or was sent on beyond a limit."
+            }
         };
         writeln!(out, "{what}")?;
+    }
+    Ok(())
+}
+
+/// What could not be guessed at, in sentences.
+pub fn unguessed(told: &Told<'_>) -> Vec<String> {
+    let g = &told.followed.guesses;
+    let mut out = Vec::new();
+    if g.unpriced > 0 {
+        out.push(format!(
+            "{} with a swapper could have come out in another asset: these are compared by value, which needs --prices \
+             with both assets on these days.",
+            plural(g.unpriced, "deposit")
+        ));
+    }
+    if g.deposits_left_out > 0 {
+        out.push(format!("{} were not guessed at: too many.", plural(g.deposits_left_out, "deposit")));
+    }
+    if g.left_out > 0 {
+        out.push(format!("{} more guesses are left out.", count(g.left_out)));
+    }
+    out
+}
+
+/// What went into another asset, and what only looks so.
+fn swaps(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let lines = swap_lines(told);
+    if !lines.is_empty() {
+        writeln!(out, "\nSwaps on the way")?;
+    }
+    for (line, _) in lines.iter().take(SHOWN) {
+        writeln!(out, "  {}", plain(line))?;
+    }
+    more(out, lines.len())
+}
+
+/// Swaps in words, and whether each is followed; those that are not come last.
+pub fn swap_lines(told: &Told<'_>) -> Vec<(String, bool)> {
+    let m = &told.read.funds.ledger.moves;
+    let sides = |pay: u64, get: u64| {
+        let (p, g) = (usize::try_from(pay).ok()?, usize::try_from(get).ok()?);
+        let paid = told.sum(*m.asset.get(p)?, *m.amount.get(p)?);
+        let got = told.sum(*m.asset.get(g)?, *m.amount.get(g)?);
+        let (who, to, by) = (told.address(m.from[p]), told.address(m.to[p]), told.address(m.from[g]));
+        let with = if to == by { to.to_owned() } else { format!("{to} and {by}") };
+        Some(format!("{who} paid {paid} and got {got}, with {with} in {}", told.tx(m.tx[p])))
+    };
+    let followed = told.followed.swaps.iter().filter_map(|b| {
+        let note = if b.compared { "" } else { "; there is no other price to compare with" };
+        Some((format!("{} ({}{note})", sides(b.swap.pay, b.swap.get)?, basis(b.basis)), true))
+    });
+    let doubted = told.followed.doubted.iter().filter_map(|(s, doubt)| {
+        Some((format!("{}: not followed as a swap, {}", sides(s.pay, s.get)?, doubtful(*doubt)), false))
+    });
+    followed.chain(doubted).collect()
+}
+
+fn basis(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Wrapped => "wrapped one to one",
+        Basis::Labelled => "with a labelled party",
+        Basis::Known => "of known assets",
+        Basis::BothWays => "others have sold there what is bought",
+    }
+}
+
+fn doubtful(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::Unknown => "nobody vouches for what was got: a label would",
+        Doubt::Price => "others paid a very different price",
+        Doubt::Shared => "somebody who paid nothing got of it, too",
+    }
+}
+
+/// Addresses on the way that have one owner.
+fn one_owner(told: &Told<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let all = &told.followed.owners;
+    if !all.owners.is_empty() {
+        writeln!(
+            out,
+            "\nAddresses of one owner, by who signs together and where change goes (no facts; --reject-link)"
+        )?;
+    }
+    for (n, owner) in all.owners.iter().enumerate().take(SHOWN) {
+        writeln!(
+            out,
+            "  owner {}: {} here, {} in the ledgers",
+            n + 1,
+            plural(owner.members.len() as u64, "address"),
+            count(owner.addresses as u64)
+        )?;
+        for member in owner.members.iter().take(SHOWN) {
+            let why = owners::because(told, member);
+            writeln!(
+                out,
+                "    {}{}{}",
+                plain(told.address(member.party)),
+                if why.is_empty() { "" } else { ": " },
+                plain(&why)
+            )?;
+        }
+        more(out, owner.members.len())?;
+    }
+    more(out, all.owners.len())?;
+    for (a, b) in &all.still {
+        writeln!(
+            out,
+            "  {} and {} are still tied: too many transactions say so",
+            plain(told.address(*a)),
+            plain(told.address(*b))
+        )?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod forms;
 mod hostile;
 mod hunt;
 mod money;
+mod money_trace;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

@@ -8,17 +8,17 @@ use crate::{arg, expect, file};
 
 /// Four addresses and a service, in lower case: no checksum to get right.
 const SOURCE: &str = "0x1111111111111111111111111111111111111111";
-const THIEF: &str = "0x2222222222222222222222222222222222222222";
+pub const THIEF: &str = "0x2222222222222222222222222222222222222222";
 const HOP: &str = "0x3333333333333333333333333333333333333333";
 const SERVICE: &str = "0x4444444444444444444444444444444444444444";
 
-fn tx(n: u32) -> String {
+pub fn tx(n: u32) -> String {
     format!("0x{n:064x}")
 }
 
 /// The source pays the thief 1.5 coins and a clean stranger pays the hop 1; the thief pays the hop 1, which pays
 /// the service 1 of its 2: half of that is tainted.
-fn ledger(folder: &Path) -> String {
+pub fn ledger(folder: &Path) -> String {
     let coin = |tenths: u64| tenths * 100_000_000_000_000_000;
     let stranger = "0x5555555555555555555555555555555555555555";
     let moves = [
@@ -51,7 +51,7 @@ fn ledger(folder: &Path) -> String {
     arg(&folder.join("ledger"))
 }
 
-fn objects(text: &str) -> Vec<Value> {
+pub fn objects(text: &str) -> Vec<Value> {
     text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 

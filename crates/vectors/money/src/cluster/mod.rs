@@ -13,6 +13,7 @@
 
 mod change;
 mod coinjoin;
+mod owners;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -22,6 +23,7 @@ use crate::trace::Labels;
 
 pub use change::change;
 pub use coinjoin::{CoinJoin, coinjoin};
+pub use owners::{MAX_REJECTED, Member, Owner, Owners, Rejection};
 
 /// Why two addresses belong together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -161,6 +163,16 @@ impl Clusters {
             }
         }
         seen.into_iter().collect()
+    }
+
+    /// Takes back what a transaction says: clusters are then what the other links join.
+    pub fn reject(&mut self, tx: TxId) {
+        let kept: Vec<Link> = std::mem::take(&mut self.links).into_iter().filter(|l| l.tx != tx).collect();
+        self.parent = (0..self.parent.len() as u32).collect();
+        self.of.clear();
+        for link in kept {
+            self.link(link, 0);
+        }
     }
 
     /// All links.

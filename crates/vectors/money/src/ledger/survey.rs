@@ -425,10 +425,11 @@ impl Survey {
                 let first = if backward { u64::MAX } else { 0 };
                 let order = if ordered { r.order } else { first };
                 let no_later = |at: u64| if backward { at >= order } else { at <= order };
-                if from != 0 && !reach.txs.contains(&r.tx) {
+                if !reach.txs.contains(&r.tx) {
                     let there = reach.at.get(&from).is_some_and(|at| !ordered || no_later(*at));
                     let stops = seeds.stops.contains(&from) && !seeds.parties.contains(&from);
-                    if there && !stops {
+                    // What is exchanged for what arrives at a start is as tainted as that.
+                    if there && !stops || seeds.parties.contains(&to) {
                         reach.txs.insert(r.tx);
                         reach.changed = true;
                     }

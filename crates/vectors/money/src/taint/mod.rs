@@ -132,6 +132,8 @@ pub enum Entry {
         tx: TxId,
         /// Only what this party sends (account model).
         party: Option<PartyId>,
+        /// Of this asset only, or of all.
+        asset: Option<AssetId>,
     },
     /// An output, as it is made.
     Output {
@@ -231,7 +233,7 @@ pub struct Tally {
     pub swaps_dropped: u64,
 }
 
-/// Conservation of one asset and tag: `created + converted_in = converted_out + resting + burnt + fees`.
+/// Conservation of one asset and tag: `created + converted_in = converted_out + resting + burnt + fees + stopped`.
 ///
 /// Not for poison, which conserves nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -252,6 +254,8 @@ pub struct Check {
     pub burnt: u128,
     /// Paid as fees to nobody known.
     pub fees: u128,
+    /// Not followed further, by the word of the [`Sink`]: clean from there on.
+    pub stopped: u128,
 }
 
 impl Check {
@@ -259,15 +263,43 @@ impl Check {
     pub fn holds(&self) -> bool {
         let came = self.created.checked_add(self.converted_in);
         let is = self.converted_out.checked_add(self.resting);
-        let is = is.and_then(|s| s.checked_add(self.burnt)).and_then(|s| s.checked_add(self.fees));
+        let gone = [self.burnt, self.fees, self.stopped];
+        let is = gone.iter().fold(is, |sum, n| sum.and_then(|s| s.checked_add(*n)));
         came.is_some() && came == is
+    }
+
+    /// What entered and was not exchanged for another asset: the sum of all places where it is at the end.
+    pub fn entered(&self) -> u128 {
+        self.created.saturating_add(self.converted_in).saturating_sub(self.converted_out)
     }
 }
 
-/// Told of every tainted amount as it moves.
+/// Told of every tainted amount as it moves, in the order in which it does.
 pub trait Sink {
+    /// Whether [`Sink::stops`], [`Sink::swapped`] and [`Sink::fee`] are called: loops that need none of them stay as
+    /// tight as they are.
+    const ASKS: bool = false;
+
     /// The move (or, in the output model, the output) with this number in the ledger carries so much of a source.
     fn carried(&mut self, index: u64, source: Source, amount: u128);
+
+    /// Asked once per move or output, before it is told to be carried: what comes from sources (`parts`, by source) is
+    /// not followed further if the answer is yes. It counts as [`Check::stopped`], is clean where it arrives, and is not
+    /// told.
+    fn stops(&mut self, index: u64, parts: &[(Source, u128)]) -> bool {
+        let _ = (index, parts);
+        false
+    }
+
+    /// What follows is carried by two moves that exchange what they carry.
+    fn swapped(&mut self, pay: u64, get: u64) {
+        let _ = (pay, get);
+    }
+
+    /// The fee of a transaction of the output model carries taint, to its block's coinbase.
+    fn fee(&mut self, tx: TxId) {
+        let _ = tx;
+    }
 }
 
 /// Wants to know nothing.
@@ -315,18 +347,28 @@ pub fn follow(
     moves: &mut impl Sink,
     outputs: &mut impl Sink,
 ) -> Result<Outcome, PlanError> {
-    follow_stopping(ledger, plan, &|_, _| false, moves, outputs)
+    follow_stopping(ledger, plan, &Stops { pools: &|_, _| false, late: None }, moves, outputs)
 }
 
-/// Follows as [`follow`] does, but not through parties that pool coins: what such a party sends in that transaction is
-/// its own and clean, what it was sent stays with it.
+/// Where a rule stops.
+#[derive(Clone, Copy)]
+pub struct Stops<'a> {
+    /// Whether a party pools coins in that transaction: what it sends is its own and clean, what it was sent stays with
+    /// it.
+    pub pools: &'a dyn Fn(PartyId, TxId) -> bool,
+    /// Transactions that are not looked at: the ledger ends before them. A plan has no swap and no start in one.
+    pub late: Option<&'a dyn Fn(TxId) -> bool>,
+}
+
+/// Follows as [`follow`] does, but not through parties that pool coins, and not beyond the end that is asked for.
 pub fn follow_stopping(
     ledger: &Ledger,
     plan: &Plan,
-    pools: &dyn Fn(PartyId, TxId) -> bool,
+    stops: &Stops<'_>,
     moves: &mut impl Sink,
     outputs: &mut impl Sink,
 ) -> Result<Outcome, PlanError> {
+    let pools = stops.pools;
     let mut outcome = Outcome::default();
     if !ledger.moves.tx.is_empty() || !plan.openings.is_empty() {
         let mut router = account::Router::new(plan)?;
@@ -340,7 +382,12 @@ pub fn follow_stopping(
             // A pool pays out of what nobody knows, as nobody does.
             let own = |(&p, &tx): (&PartyId, &TxId)| if pools(p, tx) { PartyId::NOBODY } else { p };
             let from: Vec<PartyId> = slice.from.iter().zip(slice.tx).map(own).collect();
-            router.route(&account::Slice { from: &from, ..slice }, &mut routed);
+            // A move of nothing changes nothing.
+            let cut = |(&n, &tx): (&u128, &TxId)| if stops.late.is_some_and(|late| late(tx)) { 0 } else { n };
+            let amount: Option<Vec<u128>> =
+                stops.late.map(|_| slice.amount.iter().zip(slice.tx).map(cut).collect());
+            let amount = amount.as_deref().unwrap_or(slice.amount);
+            router.route(&account::Slice { from: &from, amount, ..slice }, &mut routed);
             rule.feed(&routed, moves);
             at = end;
         }
@@ -353,7 +400,7 @@ pub fn follow_stopping(
     }
     if !ledger.spends.is_empty() {
         let mut rule = output::Output::new(plan)?;
-        rule.feed(ledger, pools, outputs);
+        rule.feed(ledger, stops, outputs);
         let done = rule.finish(outputs);
         outcome.outputs = done.holdings;
         outcome.checks.extend(done.checks);
@@ -389,7 +436,7 @@ impl Tally {
 /// What entered, per asset and tag; the other side of every [`Check`].
 #[derive(Default, Debug)]
 pub(crate) struct Books {
-    rows: BTreeMap<(AssetId, Tag), [u128; 6]>,
+    rows: BTreeMap<(AssetId, Tag), [u128; 7]>,
 }
 
 /// Columns of [`Books`].
@@ -401,6 +448,7 @@ pub(crate) enum Col {
     Resting,
     Burnt,
     Fees,
+    Stopped,
 }
 
 impl Books {
@@ -420,7 +468,7 @@ impl Books {
     }
 
     pub(crate) fn checks(&self) -> Vec<Check> {
-        let row = |(&(asset, tag), r): (&(AssetId, Tag), &[u128; 6])| Check {
+        let row = |(&(asset, tag), r): (&(AssetId, Tag), &[u128; 7])| Check {
             asset,
             tag,
             created: r[Col::Created as usize],
@@ -429,6 +477,7 @@ impl Books {
             resting: r[Col::Resting as usize],
             burnt: r[Col::Burnt as usize],
             fees: r[Col::Fees as usize],
+            stopped: r[Col::Stopped as usize],
         };
         self.rows.iter().map(row).collect()
     }

@@ -15,7 +15,7 @@ use foldhash::fast::FixedState;
 
 use super::arith::{mul_div, split};
 use super::{
-    Books, Check, Col, Entry, Holding, MAX_SOURCES, Method, Plan, PlanError, Sink, Source, Tag, Tally,
+    Books, Check, Col, Entry, Holding, MAX_SOURCES, Method, Plan, PlanError, Sink, Source, Stops, Tag, Tally,
 };
 use crate::Ledger;
 use crate::ledger::{AssetId, OutputId, PartyId, TxId};
@@ -112,7 +112,7 @@ type PartyStart = (TxId, Source, Option<AssetId>);
 pub struct Output {
     method: Method,
     by_output: HashMap<OutputId, Source, FixedState>,
-    by_tx: HashMap<TxId, Source, FixedState>,
+    by_tx: HashMap<TxId, Vec<(Source, Option<AssetId>)>, FixedState>,
     by_party: HashMap<PartyId, Vec<PartyStart>, FixedState>,
     value: Vec<u64>,
     status: Vec<u8>,
@@ -168,8 +168,8 @@ impl Output {
                 Entry::Output { output } => {
                     o.by_output.entry(output).or_insert(start.source);
                 }
-                Entry::Tx { tx, .. } => {
-                    o.by_tx.entry(tx).or_insert(start.source);
+                Entry::Tx { tx, asset, .. } => {
+                    o.by_tx.entry(tx).or_default().push((start.source, asset));
                 }
                 Entry::Party { party, .. } if party == PartyId::NOBODY => {}
                 Entry::Party { party, asset, from } => {
@@ -181,12 +181,13 @@ impl Output {
         Ok(o)
     }
 
-    /// Takes all transactions of a ledger in memory; `pools` says who pools coins ([`Input::pooled`]), `sink` hears of
-    /// tainted outputs as they are made.
-    pub fn feed(&mut self, ledger: &Ledger, pools: &dyn Fn(PartyId, TxId) -> bool, sink: &mut impl Sink) {
+    /// Takes all transactions of a ledger in memory; `stops` says who pools coins ([`Input::pooled`]) and where the ledger
+    /// ends, `sink` hears of tainted outputs as they are made.
+    pub fn feed(&mut self, ledger: &Ledger, stops: &Stops<'_>, sink: &mut impl Sink) {
         let o = &ledger.outputs;
         let (mut inputs, mut made) = (Vec::new(), Vec::new());
-        for spend in &ledger.spends {
+        let late = |tx: TxId| stops.late.is_some_and(|late| late(tx));
+        for spend in ledger.spends.iter().filter(|s| !late(s.tx)) {
             let ins = spend.inputs.start as usize..spend.inputs.end as usize;
             let outs = spend.outputs.start as usize..spend.outputs.end as usize;
             inputs.clear();
@@ -194,7 +195,7 @@ impl Output {
             inputs.extend(ledger.inputs.get(ins).unwrap_or_default().iter().filter_map(|&output| {
                 let i = output.0 as usize;
                 let (value, party) = (*o.value.get(i)?, *o.party.get(i)?);
-                Some(Input { output, value, party, pooled: pools(party, spend.tx) })
+                Some(Input { output, value, party, pooled: (stops.pools)(party, spend.tx) })
             }));
             if outs.end > o.value.len() {
                 continue;
@@ -245,10 +246,11 @@ impl Output {
             self.missing(tx.asset, missing);
             self.join(&mut all, Content::of(Tag::UNKNOWN, missing));
         }
-        if let Some(&source) = self.by_tx.get(&tx.tx) {
+        if let Some(source) = self.named(tx.tx, tx.asset) {
             self.retag(&mut all, source, tx.asset);
         }
         let fee = self.fill(all, tx.first, tx.outputs, tx.asset, sink);
+        tell_fee(&fee, tx.tx, sink);
         let mut fees = std::mem::take(&mut self.fees);
         self.join(&mut fees, fee);
         self.fees = fees;
@@ -451,6 +453,7 @@ impl Output {
                 continue;
             }
             self.status[at] = LIVE;
+            self.go(id, &mut content, asset, sink);
             if sourced && let Some(source) = self.claimed(id, made.party, made.spent_by, asset) {
                 self.retag(&mut content, source, asset);
             }
@@ -468,6 +471,39 @@ impl Output {
         pot.pour(fee)
     }
 
+    /// Whose source a transaction is.
+    fn named(&self, tx: TxId, asset: AssetId) -> Option<Source> {
+        let all = self.by_tx.get(&tx)?;
+        all.iter().find(|s| s.1.is_none_or(|a| a == asset)).map(|s| s.0)
+    }
+
+    /// Asks whether what an output gets is followed further; what is not becomes clean.
+    fn go<S: Sink>(&mut self, id: OutputId, content: &mut Content, asset: AssetId, sink: &mut S) {
+        if !S::ASKS || content.runs.is_empty() {
+            return;
+        }
+        let mut parts = Vec::new();
+        for &(tag, amount) in &content.runs {
+            if let Some(source) = tag.source() {
+                super::add_parts(&mut parts, &[(source, amount)]);
+            }
+        }
+        if parts.is_empty() || !sink.stops(u64::from(id.0), &parts) {
+            return;
+        }
+        for (source, amount) in parts {
+            self.books.add(asset, Tag::of(source), Col::Stopped, amount);
+        }
+        let ordered = !matches!(self.method, Method::Poison | Method::Haircut);
+        for (tag, amount) in std::mem::take(&mut content.runs) {
+            match tag.source() {
+                None => content.push(tag, amount),
+                Some(_) if ordered => content.push(Tag::CLEAN, amount),
+                Some(_) => {}
+            }
+        }
+    }
+
     fn lose(&mut self, content: &Content, asset: AssetId) {
         for &(tag, amount) in &content.runs {
             self.books.add(asset, tag, Col::Burnt, amount);
@@ -482,7 +518,7 @@ impl Output {
             let made: u128 = w.outputs.iter().map(|o| u128::from(o.value)).sum();
             let mut all = Content { amount: made.saturating_sub(fees.amount), runs: vec![] };
             self.join(&mut all, std::mem::take(&mut fees));
-            if let Some(&source) = self.by_tx.get(&w.tx) {
+            if let Some(source) = self.named(w.tx, w.asset) {
                 self.retag(&mut all, source, w.asset);
             }
             let left = self.fill(all, w.first, &w.outputs, w.asset, sink);
@@ -491,6 +527,13 @@ impl Output {
         for &(tag, amount) in &fees.runs {
             self.books.add(asset, tag, Col::Fees, amount);
         }
+    }
+}
+
+/// Tells of a fee that carries taint.
+fn tell_fee<S: Sink>(fee: &Content, tx: TxId, sink: &mut S) {
+    if S::ASKS && fee.runs.iter().any(|r| r.1 > 0 && r.0.source().is_some()) {
+        sink.fee(tx);
     }
 }
 

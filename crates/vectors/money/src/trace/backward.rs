@@ -25,7 +25,9 @@ use foldhash::fast::FixedState;
 use super::{Edge, Options, Reason, Terminal, Trace, held};
 use crate::Ledger;
 use crate::ledger::{AssetId, MoveKind, OutputId, PartyId, Spend, TxId};
-use crate::taint::{Entry, Method, Opening, Outcome, Plan, PlanError, Start, Tally, swap::Swap};
+use crate::taint::{
+    Entry, Method, Opening, Outcome, Plan, PlanError, Source, Start, Tally, add_parts, swap::Swap,
+};
 
 /// Traces backward from the plan's starts. In the result an edge still goes from payer to payee; `hops` counts from the start,
 /// a row of `reached` is a party through which funds came (`first`: the latest time), and `terminals` say where they entered.
@@ -249,7 +251,7 @@ impl Turned {
         let start = |s: &Start| {
             let entry = match s.entry {
                 Entry::Party { party, asset, .. } => Entry::Party { party, asset, from: TxId(begin) },
-                Entry::Tx { tx, .. } => Entry::Tx { tx: self.tx(tx), party: None },
+                Entry::Tx { tx, asset, .. } => Entry::Tx { tx: self.tx(tx), party: None, asset },
                 Entry::Output { output } => Entry::Output {
                     output: OutputId(self.outputs.get(output.0 as usize).copied().unwrap_or(u32::MAX)),
                 },
@@ -279,11 +281,12 @@ impl Turned {
     /// ledger says anything of them.
     fn ends(&self, trace: &mut Trace, outcome: &Outcome, options: &Options<'_>) {
         // In the output model nobody stands for a coinbase, for inputs that no source has, and for scripts without address.
-        let mut made: BTreeMap<AssetId, u128> = BTreeMap::new();
+        let mut made: BTreeMap<AssetId, (u128, Vec<(Source, u128)>)> = BTreeMap::new();
         for (i, h) in outcome.outputs.iter().filter(|(i, _)| self.created.contains(&i.0)) {
             if let Some(asset) = self.ledger.outputs.asset.get(i.0 as usize) {
                 let sum = made.entry(*asset).or_default();
-                *sum = sum.saturating_add(held(h, trace.method));
+                sum.0 = sum.0.saturating_add(held(h, trace.method));
+                add_parts(&mut sum.1, &h.tainted);
             }
         }
         let coins: BTreeSet<AssetId> = self.ledger.outputs.asset.iter().copied().collect();
@@ -291,10 +294,19 @@ impl Turned {
         for t in &mut trace.terminals {
             t.reason = match t.reason {
                 Reason::Burnt if coins.contains(&t.asset) => {
-                    let made = made.get(&t.asset).copied().unwrap_or(0).min(t.amount);
-                    let (amount, reason) = (t.amount - made, Reason::BeforeLedger);
-                    more.push(Terminal { amount, reason, ..t.clone() });
-                    t.amount = made;
+                    let (sum, of) = made.get(&t.asset).cloned().unwrap_or_default();
+                    let mut other = t.clone();
+                    t.amount = t.amount.min(sum);
+                    other.amount -= t.amount;
+                    other.reason = Reason::BeforeLedger;
+                    for (here, there) in t.parts.iter_mut().zip(&mut other.parts) {
+                        let part = of.iter().find(|p| p.0 == here.0).map_or(0, |p| p.1);
+                        here.1 = here.1.min(part);
+                        there.1 -= here.1;
+                    }
+                    t.parts.retain(|p| p.1 > 0);
+                    other.parts.retain(|p| p.1 > 0);
+                    more.push(other);
                     Reason::Created
                 }
                 Reason::Burnt => Reason::Created,

@@ -14,7 +14,7 @@ use crate::ledger::{AssetId, PartyId, TxId};
 use crate::taint::Source;
 
 use super::patterns::{DepositAddress, PeelChain};
-use super::{Kind, Trace};
+use super::{Kind, Trace, labels};
 
 /// Parties that pay into a new collecting address, at least.
 pub const CONSOLIDATION_SENDERS: usize = 3;
@@ -188,6 +188,8 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
     let ends: BTreeMap<(PartyId, AssetId), super::Reason> =
         trace.terminals.iter().map(|t| ((t.party, t.asset), t.reason)).collect();
     let carried: BTreeSet<TxId> = trace.edges.iter().map(|e| e.tx).collect();
+    let paid: BTreeSet<(PartyId, PartyId)> =
+        trace.edges.iter().filter(|e| !e.fee).map(|e| (e.from, e.to)).collect();
     // Where the funds of some transfers come from: what names the source elsewhere is joined to what became of it.
     let origins = |edges: &[&super::Edge]| {
         let sources: BTreeSet<Source> = edges.iter().flat_map(|e| &e.carried).map(|c| c.0).collect();
@@ -205,14 +207,27 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
             Kind::Mixer => &MIXER,
             _ => continue,
         };
-        // What comes back to where it began, or stays there, reached nobody.
-        let began = |c: &(Source, u128)| seen.starts.get(&c.0).is_some_and(|s| s.contains(&x.party));
+        // What comes back to where it began, or stays there, reached nobody. Where one source has several starts, what
+        // began here is told from what began there by whether this one ever paid who pays it.
+        let began = |e: &super::Edge, source: Source| match seen.starts.get(&source).map(Vec::as_slice) {
+            Some([one]) => *one == x.party,
+            Some(all) => all.contains(&x.party) && paid.contains(&(x.party, e.from)),
+            None => false,
+        };
         let here = at(x.party, x.asset).iter().copied();
-        let edges: Vec<&super::Edge> =
-            here.filter(|e| e.from != e.to && !e.carried.iter().all(began)).collect();
+        let edges: Vec<&super::Edge> = here
+            .filter(|e| e.from != e.to && !e.carried.iter().all(|c| began(e, c.0)))
+            // A label says nothing of what came before it, or after it ended.
+            .filter(|e| labels::within(x.from, x.until, e.time))
+            .collect();
         if edges.is_empty() {
             continue;
         }
+        let [direct, indirect] = [true, false].map(|direct| {
+            let of = edges.iter().filter(|e| (e.hops == 1) == direct);
+            of.map(|e| e.tainted(trace.method)).fold(0, u128::saturating_add)
+        });
+        let hops = edges.iter().map(|e| e.hops).min().unwrap_or(x.hops);
         drafts.push(Draft {
             rule,
             parties: std::iter::once(x.party).chain(edges.iter().map(|e| e.from)).collect(),
@@ -222,18 +237,23 @@ pub fn detect(seen: &Seen<'_>) -> (Vec<Finding>, Vec<Exhibit>) {
                 ("party", name(ledger, x.party)),
                 ("actor", x.actor.to_string()),
                 ("source", x.source.to_string()),
-                ("direct", sum(x.asset, x.direct)),
-                ("indirect", sum(x.asset, x.indirect)),
-                ("hops", x.hops.to_string()),
+                ("direct", sum(x.asset, direct)),
+                ("indirect", sum(x.asset, indirect)),
+                ("hops", hops.to_string()),
                 ("rule", x.rule.name().into()),
-                ("held_then", x.then.to_string()),
+                ("held_then", "true".into()),
             ],
         });
     }
+    // By sender, so that transfers are looked at once and not once for each source.
+    let mut departures: BTreeMap<PartyId, Vec<&super::Edge>> = BTreeMap::new();
+    for e in trace.edges.iter().filter(|e| !e.fee && e.hops == 1) {
+        departures.entry(e.from).or_default().push(e);
+    }
     for (source, starts) in seen.starts {
-        let mut first: Vec<&super::Edge> =
-            trace.edges.iter().filter(|e| !e.fee && e.hops == 1 && starts.contains(&e.from)).collect();
-        first.retain(|e| e.carried.iter().any(|c| c.0 == *source));
+        let own: BTreeSet<PartyId> = starts.iter().copied().collect();
+        let all = own.iter().filter_map(|p| departures.get(p)).flatten().copied();
+        let first: Vec<&super::Edge> = all.filter(|e| e.carried.iter().any(|c| c.0 == *source)).collect();
         if first.is_empty() {
             continue;
         }

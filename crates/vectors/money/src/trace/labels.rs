@@ -66,10 +66,15 @@ pub struct Label {
 impl Label {
     /// Whether it holds at a time. Without a time it holds unless it has ended.
     pub fn holds(&self, at: Option<Time>) -> bool {
-        match at {
-            Some(at) => self.from.is_none_or(|f| f <= at) && self.until.is_none_or(|u| at < u),
-            None => self.until.is_none(),
-        }
+        within(self.from, self.until, at)
+    }
+}
+
+/// Whether a time lies in a span; without a time, whether the span has no end.
+pub(super) fn within(from: Option<Time>, until: Option<Time>, at: Option<Time>) -> bool {
+    match at {
+        Some(at) => from.is_none_or(|f| f <= at) && until.is_none_or(|u| at < u),
+        None => until.is_none(),
     }
 }
 

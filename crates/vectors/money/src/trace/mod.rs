@@ -12,19 +12,23 @@
 
 mod backward;
 pub mod detect;
+mod ends;
 pub mod fakes;
 pub mod hypotheses;
 pub mod labels;
 pub mod patterns;
 pub mod rank;
+mod record;
+pub mod swaps;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use palisade_model::{Citation, Time};
 
 use crate::Ledger;
-use crate::ledger::{AssetId, MoveKind, OutputId, PartyId, TxId};
+use crate::ledger::{AssetId, MoveKind, PartyId, TxId};
 use crate::taint::{self, Check, Entry, Method, Plan, PlanError, Source, Tally};
+use record::{Begins, Recorder, Side};
 
 pub use backward::backward;
 pub use hypotheses::Hypothesis;
@@ -44,7 +48,7 @@ pub struct Options<'a> {
     pub max_hops: u32,
     /// Most transfers kept; later ones are counted only.
     pub max_edges: usize,
-    /// Transfers after this are not followed.
+    /// The ledger ends there: what is later is not looked at, and what rests is what rested then.
     pub until: Option<Time>,
     /// Whether transfers get a [`rank`].
     pub ranked: bool,
@@ -92,6 +96,8 @@ pub struct Edge {
     pub time: Option<Time>,
     /// A fee, not a payment.
     pub fee: bool,
+    /// One side of a swap: what it carries went on, or came, in another asset.
+    pub swap: bool,
     /// Order of interest, 0 to 1.
     pub rank: f64,
     /// The record.
@@ -145,7 +151,7 @@ pub enum Reason {
     Service,
     /// A mixer or a bridge: goes on elsewhere, see the hypotheses.
     MixerOrBridge,
-    /// A limit, the floor or the end date.
+    /// Sent on from there beyond a limit or below the floor, and not followed.
     Limit,
     /// Destroyed, or paid as a fee to nobody known.
     Burnt,
@@ -184,6 +190,8 @@ pub struct Terminal {
     pub reason: Reason,
     /// Who it is, if a service.
     pub actor: Option<Box<str>>,
+    /// Of it, from each source (under poison: where it is known, all of it for each).
+    pub parts: Vec<(Source, u128)>,
 }
 
 /// How much reached a labelled party, and how directly.
@@ -209,6 +217,10 @@ pub struct Exposure {
     pub rule: Method,
     /// The label held when (some of) it arrived; else it was given or ended at another time.
     pub then: bool,
+    /// From when the label holds; `None`: always.
+    pub from: Option<Time>,
+    /// Until when it holds; `None`: still.
+    pub until: Option<Time>,
 }
 
 /// What is not shown.
@@ -252,178 +264,71 @@ pub fn forward(ledger: &Ledger, options: &Options<'_>) -> Result<Trace, PlanErro
 
 /// A trace, and what the rule says of all that holds taint.
 fn run(ledger: &Ledger, options: &Options<'_>) -> Result<(Trace, taint::Outcome), PlanError> {
-    let starts: BTreeSet<PartyId> = options
-        .plan
-        .starts
-        .iter()
-        .filter_map(|s| match s.entry {
-            Entry::Party { party, .. } => Some(party),
-            _ => None,
-        })
-        .collect();
     let time = |tx: TxId| ledger.txs.time.get(tx.0 as usize).copied().flatten();
-    let pooled =
-        |party: PartyId, tx: TxId| !starts.contains(&party) && options.labels.pool(party, time(tx)).is_some();
-    let mut carried: BTreeMap<(bool, u64), Vec<(Source, u128)>> = BTreeMap::new();
-    let mut over: BTreeMap<AssetId, Cut> = BTreeMap::new();
-    let mut note = |output: bool, i: u64, s: Source, n: u128| {
-        let full = carried.len() >= options.max_edges;
-        match carried.get_mut(&(output, i)) {
-            Some(list) => taint::add_parts(list, &[(s, n)]),
-            None if full => {
-                let asset = if output { &ledger.outputs.asset } else { &ledger.moves.asset };
-                let cut = over.entry(asset.get(i as usize).copied().unwrap_or(AssetId(0))).or_default();
-                cut.edges += 1;
-                cut.amount = cut.amount.saturating_add(n);
-            }
-            None => {
-                carried.insert((output, i), vec![(s, n)]);
-            }
+    let late = |tx: TxId| options.until.is_some_and(|u| time(tx).is_some_and(|t| t > u));
+    // The ledger ends there: what rests is what rested then.
+    let cut;
+    let plan = match options.until {
+        None => &options.plan,
+        Some(_) => {
+            cut = before(ledger, &options.plan, &late);
+            &cut
         }
     };
-    let outcome = {
-        let note = std::cell::RefCell::new(&mut note);
-        taint::follow_stopping(
-            ledger,
-            &options.plan,
-            &pooled,
-            &mut |i, s, n| (*note.borrow_mut())(false, i, s, n),
-            &mut |i, s, n| (*note.borrow_mut())(true, i, s, n),
-        )?
+    let begins = Begins::of(ledger, plan);
+    let pooled = |party: PartyId, tx: TxId| {
+        !begins.parties.contains(&party) && options.labels.pool(party, time(tx)).is_some()
     };
+    let stops = taint::Stops {
+        pools: &pooled,
+        late: options.until.is_some().then_some(&late as &dyn Fn(TxId) -> bool),
+    };
+    let recorder = std::cell::RefCell::new(Recorder::new(ledger, options, &begins, &pooled));
+    let outcome = taint::follow_stopping(
+        ledger,
+        plan,
+        &stops,
+        &mut Side { recorder: &recorder, outputs: false },
+        &mut Side { recorder: &recorder, outputs: true },
+    )?;
+    let mut recorder = recorder.into_inner();
     let scores = match options.ranked {
-        true => scores(ledger, &starts, options),
+        true => scores(ledger, plan, &begins, options, &late),
         false => Scores { moves: Vec::new(), outputs: Vec::new() },
     };
+    let edges = recorder.edges().into_iter().map(|((output, index), mut edge)| {
+        let scores = if output { &scores.outputs } else { &scores.moves };
+        edge.rank = scores.get(index as usize).copied().unwrap_or(0.0);
+        edge
+    });
     let mut trace = Trace {
         method: options.plan.method,
-        edges: Vec::new(),
+        edges: edges.collect(),
         reached: Vec::new(),
         terminals: Vec::new(),
         needs: Vec::new(),
         exposure: Vec::new(),
-        below_floor: BTreeMap::new(),
-        beyond_limits: over,
+        below_floor: std::mem::take(&mut recorder.below_floor),
+        beyond_limits: std::mem::take(&mut recorder.beyond_limits),
         checks: outcome.checks.clone(),
         tally: outcome.tally,
     };
-    let mut hops: BTreeMap<PartyId, u32> = starts.iter().map(|p| (*p, 0)).collect();
-    let mut limited: BTreeSet<PartyId> = BTreeSet::new();
-    let mut edges: Vec<Edge> = Vec::new();
-    // Which inputs taint came by: those that carried some, and the sources' own.
-    let tainted: BTreeSet<u32> = carried.keys().filter(|k| k.0).map(|k| k.1 as u32).collect();
-    let named: BTreeSet<u32> = (options.plan.starts.iter())
-        .filter_map(|s| match s.entry {
-            Entry::Output { output } => Some(output.0),
-            _ => None,
-        })
-        .collect();
-    let came = |o: OutputId| {
-        let of = ledger.outputs.party.get(o.0 as usize);
-        tainted.contains(&o.0) || named.contains(&o.0) || of.is_some_and(|p| starts.contains(p))
-    };
-    for ((output, index), parts) in carried {
-        if let Some(mut edge) = edge(ledger, output, index, parts, &came) {
-            let scores = if output { &scores.outputs } else { &scores.moves };
-            edge.rank = scores.get(index as usize).copied().unwrap_or(0.0);
-            edges.push(edge);
-        }
-    }
-    // Both models of one ledger in one order.
-    edges.sort_by_key(|e| e.tx);
-    let coins: BTreeSet<AssetId> = ledger.outputs.asset.iter().copied().collect();
-    // A transaction or an output named as a source begins at its sender.
-    let begins: BTreeSet<TxId> = (options.plan.starts.iter())
-        .filter_map(|s| match s.entry {
-            Entry::Tx { tx, .. } => Some(tx),
-            Entry::Output { output } => ledger.outputs.tx.get(output.0 as usize).copied(),
-            Entry::Party { .. } => None,
-        })
-        .collect();
-    for mut edge in edges {
-        let tainted = edge.tainted(trace.method);
-        let tx_start = begins.contains(&edge.tx);
-        let Some(before) = hops.get(&edge.from).copied().or(tx_start.then_some(0)) else {
-            continue;
-        };
-        edge.hops = before + 1;
-        let late = options.until.is_some_and(|u| edge.time.is_some_and(|t| t > u));
-        let floor = options.floor.get(&edge.asset).copied().unwrap_or(0);
-        let cut = if edge.hops > options.max_hops || late {
-            limited.insert(edge.from);
-            Some(&mut trace.beyond_limits)
-        } else if tainted < floor {
-            limited.insert(edge.from);
-            Some(&mut trace.below_floor)
-        } else {
-            None
-        };
-        if let Some(cuts) = cut {
-            let cut = cuts.entry(edge.asset).or_default();
-            cut.edges += 1;
-            cut.amount = cut.amount.saturating_add(tainted);
-            continue;
-        }
-        // A script without address can be spent; what an account model burns cannot.
-        if edge.to != PartyId::NOBODY || coins.contains(&edge.asset) {
-            let known = hops.entry(edge.to).or_insert(edge.hops);
-            *known = (*known).min(edge.hops);
-        }
-        trace.edges.push(edge);
-    }
     reached(&mut trace, &outcome, ledger);
-    terminals(&mut trace, options, &limited, &starts, &coins);
-    at_starts(&mut trace, &outcome, ledger, options);
+    ends::terminals(&mut trace, &outcome, ledger, options, &begins, recorder.cuts);
     exposure(&mut trace, options);
     Ok((trace, outcome))
 }
 
-fn edge(
-    ledger: &Ledger,
-    output: bool,
-    index: u64,
-    carried: Vec<(Source, u128)>,
-    came: &dyn Fn(OutputId) -> bool,
-) -> Option<Edge> {
-    let i = usize::try_from(index).ok()?;
-    let hops = 0;
-    if output {
-        let o = &ledger.outputs;
-        let tx = *o.tx.get(i)?;
-        let spend = ledger.spends.binary_search_by_key(&tx, |s| s.tx).ok().map(|at| &ledger.spends[at]);
-        let inputs = spend.and_then(|s| ledger.inputs.get(s.inputs.start as usize..s.inputs.end as usize));
-        let rank = |i: &&OutputId| (came(**i), o.value.get(i.0 as usize));
-        let greatest = inputs.unwrap_or_default().iter().rev().max_by_key(rank);
-        Some(Edge {
-            tx,
-            from: greatest.and_then(|i| o.party.get(i.0 as usize)).copied().unwrap_or(PartyId::NOBODY),
-            to: *o.party.get(i)?,
-            asset: *o.asset.get(i)?,
-            amount: u128::from(*o.value.get(i)?),
-            carried,
-            hops,
-            time: *ledger.txs.time.get(tx.0 as usize)?,
-            fee: false,
-            rank: 0.0,
-            citation: *ledger.txs.citation.get(tx.0 as usize)?,
-        })
-    } else {
-        let m = &ledger.moves;
-        let tx = *m.tx.get(i)?;
-        Some(Edge {
-            tx,
-            from: m.from[i],
-            to: m.to[i],
-            asset: m.asset[i],
-            amount: m.amount[i],
-            carried,
-            hops,
-            time: *ledger.txs.time.get(tx.0 as usize)?,
-            fee: m.kind[i] == MoveKind::Fee,
-            rank: 0.0,
-            citation: m.citation[i],
-        })
-    }
+/// A plan without what is later.
+fn before(ledger: &Ledger, plan: &Plan, late: &dyn Fn(TxId) -> bool) -> Plan {
+    let mut plan = plan.clone();
+    let of = |i: u64| ledger.moves.tx.get(i as usize).copied();
+    plan.swaps.retain(|s| !of(s.pay).is_some_and(late) && !of(s.get).is_some_and(late));
+    plan.starts.retain(|s| match s.entry {
+        Entry::Party { from: tx, .. } | Entry::Tx { tx, .. } => !late(tx),
+        Entry::Output { output } => !ledger.outputs.tx.get(output.0 as usize).copied().is_some_and(late),
+    });
+    plan
 }
 
 /// Scores of transfers, by place in the ledger.
@@ -432,7 +337,13 @@ struct Scores {
     outputs: Vec<f64>,
 }
 
-fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) -> Scores {
+fn scores(
+    ledger: &Ledger,
+    plan: &Plan,
+    begins: &Begins,
+    options: &Options<'_>,
+    late: &dyn Fn(TxId) -> bool,
+) -> Scores {
     let mut transfers = Vec::new();
     let m = &ledger.moves;
     // Digits beyond those of a float are nothing to a score.
@@ -441,8 +352,8 @@ fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) ->
     let unit = |a: AssetId| units.get(a.0 as usize).copied().unwrap_or(1.0);
     let seconds =
         |tx: TxId| ledger.txs.time.get(tx.0 as usize).copied().flatten().map(|t| t.0.div_euclid(1_000_000));
-    let mut sources = starts.clone();
-    for start in &options.plan.starts {
+    let mut sources = begins.parties.clone();
+    for start in &plan.starts {
         if let Entry::Tx { tx, .. } = start.entry {
             let first = m.tx.partition_point(|t| *t < tx);
             let in_tx = m.tx[first..].iter().take_while(|t| **t == tx).count();
@@ -454,7 +365,7 @@ fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) ->
     }
     let mut of_moves = Vec::new();
     for i in 0..m.tx.len() {
-        if m.kind[i] == MoveKind::Fee || options.labels.pool(m.from[i], None).is_some() {
+        if m.kind[i] == MoveKind::Fee || late(m.tx[i]) || options.labels.pool(m.from[i], None).is_some() {
             continue;
         }
         of_moves.push(i);
@@ -467,19 +378,28 @@ fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) ->
         });
     }
     let mut of_outputs = Vec::new();
-    for spend in &ledger.spends {
-        for i in spend.outputs.clone() {
-            let Some(e) = edge(ledger, true, u64::from(i), Vec::new(), &|_| false) else { continue };
-            if e.from == PartyId::NOBODY || e.from == e.to {
+    let o = &ledger.outputs;
+    for spend in ledger.spends.iter().filter(|s| !late(s.tx)) {
+        let inputs = ledger.inputs.get(spend.inputs.start as usize..spend.inputs.end as usize);
+        let from = record::greatest(ledger, inputs.unwrap_or_default(), &|_| false);
+        if from == PartyId::NOBODY {
+            continue;
+        }
+        for i in spend.outputs.clone().map(|i| i as usize) {
+            let (Some(&to), Some(&value), Some(&asset)) = (o.party.get(i), o.value.get(i), o.asset.get(i))
+            else {
+                continue;
+            };
+            if from == to {
                 continue;
             }
-            of_outputs.push(i as usize);
+            of_outputs.push(i);
             transfers.push(rank::Transfer {
-                from: e.from,
-                to: e.to,
-                asset: e.asset,
-                amount: e.amount as f64 / unit(e.asset),
-                seconds: seconds(e.tx),
+                from,
+                to,
+                asset,
+                amount: value as f64 / unit(asset),
+                seconds: seconds(spend.tx),
             });
         }
     }
@@ -498,7 +418,8 @@ fn scores(ledger: &Ledger, starts: &BTreeSet<PartyId>, options: &Options<'_>) ->
 
 fn reached(trace: &mut Trace, outcome: &taint::Outcome, ledger: &Ledger) {
     let mut rows: BTreeMap<(PartyId, AssetId), Reached> = BTreeMap::new();
-    for e in &trace.edges {
+    // What is given back to be unwrapped is not burnt: it goes on as the coin.
+    for e in trace.edges.iter().filter(|e| !(e.swap && e.to == PartyId::NOBODY)) {
         let row = rows.entry((e.to, e.asset)).or_insert(Reached {
             party: e.to,
             asset: e.asset,
@@ -515,12 +436,7 @@ fn reached(trace: &mut Trace, outcome: &taint::Outcome, ledger: &Ledger) {
         row.hops = row.hops.min(e.hops);
         row.rank = row.rank.max(e.rank);
     }
-    let outputs = outcome.outputs.iter().filter_map(|(o, h)| {
-        let i = o.0 as usize;
-        Some((*ledger.outputs.party.get(i)?, *ledger.outputs.asset.get(i)?, h))
-    });
-    let accounts = outcome.accounts.iter().map(|(p, a, h)| (*p, *a, h));
-    for (party, asset, h) in accounts.chain(outputs) {
+    for (party, asset, h) in ends::holdings(outcome, ledger) {
         if let Some(row) = rows.get_mut(&(party, asset)) {
             row.resting = row.resting.saturating_add(held(h, trace.method));
             row.balance = row.balance.saturating_add(h.balance);
@@ -530,86 +446,12 @@ fn reached(trace: &mut Trace, outcome: &taint::Outcome, ledger: &Ledger) {
     trace.reached = rows.into_values().collect();
 }
 
-fn terminals(
-    trace: &mut Trace,
-    options: &Options<'_>,
-    limited: &BTreeSet<PartyId>,
-    starts: &BTreeSet<PartyId>,
-    coins: &BTreeSet<AssetId>,
-) {
-    let mut needs = BTreeSet::new();
-    for r in &trace.reached {
-        let label = options.labels.pool(r.party, r.first).filter(|_| !starts.contains(&r.party));
-        // Poison has no remainder: whatever was reached and does not send is an end.
-        let nobody = r.party == PartyId::NOBODY;
-        // Nobody has no account in which something could rest.
-        let gone = nobody && !coins.contains(&r.asset);
-        let amount =
-            if gone || trace.method == Method::Poison && label.is_some() { r.received } else { r.resting };
-        if amount == 0 {
-            continue;
-        }
-        let reason = match label.map(|l| l.kind) {
-            _ if nobody => Reason::Burnt,
-            Some(Kind::Mixer | Kind::Bridge | Kind::Swapper) => Reason::MixerOrBridge,
-            Some(_) => Reason::Service,
-            None if limited.contains(&r.party) => Reason::Limit,
-            None if !(options.covered)(r.party) => Reason::NoData,
-            None => Reason::Resting,
-        };
-        if reason == Reason::NoData {
-            needs.insert(r.party);
-        }
-        trace.terminals.push(Terminal {
-            party: r.party,
-            asset: r.asset,
-            amount,
-            reason,
-            actor: label.map(|l| l.actor.clone()),
-        });
-    }
-    trace.needs = needs.into_iter().collect();
-}
-
 /// What a place holds of all sources.
 fn held(h: &taint::Holding, method: Method) -> u128 {
     let parts = h.tainted.iter().map(|t| t.1);
     match method {
         Method::Poison => parts.max().unwrap_or(0),
         _ => parts.fold(0, u128::saturating_add),
-    }
-}
-
-/// What is still where it began: no transfer leads there.
-fn at_starts(trace: &mut Trace, outcome: &taint::Outcome, ledger: &Ledger, options: &Options<'_>) {
-    let o = &ledger.outputs;
-    let of = |i: OutputId| Some((*o.party.get(i.0 as usize)?, *o.asset.get(i.0 as usize)?));
-    let begins: BTreeSet<PartyId> = (options.plan.starts.iter())
-        .filter_map(|s| match s.entry {
-            Entry::Party { party, .. } => Some(party),
-            Entry::Output { output } => Some(of(output)?.0),
-            Entry::Tx { .. } => None,
-        })
-        .collect();
-    let outputs = outcome.outputs.iter().filter_map(|(i, h)| Some((of(*i)?, h)));
-    let ended: BTreeSet<(PartyId, AssetId)> = trace.terminals.iter().map(|t| (t.party, t.asset)).collect();
-    let mut sums: BTreeMap<(PartyId, AssetId), u128> = BTreeMap::new();
-    for (at, h) in outcome.accounts.iter().map(|(p, a, h)| ((*p, *a), h)).chain(outputs) {
-        let here = held(h, trace.method);
-        if begins.contains(&at.0) && here > 0 && !ended.contains(&at) {
-            let sum = sums.entry(at).or_default();
-            *sum = sum.saturating_add(here);
-        }
-    }
-    for ((party, asset), amount) in sums {
-        let reason = if (options.covered)(party) { Reason::Resting } else { Reason::NoData };
-        if reason == Reason::NoData {
-            let at = trace.needs.partition_point(|p| *p < party);
-            if trace.needs.get(at) != Some(&party) {
-                trace.needs.insert(at, party);
-            }
-        }
-        trace.terminals.push(Terminal { party, asset, amount, reason, actor: None });
     }
 }
 
@@ -628,6 +470,8 @@ fn exposure(trace: &mut Trace, options: &Options<'_>) {
                 hops: e.hops,
                 rule: trace.method,
                 then: false,
+                from: label.from,
+                until: label.until,
             });
             let sum = if e.hops == 1 { &mut row.direct } else { &mut row.indirect };
             *sum = sum.saturating_add(e.tainted(trace.method));

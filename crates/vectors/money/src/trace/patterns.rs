@@ -22,6 +22,8 @@ const FORWARDS: (u128, u128) = (19, 20);
 const DEPOSIT_SENDERS: usize = 10;
 /// Equal parts that make a splitting, at least.
 pub const SPLIT_LEAST: usize = 5;
+/// Later payments of a part that are looked at for where they meet.
+const SPLIT_LOOKED: usize = 64;
 /// Parts differ by at most one in twenty.
 const SPLIT_NEAR: u128 = 20;
 const SPLIT_SECONDS: i64 = 86_400;
@@ -273,18 +275,21 @@ pub fn deposit_addresses(ledger: &Ledger, labels: &dyn Labels) -> Vec<DepositAdd
     found
 }
 
-/// Near-equal parts paid by one party within a day, and where they meet again. Account model.
-pub fn splittings(ledger: &Ledger, labels: &dyn Labels) -> Vec<Splitting> {
+/// Near-equal parts paid by one of these parties within a day, and where they meet again. Account model.
+///
+/// Of each part's later payments [`SPLIT_LOOKED`] are looked at, so that one that goes to a busy address costs no more.
+pub fn splittings(ledger: &Ledger, labels: &dyn Labels, of: &dyn Fn(PartyId) -> bool) -> Vec<Splitting> {
     let m = &ledger.moves;
     let mut by_sender: BTreeMap<(PartyId, AssetId), Vec<usize>> = BTreeMap::new();
     for i in 0..m.tx.len() {
         let value = m.kind[i] != MoveKind::Fee && m.amount[i] > 0 && m.from[i] != m.to[i];
-        if value && m.from[i] != PartyId::NOBODY && labels.pool(m.from[i], None).is_none() {
+        let time = ledger.txs.time.get(m.tx[i].0 as usize).copied().flatten();
+        if value && m.from[i] != PartyId::NOBODY && labels.pool(m.from[i], time).is_none() {
             by_sender.entry((m.from[i], m.asset[i])).or_default().push(i);
         }
     }
     let mut found = Vec::new();
-    for (&(party, asset), moves) in by_sender.iter().filter(|(_, v)| v.len() >= SPLIT_LEAST) {
+    for (&(party, asset), moves) in by_sender.iter().filter(|(k, v)| v.len() >= SPLIT_LEAST && of(k.0)) {
         let mut sorted = moves.clone();
         sorted.sort_by_key(|&i| (m.amount[i], i));
         let mut at = 0;
@@ -317,13 +322,15 @@ pub fn splittings(ledger: &Ledger, labels: &dyn Labels) -> Vec<Splitting> {
             }
             let mut meets: BTreeMap<PartyId, BTreeSet<PartyId>> = BTreeMap::new();
             for part in &parts {
-                for &i in by_sender.get(&(*part, asset)).map_or(&[][..], |v| v) {
-                    if i > group[0] && m.to[i] != party {
+                let all = by_sender.get(&(*part, asset)).map_or(&[][..], |v| v);
+                let later = all.partition_point(|&i| i <= group[0]);
+                for &i in all[later..].iter().take(SPLIT_LOOKED) {
+                    if m.to[i] != party {
                         meets.entry(m.to[i]).or_default().insert(*part);
                     }
                 }
             }
-            let collector = meets.into_iter().max_by_key(|c| c.1.len());
+            let collector = meets.into_iter().max_by_key(|c| (c.1.len(), std::cmp::Reverse(c.0)));
             found.push(Splitting {
                 party,
                 asset,

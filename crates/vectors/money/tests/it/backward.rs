@@ -276,7 +276,7 @@ fn a_way_back_reads_like_a_way_forward() {
     assert_eq!(got, [(1, 40), (5, 60)]);
     assert_eq!(t.needs, [PartyId(1)]);
     // One transaction.
-    options.plan.starts[0].entry = Entry::Tx { tx: TxId(3), party: None };
+    options.plan.starts[0].entry = Entry::Tx { tx: TxId(3), party: None, asset: None };
     options.until = None;
     let t = trace::backward(&l, &options).unwrap();
     let got: Vec<_> = t.terminals.iter().map(|t| (t.party.0, t.amount)).collect();

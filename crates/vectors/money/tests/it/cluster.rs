@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use palisade_money::Ledger;
-use palisade_money::cluster::{Clusters, CoinJoin, MAYBE_PAYJOIN, Why, coinjoin};
+use palisade_money::cluster::{Clusters, CoinJoin, MAYBE_PAYJOIN, Owners, Rejection, Why, coinjoin};
 use palisade_money::ledger::{PartyId, Spend, TxId};
 use palisade_money::trace::{Kind, Label, LabelTable};
 
@@ -109,4 +109,32 @@ fn a_possible_payjoin_is_less_sure() {
     let c = Clusters::build(&l, &LabelTable::default(), MAYBE_PAYJOIN, &BTreeSet::new());
     assert_eq!(c.members(PartyId(1)), [1, 2].map(PartyId));
     assert!(c.links().iter().all(|l| l.confidence == MAYBE_PAYJOIN));
+}
+
+#[test]
+fn owners_say_why_and_can_be_taken_apart() {
+    let mut l = empty(20, 1);
+    let a = spend(&mut l, &[(1, 50), (2, 50), (3, 10)], &[(10, 100)]);
+    let b = spend(&mut l, &[(3, 50), (4, 50), (5, 9)], &[(11, 100)]);
+    let asked: BTreeSet<PartyId> = [2, 5, 10, 11].map(PartyId).into();
+    let none = LabelTable::default();
+    let o = Owners::of(build(&l, &none, &[]), &asked, &[]);
+    assert_eq!((o.owners.len(), o.owners[0].addresses), (1, 5));
+    let of: Vec<(u32, Vec<TxId>)> =
+        o.owners[0].members.iter().map(|m| (m.party.0, m.chain.iter().map(|l| l.tx).collect())).collect();
+    assert_eq!(of, [(2, vec![]), (5, vec![a, a, b])], "by way of 1 and 3");
+    assert!(o.same(PartyId(2), PartyId(5)) && !o.same(PartyId(2), PartyId(10)));
+    // Not one owner: the last of equal reasons goes, and only it.
+    let rejected = [Rejection::Pair(PartyId(2), PartyId(5))];
+    let o = Owners::of(build(&l, &none, &[]), &asked, &rejected);
+    assert_eq!(o.rejected, [b]);
+    assert!(!o.same(PartyId(2), PartyId(5)));
+    assert_eq!(o.owners.iter().map(|o| o.addresses).collect::<Vec<_>>(), [3]);
+    // A second reason is taken back, too.
+    spend(&mut l, &[(2, 50), (5, 50), (6, 9)], &[(12, 100)]);
+    let o = Owners::of(build(&l, &none, &[]), &asked, &rejected);
+    assert_eq!(o.rejected.len(), 2);
+    assert!(!o.same(PartyId(2), PartyId(5)) && o.still.is_empty());
+    let o = Owners::of(build(&l, &none, &[]), &asked, &[Rejection::Tx(a)]);
+    assert!(o.same(PartyId(2), PartyId(5)), "by the third");
 }

@@ -43,6 +43,7 @@ impl Random {
 }
 mod backward;
 mod cluster;
+mod ends;
 mod rank;
 mod rpc;
 mod screen_formats;

@@ -166,6 +166,10 @@ fn run<W: Word, C: Column<W> + ?Sized, S: Sink>(
             if ca.taint > ca.balance || cb.taint > cb.balance {
                 return i;
             }
+            // Whether it goes on is asked outside of the loop.
+            if S::ASKS && ca.taint != W::ZERO {
+                return i;
+            }
             if v > ca.balance {
                 // Too little. All that is there goes, and the difference is unknown.
                 if unknown.is_empty() || (ca.taint != W::ZERO && single.is_none()) {
@@ -448,8 +452,25 @@ impl Haircut {
         if let Some(source) = leg.tag {
             self.retag(self.asset[leg.from as usize], &mut c, source);
         }
+        self.go(leg, &mut c, sink);
         self.tell(leg.index, &c, sink);
         self.put(leg.to, c);
+    }
+
+    /// Asks whether what a move carries is followed further.
+    fn go<S: Sink>(&mut self, leg: Leg, c: &mut Content, sink: &mut S) {
+        if !S::ASKS || c.taint == 0 {
+            return;
+        }
+        let parts = self.by_source(c);
+        if sink.stops(leg.index, &parts) {
+            let asset = self.asset[leg.from as usize];
+            for (source, amount) in parts {
+                self.books.add(asset, Tag::of(source), Col::Stopped, amount);
+            }
+            c.taint = 0;
+            c.parts.clear();
+        }
     }
 
     pub(super) fn holding(&self, slot: u32) -> Holding {
@@ -569,6 +590,11 @@ impl Engine for Haircut {
             if let Some(source) = leg.tag {
                 self.retag(asset, c, source);
             }
+        }
+        if S::ASKS && (paid.taint > 0 || got.taint > 0) {
+            sink.swapped(pay.index, get.index);
+            self.go(pay, &mut paid, sink);
+            self.go(get, &mut got, sink);
         }
         let (as_got, as_paid) = (self.convert(&paid, get.amount, a, b), self.convert(&got, pay.amount, b, a));
         for (index, c) in [(pay.index, &paid), (get.index, &as_got), (get.index, &got), (pay.index, &as_paid)]

@@ -204,7 +204,7 @@ pub struct Router {
     starts: Vec<(TxId, Source, PartyId, Option<AssetId>)>,
     started: usize,
     active: HashMap<PartyId, Vec<(Option<AssetId>, Source)>, FixedState>,
-    tagged: Vec<(TxId, Source, Option<PartyId>)>,
+    tagged: Vec<(TxId, Source, Option<PartyId>, Option<AssetId>)>,
     tagged_at: usize,
     swaps: Vec<Swap>,
     swaps_at: usize,
@@ -223,7 +223,7 @@ impl Router {
                 // Nobody's coin is everybody's: it is no source.
                 Entry::Party { party, .. } if party == PartyId::NOBODY => {}
                 Entry::Party { party, asset, from } => starts.push((from, start.source, party, asset)),
-                Entry::Tx { tx, party } => tagged.push((tx, start.source, party)),
+                Entry::Tx { tx, party, asset } => tagged.push((tx, start.source, party, asset)),
                 Entry::Output { .. } => {}
             }
         }
@@ -305,7 +305,7 @@ impl Router {
             while self.tagged.get(self.tagged_at).is_some_and(|t| t.0 < tx) {
                 self.tagged_at += 1;
             }
-            if let Some(source) = self.tag(tx, moves.from[i], moves.kind[i]) {
+            if let Some(source) = self.tag(tx, moves.from[i], asset, moves.kind[i]) {
                 out.events.push((i as u32, Event::Tagged { source }));
             }
         }
@@ -383,12 +383,12 @@ impl Router {
         }
     }
 
-    fn tag(&self, tx: TxId, from: PartyId, kind: MoveKind) -> Option<Source> {
+    fn tag(&self, tx: TxId, from: PartyId, asset: AssetId, kind: MoveKind) -> Option<Source> {
         if kind == MoveKind::Fee {
             return None;
         }
         let here = self.tagged.get(self.tagged_at..)?.iter().take_while(|t| t.0 == tx);
-        here.filter(|t| t.2.is_none_or(|p| p == from)).map(|t| t.1).next()
+        here.filter(|t| t.2.is_none_or(|p| p == from) && t.3.is_none_or(|a| a == asset)).map(|t| t.1).next()
     }
 
     /// Puts swaps at the moves where they take place.

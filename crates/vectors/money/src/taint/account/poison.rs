@@ -13,7 +13,7 @@ use foldhash::fast::FixedState;
 use super::haircut::Haircut;
 use super::{Engine, Leg, Routed, Sink, Source};
 use crate::ledger::AssetId;
-use crate::taint::{Check, Holding, Tally};
+use crate::taint::{Check, Holding, Tally, add_parts};
 
 #[derive(Debug)]
 pub(super) struct Poison {
@@ -85,6 +85,15 @@ impl Sets {
     }
 }
 
+/// A sink that was asked already.
+struct Asked<'a, S>(&'a mut S);
+
+impl<S: Sink> Sink for Asked<'_, S> {
+    fn carried(&mut self, index: u64, source: Source, amount: u128) {
+        self.0.carried(index, source, amount);
+    }
+}
+
 impl Poison {
     pub(super) fn new(sources: usize) -> Poison {
         Poison { sets: Sets::new(sources), balances: Haircut::new(&[]), nobody: HashSet::default() }
@@ -93,11 +102,33 @@ impl Poison {
     #[inline(always)]
     fn flow<S: Sink>(&mut self, index: u64, from: u32, to: u32, amount: u128, sink: &mut S) {
         if self.sets.any(from) && !self.nobody.contains(&from) {
+            if S::ASKS && sink.stops(index, &self.parts(from, amount, None)) {
+                return;
+            }
             self.sets.join(from, to);
             for source in self.sets.list(from) {
                 sink.carried(index, source, amount);
             }
         }
+    }
+
+    /// What a move carries: everything of every source.
+    fn parts(&self, from: u32, amount: u128, tag: Option<Source>) -> Vec<(Source, u128)> {
+        let own = !self.nobody.contains(&from);
+        let mut parts: Vec<(Source, u128)> =
+            self.sets.list(from).filter(|_| own).map(|s| (s, amount)).collect();
+        if let Some(source) = tag
+            && !parts.iter().any(|p| p.0 == source)
+        {
+            add_parts(&mut parts, &[(source, amount)]);
+        }
+        parts
+    }
+
+    /// Whether one side of a swap, or a move that is tainted on its way, is not followed further.
+    fn stopped<S: Sink>(&self, leg: Leg, sink: &mut S) -> bool {
+        let parts = if S::ASKS { self.parts(leg.from, leg.amount, leg.tag) } else { Vec::new() };
+        !parts.is_empty() && sink.stops(leg.index, &parts)
     }
 
     fn tag<S: Sink>(&mut self, leg: Leg, to: u32, sink: &mut S) {
@@ -155,7 +186,10 @@ impl Engine for Poison {
 
     fn tagged<S: Sink>(&mut self, leg: Leg, sink: &mut S) {
         self.balances.tagged(Leg { tag: None, ..leg }, &mut ());
-        self.flow(leg.index, leg.from, leg.to, leg.amount, sink);
+        if self.stopped(leg, sink) {
+            return;
+        }
+        self.flow(leg.index, leg.from, leg.to, leg.amount, &mut Asked(sink));
         // Once per source, also if it came from the sender already.
         let own = !self.nobody.contains(&leg.from);
         let told = own && leg.tag.is_some_and(|s| self.sets.list(leg.from).any(|x| x == s));
@@ -164,10 +198,15 @@ impl Engine for Poison {
 
     fn exchange<S: Sink>(&mut self, pay: Leg, get: Leg, sink: &mut S) {
         self.balances.exchange(Leg { tag: None, ..pay }, Leg { tag: None, ..get }, &mut ());
+        if S::ASKS {
+            sink.swapped(pay.index, get.index);
+        }
         // What is paid arrives as what is got, and the reverse; both moves carry it.
-        self.flow(pay.index, pay.from, get.to, pay.amount, &mut ());
-        self.flow(get.index, get.from, pay.to, get.amount, &mut ());
-        for (leg, other) in [(pay, get), (get, pay)] {
+        let goes = [!self.stopped(pay, sink), !self.stopped(get, sink)];
+        for (leg, other) in [(pay, get), (get, pay)].into_iter().zip(goes).filter(|g| g.1).map(|g| g.0) {
+            self.flow(leg.index, leg.from, other.to, leg.amount, &mut ());
+        }
+        for (leg, other) in [(pay, get), (get, pay)].into_iter().zip(goes).filter(|g| g.1).map(|g| g.0) {
             self.tag(leg, other.to, &mut ());
             for source in self.sets.list(other.to).collect::<Vec<_>>() {
                 sink.carried(leg.index, source, leg.amount);

@@ -243,6 +243,10 @@ impl<W: Word> Book<W> {
                 if ca.tag == LISTED || v > ca.amount || !joins {
                     return i;
                 }
+                // Whether it goes on is asked outside of the loop.
+                if S::ASKS && Tag::from_raw(ca.tag).source().is_some() {
+                    return i;
+                }
                 let Some(sum) = cb.amount.plus(v) else { return i };
                 cells[a].amount = ca.amount.minus(v);
                 cells[b] = Seg { amount: sum, tag: ca.tag };
@@ -331,6 +335,29 @@ fn tell<W: Word, S: Sink>(segs: &[Seg<W>], index: u64, sink: &mut S) {
     }
 }
 
+/// Asks whether what a move carries is followed further; what is not becomes clean.
+fn go<W: Word, S: Sink>(segs: &mut Vec<Seg<W>>, books: &mut Books, asset: AssetId, index: u64, sink: &mut S) {
+    if !S::ASKS {
+        return;
+    }
+    let mut parts = Vec::new();
+    for seg in segs.iter() {
+        if let Some(source) = Tag::from_raw(seg.tag).source() {
+            add_parts(&mut parts, &[(source, seg.amount.wide())]);
+        }
+    }
+    if parts.is_empty() || !sink.stops(index, &parts) {
+        return;
+    }
+    for (source, amount) in parts {
+        books.add(asset, Tag::of(source), Col::Stopped, amount);
+    }
+    for seg in std::mem::take(segs) {
+        let tainted = Tag::from_raw(seg.tag).source().is_some();
+        append(segs, if tainted { Tag::CLEAN.raw() } else { seg.tag }, seg.amount);
+    }
+}
+
 /// A run of units in the units of what they are exchanged for: a unit is what stands at its place in proportion.
 fn convert<W: Word>(segs: &[Seg<W>], from: u128, to: u128) -> Vec<Seg<W>> {
     let (mut sum, mut given) = (0u128, 0u128);
@@ -397,6 +424,7 @@ impl Queue {
         let asset = self.asset[leg.from as usize];
         book!(&mut self.cells, b => {
             take(b, &mut self.books, &mut self.tally, asset, leg, self.fifo);
+            go(&mut b.hand, &mut self.books, asset, leg.index, sink);
             tell(&b.hand, leg.index, sink);
             put(b, &mut self.books, asset, leg.to);
         });
@@ -520,9 +548,15 @@ impl Engine for Queue {
         let (a, g) = (self.asset[pay.from as usize], self.asset[get.from as usize]);
         book!(&mut self.cells, b => {
             take(b, &mut self.books, &mut self.tally, a, pay, self.fifo);
-            let paid = std::mem::take(&mut b.hand);
+            let mut paid = std::mem::take(&mut b.hand);
             take(b, &mut self.books, &mut self.tally, g, get, self.fifo);
-            let got = std::mem::take(&mut b.hand);
+            let mut got = std::mem::take(&mut b.hand);
+            let tainted = |segs: &[Seg<_>]| segs.iter().any(|s| Tag::from_raw(s.tag).source().is_some());
+            if S::ASKS && (tainted(&paid) || tainted(&got)) {
+                sink.swapped(pay.index, get.index);
+                go(&mut paid, &mut self.books, a, pay.index, sink);
+                go(&mut got, &mut self.books, g, get.index, sink);
+            }
             let as_got = convert(&paid, pay.amount, get.amount);
             let as_paid = convert(&got, get.amount, pay.amount);
             for (segs, asset, col) in

@@ -142,7 +142,11 @@ pub fn accounts(seed: u64) -> (Ledger, Vec<Start>, Vec<Opening>) {
         let party = PartyId(1 + r.below(u64::from(parties)) as u32);
         let tx = TxId(r.below(txs + 1) as u32);
         let entry = match r.below(3) {
-            0 => Entry::Tx { tx, party: r.chance(30).then_some(party) },
+            0 => Entry::Tx {
+                tx,
+                party: r.chance(30).then_some(party),
+                asset: r.chance(30).then(|| AssetId(r.below(u64::from(assets)) as u32)),
+            },
             _ => Entry::Party {
                 party,
                 asset: r.chance(30).then(|| AssetId(r.below(u64::from(assets)) as u32)),
@@ -274,7 +278,7 @@ pub fn outputs(seed: u64) -> (Ledger, Vec<Start>) {
         let party = PartyId(1 + r.below(u64::from(parties)) as u32);
         let tx = TxId(r.below(txs + 1) as u32);
         let entry = match r.below(4) {
-            0 => Entry::Tx { tx, party: None },
+            0 => Entry::Tx { tx, party: None, asset: None },
             1 => Entry::Output { output: OutputId(r.below(l.outputs.tx.len() as u64) as u32) },
             _ => Entry::Party { party, asset: None, from: tx },
         };

@@ -244,7 +244,9 @@ fn unrelated_transactions_change_nothing() {
             .filter_map(|s| {
                 let entry = match s.entry {
                     Entry::Party { party, asset, from } => Entry::Party { party, asset, from: name(from).0 },
-                    Entry::Tx { tx, party } => name(tx).1.then(|| Entry::Tx { tx: name(tx).0, party })?,
+                    Entry::Tx { tx, party, asset } => {
+                        name(tx).1.then(|| Entry::Tx { tx: name(tx).0, party, asset })?
+                    }
                     e => e,
                 };
                 Some(Start { source: s.source, entry })
@@ -301,7 +303,7 @@ fn slices_do_not_matter() {
 #[test]
 fn plans_that_cannot_be_followed_say_so() {
     let (l, ..) = ledgers::accounts(1);
-    let start = |n| Start { source: Source(n), entry: Entry::Tx { tx: TxId(0), party: None } };
+    let start = |n| Start { source: Source(n), entry: Entry::Tx { tx: TxId(0), party: None, asset: None } };
     let tiho = follow(&l, &Plan::new(Method::Tiho, vec![start(0)]), &mut (), &mut ());
     assert_eq!(tiho.unwrap_err(), PlanError::TihoOnAccounts);
     let many = follow(&l, &Plan::new(Method::Fifo, vec![start(4_096)]), &mut (), &mut ());

@@ -176,7 +176,11 @@ impl Accounts<'_> {
         if m.kind[i] == MoveKind::Fee {
             return None;
         }
-        let fits = |e: &Entry| matches!(e, Entry::Tx { tx, party } if *tx == m.tx[i] && party.is_none_or(|p| p == m.from[i]));
+        let fits = |e: &Entry| {
+            matches!(e, Entry::Tx { tx, party, asset } if *tx == m.tx[i]
+                && party.is_none_or(|p| p == m.from[i])
+                && asset.is_none_or(|a| a == m.asset[i]))
+        };
         self.plan.starts.iter().filter(|s| fits(&s.entry)).map(|s| s.source.0).min()
     }
 
