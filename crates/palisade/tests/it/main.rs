@@ -11,6 +11,7 @@ mod forms;
 mod hostile;
 mod hunt;
 mod money;
+mod screen;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

@@ -45,6 +45,7 @@ mod cluster;
 mod rank;
 mod rpc;
 mod screen_formats;
+mod screen_hits;
 mod screen_lists;
 mod screen_names;
 mod taint;
