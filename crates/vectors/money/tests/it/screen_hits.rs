@@ -4,7 +4,7 @@ use palisade_model::{Origin, Problem, SourceId};
 use palisade_money::screen::decisions::{hit_id, party_key};
 use palisade_money::screen::party::{Birth, Owner};
 use palisade_money::screen::{
-    ALERT, By, Date, Hit, Identifier, Lists, MAX_HITS, Query, REVIEW, Schema, Screen, Standing, Workspace,
+    ALERT, Date, Hit, Identifier, Lists, MAX_HITS, Query, REVIEW, Schema, Screen, Standing, Workspace,
 };
 
 fn load(text: &str) -> (Lists, Vec<Problem>) {
@@ -110,7 +110,7 @@ fn networks_and_domains_weigh_by_how_much_they_hold() {
     };
     let score = |host: &str| best(host).map_or(0.0, |b| b.1);
     let (exact, narrow, wide) = (score("203.0.113.7"), score("198.51.100.9"), score("10.1.2.3"));
-    assert!(exact > narrow && narrow > ALERT && wide < REVIEW && wide >= 0.5, "{exact} {narrow} {wide}");
+    assert!(exact > narrow && narrow > ALERT && (0.5..REVIEW).contains(&wide), "{exact} {narrow} {wide}");
     assert!(score("2001:db8:1:2::9") > score("2001:db9::1") && score("2001:db9::1") > 0.5);
     let (own, below, far) = (score("evil.example"), score("a.evil.example"), score("a.b.c.d.evil.example"));
     assert!(own > below && below > far && far >= 0.5, "{own} {below} {far}");
@@ -150,8 +150,11 @@ const OWNED: &str = "id,name,schema,owners,listed_until\n\
     6,Gamma Foods,Company,1:30;3:40,\n7,Half Steel,Company,1:50,\n\
     8,Round A,Company,9:90,\n9,Round B,Company,8:90,\n10,Twice,Company,1:30;1:30,\n";
 
+/// Of whom, by whom, how much, and whether that one is listed.
+type Stakes = Vec<(String, String, u16, bool)>;
+
 /// Whether listed parties own a party of the table, and through whom.
-fn owned(screen: &Screen, id: &str, on: &str) -> Option<(u32, Vec<(String, String, u16, bool)>)> {
+fn owned(screen: &Screen, id: &str, on: &str) -> Option<(u32, Stakes)> {
     let parties = &screen.lists().parties;
     let at = parties.iter().position(|p| p.id == id).unwrap();
     let name = |at: usize| parties[at].primary().to_owned();
