@@ -18,6 +18,7 @@ use crate::args::{
 };
 use crate::errors::{Exit, note};
 use crate::output::{count, plural};
+use crate::screen::Current;
 use crate::times::{Clock, moment, now};
 
 /// The organisation's file in a case directory.
@@ -253,17 +254,22 @@ pub fn hits(args: &CaseHits) -> Result<Exit> {
     for (_, v) in verdicts.iter().filter(|(_, v)| v.holds(now)) {
         words.extend(v.subject.iter().map(|s| (s.as_str(), v)));
     }
+    let current = Current::of(&mut case)?;
     let clock = Clock::default();
     let mut out = io::BufWriter::new(io::stdout().lock());
     if args.format == CaseFormat::Csv {
-        writeln!(out, "hit,score,name,listed,party,first,verdict,analyst,reason")?;
+        writeln!(out, "hit,score,name,listed,party,first,verdict,analyst,reason,ended")?;
     }
-    // Those spoken of are few beside all: as many more are read as there are words.
-    let limit = if args.open { args.limit.saturating_add(words.len() as u64) } else { args.limit };
+    // Those left out of the open ones may be any number, so all are read.
+    let limit = if args.open { u64::MAX } else { args.limit };
     let mut shown = 0;
     for hit in case.screening_hits(None, limit)? {
         let word = words.get(hit.id.as_str());
-        if args.open && word.is_some() || shown >= args.limit {
+        if shown >= args.limit {
+            break;
+        }
+        let ended = current.ended(&hit);
+        if args.open && (word.is_some() || ended.is_some()) {
             continue;
         }
         shown += 1;
@@ -271,10 +277,11 @@ pub fn hits(args: &CaseHits) -> Result<Exit> {
         match args.format {
             CaseFormat::Table => {
                 let word = word.map_or(String::new(), |v| format!("  [{} by {}]", v.kind.name(), v.analyst));
+                let ended = ended.map_or(String::new(), |why| format!("  [ended: {why}]"));
                 let (name, listed) = (terminal(&hit.name), terminal(&hit.listed));
                 let (party, word) = (terminal(&hit.party), terminal(&word));
                 let score = (hit.score as f64 / 1e6).min(0.994_999);
-                writeln!(out, "{}  {score:.2}  {name}: {listed} ({party}){word}", hit.id)?;
+                writeln!(out, "{}  {score:.2}  {name}: {listed} ({party}){word}{ended}", hit.id)?;
             }
             CaseFormat::Ndjson => {
                 let mut line = serde_json::to_value(&hit)?;
@@ -282,14 +289,26 @@ pub fn hits(args: &CaseHits) -> Result<Exit> {
                 line["verdict"] = word.map(|v| v.kind.name()).into();
                 line["analyst"] = word.map(|v| v.analyst.as_str()).into();
                 line["reason"] = word.map(|v| v.reason.as_str()).into();
+                line["ended"] = ended.into();
                 writeln!(out, "{line}")?;
             }
             CaseFormat::Csv => {
                 let (kind, analyst, reason) =
                     word.map_or(("", "", ""), |v| (v.kind.name(), v.analyst.as_str(), v.reason.as_str()));
                 let first = clock.exact(hit.first);
-                let cells =
-                    [&hit.id, &score, &hit.name, &hit.listed, &hit.party, &first, kind, analyst, reason];
+                let ended = ended.unwrap_or_default();
+                let cells = [
+                    &hit.id,
+                    &score,
+                    &hit.name,
+                    &hit.listed,
+                    &hit.party,
+                    &first,
+                    kind,
+                    analyst,
+                    reason,
+                    ended,
+                ];
                 let cells: Vec<String> = cells.iter().map(|c| csv_cell(c).into_owned()).collect();
                 writeln!(out, "{}", cells.join(","))?;
             }

@@ -5,10 +5,11 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
-use palisade_model::{Origin, SourceId, Verdict, csv_cell, terminal};
-use palisade_money::screen::party::{Birth, Date, Gender};
+use palisade_model::{Origin, SourceId, csv_cell, terminal};
+use palisade_money::screen::party::{Date, Identifier};
 use palisade_money::screen::{
-    ALERT, By, Hit, Lists, Query, REVIEW, Schema, Screen as Engine, Workspace, export, score_pair,
+    ALERT, Hit, Lists, MAX_HITS, Query, REVIEW, Schema, Screen as Engine, Standing, Workspace, export,
+    score_pair,
 };
 use serde_json::{Value, json};
 
@@ -17,9 +18,13 @@ use crate::case;
 use crate::errors::{Exit, note, reason};
 use crate::inputs;
 use crate::output::{Sink, count, plural};
+use crate::times::now;
 
 mod kept;
+mod table;
+mod told;
 
+pub use kept::Current;
 use kept::{Ask, Kept, Said};
 
 /// Queries that one thread takes at once; so many for each thread are held.
@@ -50,9 +55,11 @@ pub fn run(args: &Screen) -> Result<Exit> {
     if let Some(form) = args.convert {
         return convert(args, form);
     }
-    if args.queries.is_empty() && args.table.is_none() {
+    let (tables, texts) = asked(args)?;
+    if texts.is_empty() && tables.is_empty() {
         bail!("nothing to look for; name names, addresses or hosts, or a table with --queries");
     }
+    let day = day(args)?;
     let engine = Engine::new(lists(&args.list, args.quiet)?);
     if !args.quiet {
         for (party, text) in engine.rejected().iter().take(PROBLEMS) {
@@ -64,26 +71,18 @@ pub fn run(args: &Screen) -> Result<Exit> {
             note(&format!("{} more of these", count(more as u64)));
         }
     }
-    let day = args
-        .on
-        .as_deref()
-        .map(|d| Date::parse(d, false).ok_or_else(|| anyhow!("--on {d} is no day; write YYYY-MM-DD")));
-    let day = day.transpose()?;
     let schema = args.schema.as_deref().map_or(Schema::LegalEntity, Schema::parse);
     let mut sink = Sink::open(args.output.as_deref())?;
     let mut tally = Tally::default();
     let jobs = inputs::jobs(args.jobs)?;
-    let shown: Vec<Query> = args.queries.iter().map(|q| of_text(q, schema, day)).collect();
+    let shown: Vec<Query> = texts.iter().map(|q| of_text(q, schema, day)).collect();
     let mut case = args.case.as_deref().map(|dir| case::open_for_run(dir, args.quiet)).transpose()?;
-    let mut kept = case.as_mut().map(|case| Kept::begin(case, &engine, args)).transpose()?;
+    let mut kept = case.as_mut().map(|case| Kept::begin(case, &engine, args, day)).transpose()?;
     let done = sink.step(|out| {
         let mut out = Form { args, engine: &engine, out, tally: &mut tally, kept: kept.as_mut() };
         out.begin()?;
         out.answers(&shown, &mut [Workspace::default()])?;
-        match &args.table {
-            Some(file) => table(file, schema, day, jobs, args.quiet, &mut out),
-            None => Ok(()),
-        }
+        tables.iter().try_for_each(|file| table::screen(file, schema, day, jobs, args.quiet, &mut out))
     });
     if let (Err(text), failure) = (done, sink.failure()) {
         return Err(failure.unwrap_or_else(|| anyhow!(text)));
@@ -114,6 +113,7 @@ pub fn run(args: &Screen) -> Result<Exit> {
             count(tally.review),
             count(tally.below)
         ));
+        tally.tell_more(args, day);
     }
     Ok(if tally.alert + tally.review > 0 { Exit::Bad } else { Exit::Clean })
 }
@@ -124,12 +124,74 @@ struct Tally {
     alert: u64,
     review: u64,
     below: u64,
+    /// Hits on parties that are not on their list on the day asked about, by why.
+    ended: u64,
+    not_yet: u64,
+    mentioned: u64,
+    /// Hits left out because there were too many of one query.
+    cut: u64,
     /// Hits that somebody said are somebody else.
     settled: u64,
     /// Queries that were asked before, and nothing changed.
     unchanged: u64,
     /// Queries that were held against what changed only.
     partly: u64,
+}
+
+impl Tally {
+    /// Says what is counted apart: what alerts nobody, and what is missing.
+    fn tell_more(&self, args: &Screen, day: Date) {
+        let apart = [
+            (self.ended, "whose entry has ended"),
+            (self.not_yet, "whose entry has not begun"),
+            (self.mentioned, "whom a list names beside those listed"),
+        ];
+        let apart: Vec<String> = apart
+            .into_iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, who)| format!("{} on parties {who}", plural(n, "hit")))
+            .collect();
+        if !apart.is_empty() {
+            let shown = if args.on.is_some() { "left out" } else { "told apart" };
+            note(&format!("{shown} on {day}: {}", apart.join(", ")));
+        }
+        if self.cut > 0 {
+            note(&format!(
+                "{} left out: one query has no more than {MAX_HITS}; a longer name, a date of birth or a country tells more apart",
+                plural(self.cut, "hit")
+            ));
+        }
+    }
+}
+
+/// Tables and texts among what is asked: a file that exists and is called `….csv` is a table.
+fn asked(args: &Screen) -> Result<(Vec<PathBuf>, Vec<&str>)> {
+    let (mut tables, mut texts): (Vec<PathBuf>, Vec<&str>) =
+        (args.table.iter().cloned().collect(), Vec::new());
+    for text in &args.queries {
+        let path = Path::new(text);
+        let named = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+        match named {
+            true if path.is_file() => tables.push(path.to_owned()),
+            // Nobody is called so, and a table that was not screened must not look like one without hits.
+            true => bail!("{text} is no file; a table of queries that exists is wanted"),
+            false => texts.push(text),
+        }
+    }
+    Ok((tables, texts))
+}
+
+/// The day the question is about: the one named, or today (UTC).
+fn day(args: &Screen) -> Result<Date> {
+    let Some(text) = &args.on else {
+        let today = jiff::Timestamp::from_microsecond(now().0)?.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let part = |n: i8| u32::try_from(n).unwrap_or(0);
+        let date = Date::new(u32::try_from(today.year())?, part(today.month()), part(today.day()));
+        return date
+            .ok_or_else(|| anyhow!("the clock of this machine shows {today}; name the day with --on"));
+    };
+    let day = Date::parse(text, false).filter(|d| d.day > 0);
+    day.ok_or_else(|| anyhow!("--on {text} is no day; write YYYY-MM-DD"))
 }
 
 /// Reads lists; what could not be read is told.
@@ -158,18 +220,37 @@ fn lists(files: &[PathBuf], quiet: bool) -> Result<Lists> {
 }
 
 /// What somebody typed: a name, and also an address or host if it looks like one.
-fn of_text(text: &str, schema: Schema, day: Option<Date>) -> Query {
+fn of_text(text: &str, schema: Schema, day: Date) -> Query {
     Query {
         id: text.to_owned(),
         name: text.to_owned(),
         schema,
         addresses: vec![text.to_owned()],
         hosts: vec![text.to_owned()],
-        identifiers: vec![text.to_owned()],
-        day,
+        identifiers: vec![Identifier { number: text.to_owned(), ..Identifier::default() }],
+        day: Some(day),
         ..Query::default()
     }
 }
+
+/// Columns of hits as a table.
+const CSV: [&str; 15] = [
+    "query",
+    "score",
+    "by",
+    "listed",
+    "party",
+    "list",
+    "entry",
+    "programmes",
+    "on_list",
+    "why",
+    "hit",
+    "said",
+    "standing",
+    "owners",
+    "owned",
+];
 
 /// Where answers go.
 struct Form<'a, 'o, 'c> {
@@ -205,7 +286,7 @@ impl Form<'_, '_, '_> {
     fn begin(&mut self) -> io::Result<()> {
         match self.args.format {
             ScreenFormat::Csv => {
-                writeln!(self.out, "query,score,by,listed,party,list,entry,programmes,on_list,why,hit,said")
+                writeln!(self.out, "{}", CSV.join(","))
             }
             ScreenFormat::Table | ScreenFormat::Ndjson => Ok(()),
         }
@@ -242,6 +323,7 @@ impl Form<'_, '_, '_> {
                 }
             };
             let hits = ask(engine.unwrap_or(self.engine), asked, spaces)?;
+            self.tally.cut += spaces.iter_mut().map(|s| std::mem::take(&mut s.cut)).sum::<u64>();
             if let Some(kept) = self.kept.as_deref_mut() {
                 kept.keep(self.engine, asked, &hits).map_err(other)?;
             }
@@ -258,80 +340,41 @@ impl Form<'_, '_, '_> {
 
     fn answer(&mut self, query: &Query, hits: &[Hit], plan: Ask) -> io::Result<()> {
         let (args, engine) = (self.args, self.engine);
-        let mut told = 0;
+        let mut told = 0usize;
         for hit in hits {
             let said = self.kept.as_deref().map_or_else(Said::default, |k| k.said(engine, query, hit));
             if said.settled() && !args.settled {
                 self.tally.settled += 1;
                 continue;
             }
-            match hit.scored.score {
-                s if s >= ALERT => self.tally.alert += 1,
-                s if s >= REVIEW => self.tally.review += 1,
-                _ => self.tally.below += 1,
+            match (hit.counts(), hit.standing) {
+                (true, _) => match hit.scored.score {
+                    s if s >= ALERT => self.tally.alert += 1,
+                    s if s >= REVIEW => self.tally.review += 1,
+                    _ => self.tally.below += 1,
+                },
+                (false, Standing::NotYet) => self.tally.not_yet += 1,
+                (false, Standing::Mentioned) => self.tally.mentioned += 1,
+                (false, _) => self.tally.ended += 1,
             }
-            if hit.scored.score < args.threshold || told >= args.limit {
+            // Who asks of a day asks who was listed then; who asks of today may want to know of those before.
+            if args.on.is_some() && !hit.counts() {
                 continue;
             }
-            let Some(party) = engine.lists().parties.get(hit.party) else { continue };
-            let list = engine.lists().info(party);
-            let (list_name, version) = list.map_or(("", None), |l| (l.name.as_str(), l.version));
+            if hit.scored.score < args.threshold {
+                continue;
+            }
+            if told >= args.limit {
+                continue;
+            }
             told += 1;
             match args.format {
-                ScreenFormat::Table => {
-                    if told == 1 {
-                        writeln!(self.out, "{}", terminal(&query.name))?;
-                    }
-                    let version = version.map_or(String::new(), |v| format!(", {v}"));
-                    writeln!(
-                        self.out,
-                        "  {}  {} ({}) by {}: {}  [{}{version}, entry {}]{}",
-                        score(hit),
-                        terminal(party.primary()),
-                        party.schema.name(),
-                        by(hit.by),
-                        terminal(&hit.listed),
-                        terminal(list_name),
-                        terminal(&party.id),
-                        if hit.on_list { "" } else { "  not on the list then" }
-                    )?;
-                    for term in hit.scored.terms.iter().take(6) {
-                        writeln!(self.out, "        {}", terminal(&why(term)))?;
-                    }
-                    if !party.programmes.is_empty() {
-                        writeln!(self.out, "        {}", terminal(&party.programmes.join("; ")))?;
-                    }
-                    if !said.id.is_empty() {
-                        let words = said.words().map_or(String::new(), |w| format!("  {}", terminal(&w)));
-                        writeln!(self.out, "        hit {}{words}", said.id)?;
-                    }
-                }
+                ScreenFormat::Table => lines(engine, query, hit, &said, told == 1, self.out)?,
                 ScreenFormat::Ndjson => {
-                    serde_json::to_writer(&mut *self.out, &object(engine, query, hit, &said))?;
+                    serde_json::to_writer(&mut *self.out, &told::object(engine, query, hit, &said))?;
                     writeln!(self.out)?;
                 }
-                ScreenFormat::Csv => {
-                    let why: Vec<String> = hit.scored.terms.iter().take(6).map(why).collect();
-                    let (why, score) = (why.join("; "), format!("{:.6}", hit.scored.score));
-                    let programmes = party.programmes.join("; ");
-                    let words = said.words().unwrap_or_default();
-                    let cells: [&str; 12] = [
-                        &query.id,
-                        &score,
-                        by(hit.by),
-                        &hit.listed,
-                        party.primary(),
-                        list_name,
-                        &party.id,
-                        &programmes,
-                        if hit.on_list { "yes" } else { "no" },
-                        &why,
-                        &said.id,
-                        &words,
-                    ];
-                    let cells: Vec<String> = cells.iter().map(|c| csv_cell(c).into_owned()).collect();
-                    writeln!(self.out, "{}", cells.join(","))?;
-                }
+                ScreenFormat::Csv => row(engine, query, hit, &said, self.out)?,
             }
         }
         if told == 0 && args.format == ScreenFormat::Table && args.table.is_none() {
@@ -346,201 +389,115 @@ impl Form<'_, '_, '_> {
     }
 }
 
-/// `1.00` of what is identical and agrees in something else; nothing else rounds up to it.
-fn score(hit: &Hit) -> String {
-    match hit.certain {
-        true => "1.00".to_owned(),
-        false => format!("{:.2}", hit.scored.score.min(0.994_999)),
-    }
-}
-
-fn by(by: By) -> &'static str {
-    match by {
-        By::Address => "address",
-        By::Identifier => "number",
-        By::Host => "host",
-        By::Name => "name",
-    }
-}
-
-/// `"chol" and "chol": same (+1.20)`
-fn why(term: &palisade_money::screen::Term) -> String {
-    let what = match (term.query.is_empty(), term.listed.is_empty()) {
-        (true, true) => term.what.to_owned(),
-        (false, true) => format!("\"{}\": {}", term.query, term.what),
-        (true, false) => format!("listed \"{}\": {}", term.listed, term.what),
-        (false, false) => format!("\"{}\" and \"{}\": {}", term.query, term.listed, term.what),
-    };
-    format!("{what} ({:+.2})", term.logit)
-}
-
-fn object(engine: &Engine, query: &Query, hit: &Hit, said: &Said<'_>) -> Value {
-    let lists = engine.lists();
-    let Some(party) = lists.parties.get(hit.party) else { return Value::Null };
-    let list = lists.info(party);
-    let terms: Vec<Value> = hit
-        .scored
-        .terms
-        .iter()
-        .map(|t| json!({"query": t.query, "listed": t.listed, "what": t.what, "log_odds": t.logit}))
-        .collect();
-    json!({
-        "query": query.id,
-        "name": query.name,
-        "score": hit.scored.score,
-        "log_odds": hit.scored.logit,
-        "certain": hit.certain,
-        "by": by(hit.by),
-        "listed": hit.listed,
-        "name_kind": hit.kind.map(|k| k.name()),
-        "party": party.primary(),
-        "schema": party.schema.name(),
-        "programmes": party.programmes,
-        "countries": party.countries,
-        "list": list.map(|l| &l.name),
-        "list_version": list.and_then(|l| l.version).map(|d| d.to_string()),
-        "entry": party.id,
-        "on_list": hit.on_list,
-        "listed_from": party.listed.map(|d| d.to_string()),
-        "listed_until": party.until.map(|d| d.to_string()),
-        "record": party.citation.record,
-        "offset": party.citation.offset,
-        "terms": terms,
-        "hit": Some(&said.id).filter(|id| !id.is_empty()),
-        "said": said.verdict.map(word),
-        "said_before_change": said.before.map(word),
-    })
-}
-
-fn word(verdict: &Verdict) -> Value {
-    json!({"kind": verdict.kind.name(), "analyst": verdict.analyst, "reason": verdict.reason})
-}
-
-/// Columns of a table of queries, by their names.
-struct Columns {
-    name: Option<usize>,
-    schema: Option<usize>,
-    birth: Option<usize>,
-    country: Option<usize>,
-    id: Option<usize>,
-    number: Option<usize>,
-    address: Option<usize>,
-    host: Option<usize>,
-    gender: Option<usize>,
-}
-
-impl Columns {
-    fn of(header: &csv::StringRecord) -> Columns {
-        let find = |names: &[&str]| {
-            header.iter().position(|h| {
-                names.contains(&h.trim().trim_start_matches('\u{feff}').to_lowercase().as_str())
-            })
-        };
-        Columns {
-            name: find(&["name", "full_name", "caption"]),
-            schema: find(&["schema", "type", "kind"]),
-            birth: find(&["birth_date", "birthdate", "dob", "date_of_birth", "born"]),
-            country: find(&["country", "countries", "nationality"]),
-            id: find(&["id", "query_id", "ref"]),
-            number: find(&["number", "identifier", "passport", "tax_id", "id_number", "imo"]),
-            address: find(&["address", "wallet", "crypto_address"]),
-            host: find(&["host", "domain", "ip"]),
-            gender: find(&["gender", "sex"]),
-        }
-    }
-
-    fn query(&self, row: &csv::StringRecord, line: u64, schema: Schema, day: Option<Date>) -> Query {
-        let cell = |at: Option<usize>| at.and_then(|n| row.get(n)).map(str::trim).unwrap_or("");
-        let several = |at| -> Vec<String> {
-            cell(at).split([';', '|']).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()
-        };
-        let id = match cell(self.id) {
-            "" => line.to_string(),
-            id => id.to_owned(),
-        };
-        Query {
-            id,
-            name: cell(self.name).to_owned(),
-            schema: if cell(self.schema).is_empty() { schema } else { Schema::parse(cell(self.schema)) },
-            births: Birth::parse(cell(self.birth), true).into_iter().collect(),
-            gender: Gender::parse(cell(self.gender)),
-            countries: several(self.country),
-            identifiers: several(self.number),
-            addresses: several(self.address),
-            hosts: several(self.host),
-            day,
-        }
-    }
-}
-
-/// Screens a table, chunk by chunk.
-fn table(
-    file: &Path,
-    schema: Schema,
-    day: Option<Date>,
-    jobs: usize,
-    quiet: bool,
-    form: &mut Form<'_, '_, '_>,
+/// A hit for people.
+fn lines(
+    engine: &Engine,
+    query: &Query,
+    hit: &Hit,
+    said: &Said<'_>,
+    first: bool,
+    out: &mut dyn Write,
 ) -> io::Result<()> {
-    let other = |e: csv::Error| io::Error::other(format!("{}: {e}", file.display()));
-    let open = File::open(file)?;
-    let size = open.metadata().map_or(0, |m| m.len());
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(open);
-    let columns = Columns::of(reader.headers().map_err(other)?);
-    if columns.name.is_none() && columns.address.is_none() && columns.host.is_none() {
-        let message = "the table has no column name, address or host; its first line names the columns";
-        return Err(io::Error::other(format!("{}: {message}", file.display())));
+    let lists = engine.lists();
+    let Some(party) = lists.parties.get(hit.party) else { return Ok(()) };
+    let list = lists.info(party);
+    if first {
+        writeln!(out, "{}", terminal(&query.name))?;
     }
-    if let Some(kept) = form.kept.as_deref_mut() {
-        kept.numbered = columns.id.is_none();
+    let version = list.and_then(|l| l.version).map_or(String::new(), |v| format!(", {v}"));
+    let standing = told::standing(hit.standing, party);
+    writeln!(
+        out,
+        "  {}  {} ({}) by {}: {}  [{}{version}, entry {}]{}{standing}",
+        told::score(hit),
+        terminal(party.primary()),
+        party.schema.name(),
+        told::by(hit.by),
+        terminal(&hit.listed),
+        terminal(list.map_or("", |l| l.name.as_str())),
+        terminal(&party.id),
+        if standing.is_empty() { "" } else { "  " },
+    )?;
+    for term in hit.scored.terms.iter().take(6) {
+        writeln!(out, "        {}", terminal(&told::why(term)))?;
     }
-    let bar = crate::progress::Bar::new(!quiet);
-    let mut spaces: Vec<Workspace> = (0..jobs).map(|_| Workspace::default()).collect();
-    let mut held: Vec<Query> = Vec::with_capacity(CHUNK * jobs);
-    let mut row = csv::StringRecord::new();
-    for line in 1.. {
-        let more = reader.read_record(&mut row).map_err(other)?;
-        if more && line > MAX_QUERIES {
-            form.answers(&held, &mut spaces)?;
-            return Err(io::Error::other(format!(
-                "{}: more than {MAX_QUERIES} queries; split the table",
-                file.display()
-            )));
-        }
-        if more {
-            held.push(columns.query(&row, line as u64, schema, day));
-        }
-        if held.len() >= CHUNK * jobs || !more {
-            form.answers(&held, &mut spaces)?;
-            held.clear();
-            bar.show(palisade_pipeline::Progress {
-                bytes: reader.position().byte(),
-                total: size,
-                ..Default::default()
-            });
-        }
-        if !more {
-            break;
-        }
+    if !party.programmes.is_empty() {
+        writeln!(out, "        {}", terminal(&party.programmes.join("; ")))?;
     }
-    bar.clear();
+    match &hit.owned {
+        Some(owned) => {
+            for line in told::owned(engine, owned, hit.party) {
+                writeln!(out, "        {}", terminal(&line))?;
+            }
+        }
+        None if !party.owners.is_empty() => {
+            writeln!(out, "        owners: {}", terminal(&told::owners(party)))?;
+        }
+        None => {}
+    }
+    if !said.id.is_empty() {
+        let words = said.words().map_or(String::new(), |w| format!("  {}", terminal(&w)));
+        writeln!(out, "        hit {}{words}", said.id)?;
+    }
     Ok(())
+}
+
+/// A hit as a row.
+fn row(engine: &Engine, query: &Query, hit: &Hit, said: &Said<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let lists = engine.lists();
+    let Some(party) = lists.parties.get(hit.party) else { return Ok(()) };
+    let why: Vec<String> = hit.scored.terms.iter().take(6).map(told::why).collect();
+    let (why, score) = (why.join("; "), format!("{:.6}", hit.scored.score));
+    let programmes = party.programmes.join("; ");
+    let words = said.words().unwrap_or_default();
+    let owned = hit.owned.as_ref().map(|o| told::owned(engine, o, hit.party).join("; ")).unwrap_or_default();
+    let owners = told::owners(party);
+    let cells: [&str; 15] = [
+        &query.id,
+        &score,
+        told::by(hit.by),
+        &hit.listed,
+        party.primary(),
+        lists.info(party).map_or("", |l| l.name.as_str()),
+        &party.id,
+        &programmes,
+        if hit.standing == Standing::Listed { "yes" } else { "no" },
+        &why,
+        &said.id,
+        &words,
+        hit.standing.name(),
+        &owners,
+        &owned,
+    ];
+    let cells: Vec<String> = cells.iter().map(|c| csv_cell(c).into_owned()).collect();
+    writeln!(out, "{}", cells.join(","))
 }
 
 /// Writes the lists in another form.
 fn convert(args: &Screen, form: ListForm) -> Result<Exit> {
     let lists = lists(&args.list, args.quiet)?;
+    let day = day(args)?;
     let mut sink = Sink::open(args.output.as_deref())?;
     let written = sink.step(|out| match form {
         ListForm::Ftm => {
-            lists.parties.iter().try_for_each(|p| out.write_all(export::ftm(&lists, p).as_bytes()))
+            let ftm = export::Ftm::new(&lists);
+            lists.parties.iter().try_for_each(|p| out.write_all(ftm.entities(p).as_bytes()))
         }
         ListForm::Tagpack => {
             let names: Vec<&str> = lists.infos.iter().map(|i| i.name.as_str()).collect();
-            let pack = export::tagpack(&lists, &names.join(", "), &case::analyst(None));
+            let pack = export::tagpack(&lists, &names.join(", "), &case::analyst(None), Some(day));
             out.write_all(pack.as_bytes())
         }
     });
+    let off =
+        lists.parties.iter().filter(|p| p.standing(Some(day)) != Standing::Listed && !p.addresses.is_empty());
+    let off = off.count() as u64;
+    if off > 0 && !args.quiet && form == ListForm::Tagpack {
+        note(&format!(
+            "{} with addresses not on a list on {day}: their tags say so and have no abuse",
+            plural(off, "party")
+        ));
+    }
     if let (Err(text), failure) = (written, sink.failure()) {
         return Err(failure.unwrap_or_else(|| anyhow!(text)));
     }

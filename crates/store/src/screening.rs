@@ -192,6 +192,55 @@ impl Case {
         runtime.block_on(work).map_err(|e: Inner| e.of(dir))
     }
 
+    /// What the lists said last: key and digest of each party, as they were given to [`Case::screened_lists`], sorted.
+    pub fn screened_parties(&mut self) -> Result<Vec<(String, String)>> {
+        let Parts { conn, runtime, dir } = self.parts()?;
+        let work = async {
+            let rows = sqlx::query("SELECT party, digest FROM screened_party ORDER BY party, digest")
+                .fetch_all(conn)
+                .await?;
+            let read =
+                |row: &db::Row| -> Result<(String, String), Inner> { Ok((row.try_get(0)?, row.try_get(1)?)) };
+            rows.iter().map(read).collect::<Result<Vec<_>, Inner>>()
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
+    }
+
+    /// Digests of queries that were held against lists, in their order, behind `after`. No more than `limit`.
+    pub fn screened_digests(&mut self, after: &str, limit: u64) -> Result<Vec<String>> {
+        let Parts { conn, runtime, dir } = self.parts()?;
+        let work = async {
+            Ok(sqlx::query_scalar(
+                "SELECT digest FROM screened_query WHERE digest > $1 ORDER BY digest LIMIT $2",
+            )
+            .bind(after)
+            .bind(signed(limit))
+            .fetch_all(conn)
+            .await?)
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
+    }
+
+    /// Forgets that queries were held against lists: others stand in their place. Hits of theirs stay.
+    pub fn screened_forget(&mut self, digests: &[String]) -> Result<()> {
+        let Parts { conn, runtime, dir } = self.parts()?;
+        let work = async {
+            let mut tx = db::begin(conn).await?;
+            for part in digests.chunks(AT_ONCE) {
+                let places: Vec<String> = (1..=part.len()).map(|n| format!("${n}")).collect();
+                let sql = format!("DELETE FROM screened_query WHERE digest IN ({})", places.join(", "));
+                let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+                for digest in part {
+                    query = query.bind(digest);
+                }
+                query.execute(&mut *tx).await?;
+            }
+            tx.commit().await?;
+            Ok(())
+        };
+        runtime.block_on(work).map_err(|e: Inner| e.of(dir))
+    }
+
     /// Kept hits, best first; of one id if it is given. No more than `limit`.
     pub fn screening_hits(&mut self, id: Option<&str>, limit: u64) -> Result<Vec<StoredHit>> {
         let Parts { conn, runtime, dir } = self.parts()?;

@@ -108,13 +108,25 @@ fn ripple(t: &str) -> Result<Address, AddressError> {
 /// TRON's hexadecimal form: the version byte 41 and 20 bytes. The canonical form has the checksum.
 pub(super) fn tron_from_hex(digits: &str) -> Result<Address, AddressError> {
     let payload: [u8; 21] = unhex(digits).ok_or(AddressError::Alphabet)?;
-    let mut raw = payload.to_vec();
-    raw.extend_from_slice(&double(&payload)[..4]);
-    Ok(Address { chain: Chain::Tron, text: bs58::encode(raw).into_string().into(), checked: false })
+    Ok(Address { chain: Chain::Tron, text: encode(&payload).into(), checked: false })
 }
 
-/// Version and hash of a sound address of Bitcoin's old form.
-pub(super) fn bitcoin_hash(t: &str) -> Option<(u8, [u8; 20])> {
+/// The text of a version and hash on a chain that has that version.
+pub(super) fn written(chain: Chain, version: u8, hash: &[u8; 20]) -> Address {
+    let mut payload = [version; 21];
+    payload[1..].copy_from_slice(hash);
+    Address { chain, text: encode(&payload).into(), checked: true }
+}
+
+/// Version and hash with their checksum.
+fn encode(payload: &[u8; 21]) -> String {
+    let mut raw = payload.to_vec();
+    raw.extend_from_slice(&double(payload)[..4]);
+    bs58::encode(raw).into_string()
+}
+
+/// Version and hash of a sound address with one version byte.
+pub(super) fn version_and_hash(t: &str) -> Option<(u8, [u8; 20])> {
     let raw = bs58::decode(t).into_vec().ok().filter(|r| r.len() == CHECKED && sound(r))?;
     let mut hash = [0; 20];
     hash.copy_from_slice(raw.get(1..21)?);

@@ -63,12 +63,16 @@ pub(super) fn parse(t: &str) -> Result<Address, AddressError> {
 
 /// The form of an address that Bitcoin Cash inherited from Bitcoin.
 pub(super) fn from_legacy(legacy: &str) -> Result<Address, AddressError> {
-    let (version, hash) = base58::bitcoin_hash(legacy).ok_or(AddressError::Length)?;
-    let kind = if version == 0 { 0 } else { 1 << 3 };
+    let (version, hash) = base58::version_and_hash(legacy).ok_or(AddressError::Length)?;
+    written(u8::from(version != 0), &hash)
+}
+
+/// The address of a type (0 key hash, 1 script hash, 2 and 3 the same for tokens) and hash of 20 bytes.
+pub(super) fn written(kind: u8, hash: &[u8; 20]) -> Result<Address, AddressError> {
     let mut groups = Vec::with_capacity(LENGTHS[0]);
     let (mut bits, mut have) = (0u32, 0);
-    for byte in std::iter::once(kind).chain(hash) {
-        bits = (bits << 8 | u32::from(byte)) & 0xfff;
+    for byte in std::iter::once(&(kind << 3)).chain(hash) {
+        bits = (bits << 8 | u32::from(*byte)) & 0xfff;
         have += 8;
         while have >= 5 {
             have -= 5;
@@ -86,6 +90,16 @@ pub(super) fn from_legacy(legacy: &str) -> Result<Address, AddressError> {
     }
     let data: String = groups.iter().map(|g| char::from(ALPHABET[usize::from(*g)])).collect();
     parse(&data)
+}
+
+/// Type and hash of an address in canonical form whose hash has 20 bytes.
+pub(super) fn kind_and_hash(t: &str) -> Option<(u8, [u8; 20])> {
+    let data = t.split_once(':').map_or(t, |(_, data)| data);
+    let groups: Option<Vec<u8>> = data.bytes().map(five).collect();
+    let groups = groups?;
+    let payload = bytes(groups.get(..groups.len().checked_sub(CHECKSUM)?)?)?;
+    let (version, hash) = payload.split_first()?;
+    Some((version >> 3, hash.try_into().ok()?))
 }
 
 fn five(b: u8) -> Option<u8> {

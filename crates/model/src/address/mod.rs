@@ -3,7 +3,8 @@
 //! The chain is decided by the address itself, by its prefix, payload and checksum, never by the ticker that a list files it
 //! under: lists put TRON addresses under Bitcoin and three chains under one stablecoin. Where chains share a form (Bitcoin and
 //! its forks; Dogecoin and Verge), [`Address::parse`] takes the better known one, [`Address::chains`] names all, and
-//! [`Address::parse_on`] takes another of them, but never one that the payload does not allow.
+//! [`Address::parse_on`] takes another of them, but never one that the payload does not allow. One key may have several
+//! texts that look nothing alike (Bitcoin Cash in its own form and in Bitcoin's): [`Address::spellings`] gives all.
 //!
 //! What this module never does: repair. A damaged address is an error that says which damage; only what has no meaning (blanks
 //! around it, the case of hexadecimal) is put in order.
@@ -14,6 +15,7 @@ mod evm;
 mod find;
 mod monero;
 mod segwit;
+mod spelling;
 
 use std::fmt;
 

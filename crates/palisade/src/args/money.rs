@@ -146,8 +146,8 @@ pub enum TraceFormat {
 Examples:
   palisade screen \"Kim Yong-chol\" --list sdn.csv alt.csv add.csv
   palisade screen 0x098B716B8Aaf21512996dC57EB0615e2383E2f96 --list sdn.csv sdn_comments.csv
-  palisade screen --list sdn_advanced.xml UN_consolidated.xml --queries clients.csv --format ndjson
-      clients.csv: name, and where known schema, birth_date, country, id, address, host
+  palisade screen clients.csv --list sdn_advanced.xml UN_consolidated.xml --format ndjson
+      clients.csv: name, and where known schema, birth_date, country, id, passport, tax_id, number, address, host
   palisade screen --list sdn.csv --queries clients.csv --case cases/clients
   palisade screen --list sdn-new.csv --queries clients.csv --case cases/clients --changed
       the case remembers what was asked and what was said of hits; --changed asks only new clients, and all others of
@@ -158,11 +158,13 @@ Examples:
   palisade screen --pairs pairs.csv
       name1,name2,schema: the score of each pair, to calibrate or to compare
 
-A score is a probability fitted on pairs; it never says 1.00 of names that are not identical. Each hit says which words
-agree and which speak against it. Nothing is decided for you.")]
+A score is a probability fitted on pairs; 1.00 is an address that is listed, a number of one kind and country, or an identical
+name that something else confirms, and only where nothing speaks against it. Each hit says what agrees and what does not.
+Who is off the list, or not yet on it, is told apart and no alert; a company of which listed parties own more than half
+together, themselves or through others, is. Nothing is decided for you.")]
 pub struct Screen {
-    /// Names, addresses or hosts
-    #[arg(value_name = "NAME|ADDRESS|HOST")]
+    /// Names, addresses, numbers or hosts; files ….csv are tables of them, as with --queries
+    #[arg(value_name = "NAME|ADDRESS|HOST|FILE.csv")]
     pub queries: Vec<String>,
     /// Lists: OFAC (CSV, XML, advanced XML), UN, EU, UK, BIS, CSL, OpenSanctions, FtM, TagPack, own tables
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -194,7 +196,7 @@ pub struct Screen {
     /// Most hits of one query
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub limit: usize,
-    /// Who was listed on this day (YYYY-MM-DD), not only who is
+    /// Only who was listed on this day (YYYY-MM-DD), instead of today; --convert writes what was in force then
     #[arg(long, value_name = "DAY")]
     pub on: Option<String>,
     /// Form of the output
@@ -242,7 +244,7 @@ pub struct CaseHits {
     /// Folder of the case
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Only hits that nobody has spoken of
+    /// Only hits that nobody has spoken of, and whose entry and query are still as they were
     #[arg(long)]
     pub open: bool,
     /// Most hits shown

@@ -1,14 +1,19 @@
 //! Screening that a case remembers: what was asked already, what came of it, and what somebody said of it.
 //!
-//! Words on hits are verdicts of the case. They name a hit by its id, which changes when query or party change.
+//! Words on hits are verdicts of the case. They name a hit by its id, which changes when query or party change. A hit ends when
+//! its entry changes, leaves its list or is no longer in force, or when its client is asked about otherwise.
+//!
+//! What is kept of a party is its digest and a letter for what its list says of it on the day, so that an entry that comes into
+//! force or expires is asked again though the file is the same. What is kept of a query is `client/query/version`: digests of who
+//! asks (id and name) and of what is asked.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use palisade_model::{Verdict, VerdictKind};
-use palisade_money::screen::decisions::{hit_id, party_digest, party_key, query_digest};
-use palisade_money::screen::{Hit, Query, Screen as Engine};
+use palisade_money::screen::decisions::{entry_id, hit_id, hit_id_of, party_digest, party_key, query_digest};
+use palisade_money::screen::{Date, Hit, Query, Screen as Engine, Standing};
 use palisade_pipeline::LoadedRules;
 use palisade_store::{Case, RunWriter, Screened, ScreenedQuery, StoredHit};
 
@@ -23,6 +28,12 @@ const ENGINES: usize = 4;
 
 /// Hits that were spoken of before, looked up one by one.
 const SPOKEN: usize = 100_000;
+
+/// Queries of which is remembered whose they are; of further ones, older questions of the same clients stay.
+const CLIENTS: usize = 10_000_000;
+
+/// Digests read at once.
+const PAGE: u64 = 10_000;
 
 /// What has to be asked of a query.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,16 +56,23 @@ pub struct Kept<'c> {
     engines: HashMap<i64, Engine>,
     changed_only: bool,
     threshold: i64,
+    /// What clients were asked about in this run: digests of client and query.
+    asked: BTreeSet<(u64, u128)>,
     /// Whether ids of queries are numbers of lines, which say nothing of who is asked about.
     pub numbered: bool,
 }
 
 impl<'c> Kept<'c> {
     /// Begins a run in the case and notes what the lists say now.
-    pub fn begin(case: &'c mut Case, engine: &Engine, args: &Screen) -> Result<Kept<'c>> {
-        let parties = &engine.lists().parties;
-        let row = |p| (party_key(engine.lists(), p), party_digest(p));
-        let rows: Vec<(String, String)> = parties.iter().map(row).collect();
+    pub fn begin(case: &'c mut Case, engine: &Engine, args: &Screen, day: Date) -> Result<Kept<'c>> {
+        let lists = engine.lists();
+        let rows: Vec<(String, String)> = (lists.parties.iter().enumerate())
+            .map(|(at, p)| {
+                let owned = engine.owned(at, Some(day)).is_some();
+                let state = letter(p.standing(Some(day)), owned);
+                (party_key(lists, p), format!("{}{state}", party_digest(p)))
+            })
+            .collect();
         let moment = now();
         let mut verdicts = HashMap::new();
         for (_, verdict) in case.verdicts()?.into_iter().filter(|(_, v)| v.holds(moment)) {
@@ -96,12 +114,20 @@ impl<'c> Kept<'c> {
             engines: HashMap::new(),
             changed_only,
             threshold,
+            asked: BTreeSet::new(),
             numbered: false,
         })
     }
 
     /// What has to be asked of each query.
     pub fn plan(&mut self, queries: &[Query]) -> Result<Vec<Ask>> {
+        for query in queries.iter().filter(|q| !self.numbered && !q.name.is_empty()) {
+            if self.asked.len() < CLIENTS {
+                let (who, what) = (client(query), query_digest(query));
+                let parsed = (u64::from_str_radix(&who, 16), u128::from_str_radix(&what, 16));
+                self.asked.extend(parsed.0.ok().zip(parsed.1.ok()));
+            }
+        }
         if !self.changed_only {
             return Ok(vec![Ask::All; queries.len()]);
         }
@@ -183,9 +209,95 @@ impl<'c> Kept<'c> {
         self.lists.since.iter().filter(|g| **g == self.lists.generation).count()
     }
 
-    /// Ends the run.
+    /// Ends the run. What clients were asked about before, and are no more, is forgotten: its hits have ended.
     pub fn finish(mut self) -> Result<()> {
+        let mut after = String::new();
+        let mut old = Vec::new();
+        while !self.asked.is_empty() {
+            let page = self.run.case().screened_digests(&after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(last);
+            for digest in page {
+                let mut parts = digest.split('/');
+                let who = parts.next().and_then(|t| u64::from_str_radix(t, 16).ok());
+                let what = parts.next().and_then(|t| u128::from_str_radix(t, 16).ok());
+                let Some(asked) = who.zip(what) else { continue };
+                let of_client = self.asked.range((asked.0, 0)..=(asked.0, u128::MAX)).next().is_some();
+                if of_client && !self.asked.contains(&asked) {
+                    old.push(digest);
+                }
+            }
+        }
+        self.run.case().screened_forget(&old)?;
         Ok(self.run.finish_run(now())?)
+    }
+}
+
+/// A letter for what a list says of a party on a day: capital if listed parties own it.
+fn letter(standing: Standing, owned: bool) -> char {
+    let letter = match standing {
+        Standing::Listed => 'l',
+        Standing::NotYet => 'n',
+        Standing::Ended => 'e',
+        Standing::Mentioned => 'm',
+    };
+    if owned { letter.to_ascii_uppercase() } else { letter }
+}
+
+/// Who is asked about: the id and the name that somebody gave a client.
+fn client(query: &Query) -> String {
+    entry_id(&[&query.id, &query.name])
+}
+
+/// What lists and queries were when the case was last asked: tells hits that have ended.
+pub struct Current {
+    parties: HashMap<String, Vec<String>>,
+    lists: HashSet<String>,
+    queries: HashSet<u128>,
+}
+
+impl Current {
+    /// Reads it from a case.
+    pub fn of(case: &mut Case) -> Result<Current> {
+        let mut parties: HashMap<String, Vec<String>> = HashMap::new();
+        for (key, digest) in case.screened_parties()? {
+            parties.entry(key).or_default().push(digest);
+        }
+        let lists = parties.keys().filter_map(|k| Some(k.split_once('/')?.0.to_owned())).collect();
+        let (mut queries, mut after) = (HashSet::new(), String::new());
+        loop {
+            let page = case.screened_digests(&after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(last);
+            let whole = page.iter().flat_map(|d| d.split('/')).filter(|part| part.len() == 32);
+            queries.extend(whole.filter_map(|part| u128::from_str_radix(part, 16).ok()));
+        }
+        Ok(Current { parties, lists, queries })
+    }
+
+    /// Why a hit is over; `None` while it stands. A list that was not among those asked last leaves its hits as they are.
+    pub fn ended(&self, hit: &StoredHit) -> Option<&'static str> {
+        let asked = u128::from_str_radix(&hit.query, 16).ok();
+        if asked.is_some_and(|q| !self.queries.contains(&q)) {
+            return Some("the client is asked about otherwise");
+        }
+        if !hit.party.split_once('/').is_some_and(|(list, _)| self.lists.contains(list)) {
+            return None;
+        }
+        let Some(digests) = self.parties.get(&hit.party) else {
+            return Some("the entry is on the list no more");
+        };
+        let whole = |d: &&String| {
+            let digest = d.get(..32).unwrap_or(d);
+            hit_id_of(&hit.query, digest, &hit.party) == hit.id
+        };
+        match digests.iter().find(whole).map(|d| d.get(32..).unwrap_or_default()) {
+            None => Some("the entry has changed"),
+            Some("e") => Some("the entry is in force no more"),
+            Some("n") => Some("the entry is not in force yet"),
+            Some("m") => Some("the entry is not listed itself"),
+            Some(_) => None,
+        }
     }
 }
 
@@ -223,5 +335,5 @@ fn millionths(score: f64) -> i64 {
 
 /// A query as it was asked: another version of Palisade compares otherwise, so it asks again.
 fn asked(query: &Query) -> String {
-    format!("{}/{}", env!("CARGO_PKG_VERSION"), query_digest(query))
+    format!("{}/{}/{}", client(query), query_digest(query), env!("CARGO_PKG_VERSION"))
 }

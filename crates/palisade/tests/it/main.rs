@@ -12,6 +12,7 @@ mod hostile;
 mod hunt;
 mod money;
 mod money_trace;
+mod screen;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

@@ -336,6 +336,13 @@ pub fn screening(b: &Bench) {
     assert_eq!(case.screening_hits(None, 10).unwrap(), std::slice::from_ref(&kept));
     assert_eq!(case.screening_hits(Some("h1"), 1).unwrap(), [kept]);
     assert_eq!(case.screening_hits(Some("h2"), 1).unwrap(), []);
+    // What was said last, and queries that others stand in the place of.
+    let pair = |k: &str, d: &str| (k.to_owned(), d.to_owned());
+    assert_eq!(case.screened_parties().unwrap(), [pair("sdn/1", "a"), pair("sdn/2", "c")]);
+    case.screened_forget(&digests(&["q1", "nobody"])).unwrap();
+    assert_eq!(case.screened_digests("", 10).unwrap(), ["q2"]);
+    assert!(case.screened_digests("q2", 10).unwrap().is_empty());
+    case.screened(&digests(&["q1"]), held, &[]).unwrap();
     // More queries than one statement takes.
     let many: Vec<String> = (0..1_000).map(|n| format!("m{n}")).collect();
     case.screened(&many, held, &[]).unwrap();

@@ -1,6 +1,7 @@
-//! Addresses on chains, as far as screening needs them: one spelling for one address.
+//! Addresses on chains, as far as screening needs them: one key for all spellings of one address.
 //!
-//! What the model knows as an address is looked up in its canonical form; forms of other chains by their spelling.
+//! What the model knows as an address is looked up by its key, which is the same however a chain or its fork writes it; forms of
+//! other chains by their spelling.
 //!
 //! What this module never does: say which chain an address is of.
 
@@ -9,14 +10,14 @@ use palisade_model::{Address, AddressError};
 /// Longest text that can be an address.
 const MAX_TEXT: usize = 256;
 
-/// The spelling under which an address is looked up; `None` for what can be none.
+/// The key under which an address is looked up; `None` for what can be none.
 ///
 /// A damaged address (wrong checksum, cut off, put into lower case) is none. Of forms that the model does not know,
 /// hexadecimal does not distinguish case and everything else does.
 pub fn canonical(text: &str) -> Option<String> {
     let text = text.trim();
     match Address::parse(text).or_else(|e| Address::evm_any_case(text).map_err(|_| e)) {
-        Ok(address) => return Some(address.text().to_owned()),
+        Ok(address) => return Some(address.key().into_string()),
         Err(AddressError::Checksum(_) | AddressError::Truncated | AddressError::LowerCased) => return None,
         Err(_) => {}
     }

@@ -2,13 +2,14 @@
 //!
 //! A name is looked up through the index of its kind, compared with the candidates, and what else is
 //! known (dates of birth, countries, numbers) is added as evidence for and against. Addresses, hosts
-//! and numbers are looked up exactly. Everything is immutable after [`Screen::new`]: threads share
-//! it, each with a [`Workspace`]; queries in chunks give the same hits in the same order as one by one.
+//! and numbers are looked up exactly; an address is its holder's, a host or number is evidence like any other. Everything is
+//! immutable after [`Screen::new`]: threads share it, each with a [`Workspace`]; queries in chunks give the same hits in the same
+//! order as one by one.
 //!
 //! What this module never does: start a thread, keep a decision, or hide a delisted party (it says
 //! that it is delisted).
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::address::canonical;
 use super::evidence;
@@ -18,7 +19,9 @@ use super::lists::Lists;
 use super::name::score::{self, probability};
 use super::name::words::Kind;
 use super::name::{Name, Rarity, Rules, Scored, Term, Weights};
-use super::party::{Birth, Date, Gender, Identifier, NameKind, Party, Schema};
+use super::number;
+use super::owners::{Owned, Owners};
+use super::party::{Birth, Date, Gender, Identifier, NameKind, Party, Schema, Standing};
 
 /// Who or what is asked about. Everything but one of name, addresses, hosts and identifiers may be empty.
 #[derive(Clone, Default, PartialEq, Debug)]
@@ -36,12 +39,12 @@ pub struct Query {
     /// Countries.
     pub countries: Vec<String>,
     /// Numbers.
-    pub identifiers: Vec<String>,
+    pub identifiers: Vec<Identifier>,
     /// Addresses on chains.
     pub addresses: Vec<String>,
     /// Hosts.
     pub hosts: Vec<String>,
-    /// The day the question is about: parties not listed on it are marked.
+    /// The day the question is about: parties not listed on it are marked. It is no part of who is asked about.
     pub day: Option<Date>,
 }
 
@@ -76,12 +79,22 @@ pub struct Hit {
     pub listed: String,
     /// What the name is to the party.
     pub kind: Option<NameKind>,
-    /// Score and terms. Exact look-ups score 1 and have one term.
+    /// Score and terms.
     pub scored: Scored,
-    /// On its list on the day asked about; without a day: not taken off it.
-    pub on_list: bool,
-    /// Every word is the same and another attribute agrees.
+    /// What its list says of it on the day asked about.
+    pub standing: Standing,
+    /// Set if listed parties own more than half of it on that day.
+    pub owned: Option<Owned>,
+    /// Nothing speaks against it, and it is identical: the address; the number with its kind and issuer; or every word of the
+    /// name, and another attribute agrees.
     pub certain: bool,
+}
+
+impl Hit {
+    /// Whether it is to be acted on: the party is on its list, or what is listed owns it.
+    pub fn counts(&self) -> bool {
+        self.standing == Standing::Listed || self.owned.is_some()
+    }
 }
 
 /// How rare words are in the loaded lists.
@@ -139,6 +152,7 @@ pub struct Screen {
     addresses: HashMap<String, Vec<(u32, u32)>>,
     identifiers: HashMap<String, Vec<u32>>,
     hosts: Hosts,
+    owners: Owners,
     /// Texts filed as addresses or hosts that are none: shown, never dropped in silence.
     rejected: Vec<(u32, String)>,
 }
@@ -152,10 +166,10 @@ pub const FLOOR: f64 = 0.5;
 pub const REVIEW: f64 = 0.8;
 /// Score from which a hit is an alert.
 pub const ALERT: f64 = 0.95;
-/// Most hits of one query.
+/// Most hits of one query; a [`Workspace`] counts what is left out.
 pub const MAX_HITS: usize = 50;
-/// Shortest number that identifies anybody by itself.
-const MIN_IDENTIFIER: usize = 5;
+/// Most parties looked at that list one address, number or host; further ones are counted like hits left out.
+const MAX_SAME: usize = 1_000;
 
 impl Screen {
     /// Builds the indexes. Lists must be [finished](Lists::finish).
@@ -174,6 +188,7 @@ impl Screen {
             addresses: HashMap::default(),
             identifiers: HashMap::default(),
             hosts: Hosts::default(),
+            owners: Owners::new(&lists),
             rejected: Vec::new(),
             lists,
         };
@@ -205,8 +220,11 @@ impl Screen {
         }
         for identifier in &party.identifiers {
             let key = Identifier::key(&identifier.number);
-            if key.len() >= MIN_IDENTIFIER {
-                self.identifiers.entry(key).or_default().push(place);
+            if key.chars().count() >= number::SHORTEST {
+                let places = self.identifiers.entry(key).or_default();
+                if places.last() != Some(&place) {
+                    places.push(place);
+                }
             }
         }
         for host in &party.hosts {
@@ -236,7 +254,12 @@ impl Screen {
         canonical(text).and_then(|key| self.addresses.get(&key)).map_or(&[], Vec::as_slice)
     }
 
-    /// Hits of one query, best first.
+    /// Whether listed parties own more than half of the party at a place on that day, themselves or through others.
+    pub fn owned(&self, place: usize, day: Option<Date>) -> Option<Owned> {
+        self.owners.owned(&self.lists, place, day)
+    }
+
+    /// Hits of one query: those that [count](Hit::counts) first, each kind best first.
     pub fn query(&self, query: &Query) -> Vec<Hit> {
         self.query_in(query, &mut Workspace::default())
     }
@@ -249,7 +272,7 @@ impl Screen {
     /// Hits of one query with the memory of a thread.
     pub fn query_in(&self, query: &Query, space: &mut Workspace) -> Vec<Hit> {
         let mut hits = Vec::new();
-        self.exact(query, &mut hits);
+        self.exact(query, space, &mut hits);
         let mut best: HashMap<u32, (f32, u32, Rules, u32)> = HashMap::default();
         let mut candidates = Vec::new();
         for rules in kinds(query) {
@@ -271,7 +294,7 @@ impl Screen {
     /// Hits of a query against every listed name: what the index is measured against.
     pub fn exhaustive(&self, query: &Query, space: &mut Workspace) -> Vec<Hit> {
         let mut hits = Vec::new();
-        self.exact(query, &mut hits);
+        self.exact(query, space, &mut hits);
         let mut best = HashMap::default();
         for rules in kinds(query) {
             let name = Name::new(&query.name, *rules, &self.rarity);
@@ -341,18 +364,22 @@ impl Screen {
         space: &mut Workspace,
         hits: &mut Vec<Hit>,
     ) {
-        let floor = (FLOOR / (1.0 - FLOOR)).ln() as f32;
-        let mut found: Vec<(f32, u32, u32, Rules, u32)> = best
+        let mut found: Vec<(bool, f32, u32, u32, Rules, u32)> = best
             .into_iter()
             .filter_map(|(place, (logit, n, rules, at))| {
                 let party = self.lists.parties.get(place as usize)?;
                 let logit = logit + evidence::sum(query, party);
-                (logit >= floor).then_some((logit, place, n, rules, at))
+                let counts = || {
+                    party.standing(query.day) == Standing::Listed
+                        || self.owned(place as usize, query.day).is_some()
+                };
+                (logit >= floor()).then(|| (!counts(), logit, place, n, rules, at))
             })
             .collect();
-        found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        found.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
+        space.cut += found.len().saturating_sub(MAX_HITS) as u64;
         found.truncate(MAX_HITS);
-        for (_, place, n, rules, at) in found {
+        for (_, _, place, n, rules, at) in found {
             let Some(party) = self.lists.parties.get(place as usize) else { continue };
             let Some(listed) = self.indexes[rules as usize].name(at) else { continue };
             let name = Name::new(&query.name, rules, &self.rarity);
@@ -366,65 +393,133 @@ impl Screen {
                 scored.terms.push(term("one word of several", evidence::SINGLE_WORD));
                 scored.logit += evidence::SINGLE_WORD;
             }
-            let mut agrees = false;
+            let (mut agrees, mut conflicts) = (false, false);
             evidence::each(query, party, &mut |what, logit| {
                 scored.terms.push(term(what, logit));
                 scored.logit += logit;
                 agrees |= logit > 1.0;
+                conflicts |= logit < 0.0;
             });
             scored.score = probability(scored.logit);
-            hits.push(Hit {
+            let hit = Hit {
                 party: place as usize,
                 by: By::Name,
                 listed: name_of.map(|n| n.text.clone()).unwrap_or_default(),
                 kind: name_of.map(|n| n.kind),
                 scored,
-                on_list: on_list(query, party),
-                certain: agrees && name.folded == listed.folded,
-            });
+                standing: party.standing(query.day),
+                owned: self.owned(place as usize, query.day),
+                certain: agrees && !conflicts && name.folded == listed.folded,
+            };
+            // Name and number of one party are one hit: the one that says more.
+            match hits.iter_mut().find(|h| h.by == By::Identifier && h.party == place as usize) {
+                Some(number) if number.scored.logit >= hit.scored.logit => {}
+                Some(number) => *number = hit,
+                None => hits.push(hit),
+            }
         }
+        hits.sort_by(|a, b| {
+            let order = (!a.counts()).cmp(&!b.counts()).then(b.scored.logit.total_cmp(&a.scored.logit));
+            order.then(a.by.cmp(&b.by)).then(a.party.cmp(&b.party))
+        });
+        space.cut += hits.len().saturating_sub(MAX_HITS) as u64;
+        hits.truncate(MAX_HITS);
     }
 
     /// What is looked up as it is.
-    fn exact(&self, query: &Query, hits: &mut Vec<Hit>) {
-        let mut push = |place: u32, by: By, listed: &str, what: &'static str| {
-            let Some(party) = self.lists.parties.get(place as usize) else { return };
-            if hits.len() >= MAX_HITS
-                || hits.iter().any(|h| h.party == place as usize && h.by == by && h.listed == listed)
-            {
+    fn exact(&self, query: &Query, space: &mut Workspace, hits: &mut Vec<Hit>) {
+        let mut known: HashSet<(u32, By, String)> = HashSet::default();
+        let mut push = |place: u32, by: By, listed: String, terms: Vec<Term>, certain: bool| {
+            let logit: f32 = terms.iter().map(|t| t.logit).sum();
+            let Some(party) = self.lists.parties.get(place as usize).filter(|_| logit >= floor()) else {
+                return;
+            };
+            if !known.insert((place, by, listed.clone())) {
                 return;
             }
             hits.push(Hit {
                 party: place as usize,
                 by,
-                listed: listed.to_owned(),
+                listed,
                 kind: None,
-                scored: Scored { logit: 30.0, score: 1.0, terms: vec![term(what, 30.0)] },
-                on_list: on_list(query, party),
-                certain: true,
+                scored: Scored { logit, score: if certain { 1.0 } else { probability(logit) }, terms },
+                standing: party.standing(query.day),
+                owned: self.owned(place as usize, query.day),
+                certain,
             });
         };
         for text in &query.addresses {
-            for (place, n) in self.address(text) {
+            let places = self.address(text);
+            space.cut += places.len().saturating_sub(MAX_SAME) as u64;
+            for (place, n) in places.iter().take(MAX_SAME) {
                 let listed =
                     self.lists.parties.get(*place as usize).and_then(|p| p.addresses.get(*n as usize));
-                push(*place, By::Address, listed.map_or("", |a| &a.text), "address is listed");
+                let listed = listed.map_or_else(String::new, |a| a.text.clone());
+                push(*place, By::Address, listed, vec![term("address is listed", number::IDENTICAL)], true);
             }
         }
-        for text in &query.identifiers {
-            let key = Identifier::key(text);
-            if key.len() >= MIN_IDENTIFIER {
-                for place in self.identifiers.get(&key).into_iter().flatten() {
-                    push(*place, By::Identifier, text, "number is listed");
-                }
+        for host in &query.hosts {
+            let (found, cut) = self.hosts.find(host, MAX_SAME);
+            space.cut += cut;
+            for found in found {
+                push(found.party, By::Host, found.listed, vec![term(found.what, found.logit)], false);
             }
         }
-        for text in &query.hosts {
-            for (place, listed) in self.hosts.find(text) {
-                push(place, By::Host, &listed, "host is listed");
+        let mut looked: Vec<u32> = Vec::new();
+        for asked in &query.identifiers {
+            let places = self.identifiers.get(&Identifier::key(&asked.number)).map_or(&[][..], Vec::as_slice);
+            space.cut += places.len().saturating_sub(MAX_SAME) as u64;
+            looked.extend(places.iter().take(MAX_SAME));
+        }
+        looked.sort_unstable();
+        looked.dedup();
+        for place in looked {
+            let Some(party) = self.lists.parties.get(place as usize) else { continue };
+            let Some(met) = number::meet(query, party) else { continue };
+            let mut terms: Vec<Term> = met.terms.iter().map(|(what, logit)| term(what, *logit)).collect();
+            if let Some(first) = terms.first_mut() {
+                first.query.clone_from(&met.asked.number);
+                first.listed.clone_from(&met.listed.number);
             }
+            terms.extend(self.name_beside(query, party, space));
+            evidence::others(query, party, &mut |what, logit| terms.push(term(what, logit)));
+            let certain = met.identical && terms.iter().all(|t| t.logit >= 0.0);
+            if let Some(first) = terms.first_mut().filter(|_| certain) {
+                first.what = "the same number of one kind and issuer";
+                first.logit = number::IDENTICAL;
+            }
+            push(place, By::Identifier, met.listed.number.clone(), terms, certain);
         }
     }
+
+    /// What the names say where a number agrees; nothing if nobody gave a name.
+    fn name_beside(&self, query: &Query, party: &Party, space: &mut Workspace) -> Option<Term> {
+        // Who types a number alone gives no name.
+        let typed = Identifier::key(&query.name);
+        if typed.is_empty() || query.identifiers.iter().any(|i| Identifier::key(&i.number) == typed) {
+            return None;
+        }
+        let most = evidence::NAME_BESIDE_NUMBER;
+        if !query.schema.may_be(party.schema) {
+            return Some(term("another kind of party", -most));
+        }
+        let mut best: Option<f32> = None;
+        for rules in kinds(query) {
+            let asked = Name::new(&query.name, *rules, &self.rarity);
+            for listed in &party.names {
+                let listed = Name::new(&listed.text, *rules, &self.rarity);
+                let logit = score::logit(&asked, &listed, Weights::shipped(), &mut space.scratch);
+                best = Some(best.map_or(logit, |b| b.max(logit)));
+            }
+        }
+        let logit = best?.clamp(-most, most);
+        Some(term(if logit < 0.0 { "another name" } else { "name agrees" }, logit))
+    }
+}
+
+/// Log-odds of [`FLOOR`].
+fn floor() -> f32 {
+    (FLOOR / (1.0 - FLOOR)).ln() as f32
 }
 
 /// One of the names is a single word, the other more: `Omar` is everybody's.
@@ -448,10 +543,6 @@ fn kinds(query: &Query) -> &'static [Rules] {
         Schema::Vessel | Schema::Aircraft => &[Rules::Craft],
         _ => &[Rules::Body],
     }
-}
-
-fn on_list(query: &Query, party: &Party) -> bool {
-    query.day.map_or(party.until.is_none(), |day| party.listed_on(day))
 }
 
 fn term(what: &'static str, logit: f32) -> Term {

@@ -8,7 +8,8 @@
 //! What this module never does: compare names.
 
 use super::engine::Query;
-use super::party::{Birth, Date, Identifier, Party};
+use super::number::{self, Met};
+use super::party::{Birth, Date, Party};
 
 /// A weak alias hits too many others: it must not alert alone.
 pub const WEAK_ALIAS: f32 = -2.0;
@@ -31,7 +32,8 @@ const OTHER_YEAR: f32 = -4.5;
 const SAME_COUNTRY: f32 = 0.7;
 const OTHER_COUNTRY: f32 = -0.5;
 const OTHER_GENDER: f32 = -3.0;
-const SAME_NUMBER: f32 = 8.0;
+/// What a name may add to a number or take from it: a paper is one person's under whatever name.
+pub const NAME_BESIDE_NUMBER: f32 = 3.0;
 
 /// Sum of all terms.
 pub fn sum(query: &Query, party: &Party) -> f32 {
@@ -42,6 +44,14 @@ pub fn sum(query: &Query, party: &Party) -> f32 {
 
 /// Hands over each term: what it is about, and what it adds to the log-odds.
 pub fn each(query: &Query, party: &Party, term: &mut dyn FnMut(&'static str, f32)) {
+    others(query, party, term);
+    for (what, logit) in number::meet(query, party).iter().flat_map(|m: &Met<'_>| &m.terms) {
+        term(what, *logit);
+    }
+}
+
+/// The same without numbers.
+pub fn others(query: &Query, party: &Party, term: &mut dyn FnMut(&'static str, f32)) {
     // Several dates on one side: the best agreement counts, as lists add dates when papers differ.
     let births = query.births.iter().flat_map(|a| party.births.iter().map(move |b| born(*a, *b)));
     if let Some((what, logit)) = births.max_by(|a, b| a.1.total_cmp(&b.1)) {
@@ -59,13 +69,6 @@ pub fn each(query: &Query, party: &Party, term: &mut dyn FnMut(&'static str, f32
         && a != b
     {
         term("another gender", OTHER_GENDER);
-    }
-    let number = |n: &String| {
-        let key = Identifier::key(n);
-        key.len() >= 5 && party.identifiers.iter().any(|i| Identifier::key(&i.number) == key)
-    };
-    if query.identifiers.iter().any(number) {
-        term("number agrees", SAME_NUMBER);
     }
 }
 
@@ -121,7 +124,7 @@ fn years(b: Birth) -> (u16, u16) {
 }
 
 /// One word for one country, whether written as a code or in full; unknown ones are compared as they are.
-fn country(text: &str) -> String {
+pub(super) fn country(text: &str) -> String {
     let lower: String = text.trim().trim_end_matches('.').to_lowercase();
     let code = match lower.as_str() {
         "russia" | "russian federation" | "rus" => "ru",

@@ -56,6 +56,8 @@ type Near = std::sync::Arc<[(u32, f32)]>;
 /// Memory of one thread that screens.
 #[derive(Default)]
 pub struct Workspace {
+    /// Hits left out because a query may have no more than [`MAX_HITS`](super::MAX_HITS), of all queries so far.
+    pub cut: u64,
     /// For comparisons.
     pub scratch: super::name::Scratch,
     gained: Vec<f32>,

@@ -26,13 +26,16 @@ pub mod hosts;
 pub mod index;
 pub mod lists;
 pub mod name;
+pub mod number;
+pub mod owners;
 pub mod party;
 
 pub use engine::{ALERT, By, FLOOR, Hit, ListRarity, MAX_HITS, Query, REVIEW, Screen};
 pub use index::Workspace;
 pub use lists::{Format, ListInfo, Lists};
 pub use name::{Scored, Term};
-pub use party::{Date, Party, Schema};
+pub use owners::Owned;
+pub use party::{Date, Identifier, Party, Schema, Standing};
 
 /// Compares two names of one kind, without lists: what `screen --pairs` does for each row.
 pub fn score_pair(a: &str, b: &str, schema: Schema) -> Scored {
@@ -52,8 +55,14 @@ pub fn fuzz(data: &[u8]) {
     lists.parties.truncate(50);
     let names: Vec<Query> =
         lists.parties.iter().take(5).map(|p| Query::name(p.primary().to_owned(), p.schema)).collect();
+    let ftm = export::Ftm::new(&lists);
+    lists.parties.iter().for_each(|p| drop(ftm.entities(p)));
+    export::tagpack(&lists, "", "", None);
     let screen = Screen::new(lists);
     screen.chunk(&names, &mut Workspace::default());
+    for place in 0..screen.lists().parties.len() {
+        screen.owned(place, None);
+    }
     let text = String::from_utf8_lossy(data);
     let (a, b) = text.split_once('\n').unwrap_or((&text, &text));
     for schema in [Schema::Person, Schema::Company, Schema::Vessel] {

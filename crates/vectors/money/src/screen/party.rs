@@ -252,7 +252,7 @@ impl Gender {
 }
 
 /// A number that somebody gave the party.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Identifier {
     /// `Passport`, `Tax ID No.`, `IMO`, … as the list has it.
     pub kind: String,
@@ -263,9 +263,28 @@ pub struct Identifier {
 }
 
 impl Identifier {
-    /// Letters and digits in upper case: what two spellings of one number share.
+    /// Letters and digits in upper case: what two spellings of one number share. A ship's number is written with `IMO` in
+    /// front or without.
     pub fn key(number: &str) -> String {
-        number.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).take(64).collect()
+        let key: String =
+            number.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).take(64).collect();
+        let ship = key.strip_prefix("IMO").filter(|n| n.len() == 7 && n.bytes().all(|b| b.is_ascii_digit()));
+        ship.map(str::to_owned).unwrap_or(key)
+    }
+
+    /// Reads `number`, `kind:number` or `kind:number (country)`.
+    pub fn parse(text: &str) -> Identifier {
+        let (kind, rest) = text.split_once(':').unwrap_or(("", text));
+        let rest = rest.trim();
+        let (number, country) = match rest.strip_suffix(')').and_then(|r| r.rsplit_once(" (")) {
+            Some((number, country)) => (number, country),
+            None => (rest, ""),
+        };
+        Identifier {
+            kind: kind.trim().to_owned(),
+            number: number.trim().to_owned(),
+            country: country.trim().to_owned(),
+        }
     }
 }
 
@@ -281,28 +300,55 @@ pub struct CryptoAddress {
 }
 
 /// Somebody who owns a part of the party.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Owner {
-    /// Name or id of the owner in the list.
+    /// Name of the owner, or its id where the list names nobody under it.
     pub who: String,
+    /// The list's own id of it; empty if the list gives a name only.
+    pub id: String,
     /// Share in hundredths of a percent (5000 is 50 %), where the list has it.
     pub share: Option<u16>,
+    /// Last day on which it owned that, if it is over.
+    pub until: Option<Date>,
 }
 
 impl Owner {
-    /// Owned by more than half: a sanction of the owner reaches the party.
-    pub fn majority(&self) -> bool {
-        self.share.is_some_and(|s| s > 5_000)
-    }
-
-    /// Reads `51`, `51 %`, `50.01%`.
+    /// Reads `51`, `51 %`, `50.01%`; of `75-100` the lesser, and of `>50` or `more than 50` the least that is more.
     pub fn share(text: &str) -> Option<u16> {
-        let text = text.trim().trim_end_matches('%').trim();
+        let text = text.trim();
+        let above = ["more than ", "over ", ">"].iter().find_map(|w| text.strip_prefix(w));
+        let text = above.unwrap_or(text).trim_start();
+        let text = text.split(['-', '–']).next().unwrap_or(text).trim().trim_end_matches('%').trim();
         let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, ""));
         let whole: u16 = whole.parse().ok().filter(|w| *w <= 100)?;
         let mut digits = part.bytes().take_while(u8::is_ascii_digit).map(|d| u16::from(d - b'0'));
         let hundredths = digits.next().unwrap_or(0) * 10 + digits.next().unwrap_or(0);
-        Some((whole * 100 + hundredths).min(10_000))
+        Some((whole * 100 + hundredths + u16::from(above.is_some())).min(10_000))
+    }
+}
+
+/// What a list says of a party on a day.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Standing {
+    /// It is on the list.
+    Listed,
+    /// It is to be listed from a later day on.
+    NotYet,
+    /// It was taken off, or its entry has expired.
+    Ended,
+    /// The file names it beside those that are listed, as an owner, a company of theirs or a relative.
+    Mentioned,
+}
+
+impl Standing {
+    /// Its name in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Standing::Listed => "listed",
+            Standing::NotYet => "not_yet",
+            Standing::Ended => "ended",
+            Standing::Mentioned => "mentioned",
+        }
     }
 }
 
@@ -345,6 +391,8 @@ pub struct Party {
     pub listed: Option<Date>,
     /// Last day, if it was taken off or the entry expires.
     pub until: Option<Date>,
+    /// Not listed itself: the file only names it beside those that are.
+    pub mentioned: bool,
     /// The record that says so.
     pub citation: Citation,
 }
@@ -369,6 +417,7 @@ impl Party {
             owners: Vec::new(),
             listed: None,
             until: None,
+            mentioned: false,
             citation,
         }
     }
@@ -382,9 +431,39 @@ impl Party {
         self.names.push(ListedName { text: text.to_owned(), kind });
     }
 
-    /// Whether it was on its list on that day. Open ends count as listed: a list that gives no dates lists now.
-    pub fn listed_on(&self, day: Date) -> bool {
-        self.listed.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+    /// What its list says of it on that day. Open ends count as listed: a list that gives no dates lists now. Of a first or
+    /// last day of which only the year or month is known, all of it counts. Without a day, an entry with a last day has ended.
+    pub fn standing(&self, day: Option<Date>) -> Standing {
+        // 99 is behind every day and month there is.
+        let last = |until: Date| match (until.month, until.day) {
+            (0, _) => Date { month: 99, day: 99, ..until },
+            (_, 0) => Date { day: 99, ..until },
+            _ => until,
+        };
+        match day {
+            _ if self.mentioned => Standing::Mentioned,
+            Some(day) if self.until.is_some_and(|until| last(until) < day) => Standing::Ended,
+            Some(day) if self.listed.is_some_and(|from| from > day) => Standing::NotYet,
+            None if self.until.is_some() => Standing::Ended,
+            _ => Standing::Listed,
+        }
+    }
+
+    /// The kinds of values of which it has as many as it may: what came beyond was left out.
+    pub fn full(&self) -> Vec<&'static str> {
+        let counts = [
+            ("names", self.names.len(), MAX_VALUES),
+            ("dates of birth", self.births.len(), MAX_VALUES),
+            ("countries", self.countries.len(), MAX_VALUES),
+            ("numbers", self.identifiers.len(), MAX_VALUES),
+            ("addresses on chains", self.addresses.len(), MAX_ADDRESSES),
+            ("hosts", self.hosts.len(), MAX_VALUES),
+            ("places", self.places.len(), MAX_VALUES),
+            ("programmes", self.programmes.len(), MAX_VALUES),
+            ("links", self.linked.len(), MAX_VALUES),
+            ("owners", self.owners.len(), MAX_VALUES),
+        ];
+        counts.into_iter().filter(|(_, n, most)| n >= most).map(|(what, ..)| what).collect()
     }
 
     /// The name it is listed under.

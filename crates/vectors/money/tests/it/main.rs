@@ -47,6 +47,7 @@ mod ends;
 mod rank;
 mod rpc;
 mod screen_formats;
+mod screen_hits;
 mod screen_lists;
 mod screen_names;
 mod taint;

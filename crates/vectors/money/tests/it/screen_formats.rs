@@ -2,7 +2,7 @@
 
 use palisade_model::{Origin, ProblemCode, SourceId};
 use palisade_money::screen::party::{Birth, NameKind};
-use palisade_money::screen::{Date, Format, Lists, Schema, fuzz};
+use palisade_money::screen::{Date, Format, Lists, Schema, Standing, export, fuzz};
 
 fn load(text: &str) -> (Lists, Vec<palisade_model::Problem>) {
     let mut lists = Lists::default();
@@ -42,6 +42,17 @@ const EU_CSV: &str = "fileGenerationDate;Entity_LogicalId;Entity_SubjectType;Ent
 const UK: &str = "Last Updated,02/10/2024\nName 6,Name 1,Name 2,DOB,Group Type,Alias Type,Alias Quality,Regime,Listed On,Group ID\n\
     IVANOV,Ivan,,00/00/1970,Individual,Primary name,,DPRK3,02/03/2020,7\nVANYA,,,00/00/1970,Individual,AKA,Low,DPRK3,02/03/2020,7\n";
 
+/// The same from the list that replaced it, with its date in front of the header or without.
+const UKSL: &str = "Report Date: 02-Oct-2024\n\
+    Last Updated,Unique ID,OFSI Group ID,UN Reference Number,Name 6,Name 1,Name 2,Name type,Alias strength,Name non-latin script,Regime Name,Designation Type,Date Designated,D.O.B,Nationality(/ies),Passport number,IMO number\n\
+    02/03/2020,7,1,,IVANOV,Ivan,,Primary Name,,,DPRK3,Individual,02/03/2020,dd/mm/1970,Russia,A1234567,\n\
+    02/03/2020,7,1,,VANYA,,,Alias,Low quality,,DPRK3,Individual,02/03/2020,dd/mm/1970,Russia,A1234567,\n";
+
+const UK_XML: &str = "<?xml version=\"1.0\"?><Designations><DateGenerated>2024-10-02</DateGenerated><Designation><LastUpdated>02/03/2020</LastUpdated>\
+    <DateDesignated>02/03/2020</DateDesignated><UniqueID>7</UniqueID><OFSIGroupID>1</OFSIGroupID><Names><Name><Name6>IVANOV</Name6><Name1>Ivan</Name1><NameType>Primary Name</NameType></Name>\
+    <Name><Name6>VANYA</Name6><NameType>Alias</NameType><AliasStrength>Low quality</AliasStrength></Name></Names><RegimeName>DPRK3</RegimeName><IndividualEntityShip>Individual</IndividualEntityShip>\
+    <IndividualDetails><Individual><DOBs><DOB>dd/mm/1970</DOB></DOBs></Individual></IndividualDetails></Designation></Designations>";
+
 const FTM: &str = "{\"id\":\"s\",\"schema\":\"Sanction\",\"properties\":{\"entity\":[\"7\"],\"program\":[\"DPRK3\"],\"startDate\":[\"2020-03-02\"]}}\n\
     {\"id\":\"7\",\"schema\":\"Person\",\"properties\":{\"name\":[\"Ivan IVANOV\"],\"weakAlias\":[\"VANYA\"],\"birthDate\":[\"1970\"]}}\n\
     {\"id\":\"o\",\"schema\":\"Ownership\",\"properties\":{\"owner\":[\"8\"],\"asset\":[\"7\"],\"percentage\":[\"50.01\"]}}\n";
@@ -54,6 +65,9 @@ fn one_party_in_every_format() {
         (EU, Format::EuXml),
         (EU_CSV, Format::EuCsv),
         (UK, Format::UkCsv),
+        (UKSL, Format::UkSanctionsCsv),
+        (UKSL.split_once('\n').unwrap().1, Format::UkSanctionsCsv),
+        (UK_XML, Format::UkSanctionsXml),
         (FTM, Format::Ftm),
     ] {
         assert_eq!(Format::sniff(text.as_bytes()), Some(format));
@@ -71,14 +85,14 @@ fn one_party_in_every_format() {
         if format != Format::SdnXml {
             assert_eq!(party.listed, Date::new(2020, 3, 2), "{format:?}");
         }
-        if format != Format::Ftm {
+        if format != Format::Ftm && !text.starts_with("Last Updated,Unique") {
             assert_eq!(lists.infos[0].version, Date::new(2024, 10, 2), "{format:?}");
         }
         if matches!(format, Format::SdnXml | Format::SdnAdvanced) {
             assert_eq!(party.addresses[0].ticker, "NEW");
         }
     }
-    assert!(load(FTM).0.parties[0].owners[0].majority());
+    assert!(load(FTM).0.parties[0].owners[0].share == Some(5_001));
 }
 
 #[test]
@@ -141,7 +155,7 @@ fn hostile_lists_become_problems() {
 
 #[test]
 fn any_bytes_end() {
-    let seeds: Vec<Vec<u8>> = [ADVANCED, SIMPLE, EU, EU_CSV, UK, FTM]
+    let seeds: Vec<Vec<u8>> = [ADVANCED, SIMPLE, EU, EU_CSV, UK, UKSL, UK_XML, FTM]
         .iter()
         .map(|s| s.as_bytes().to_vec())
         .chain([
@@ -188,7 +202,7 @@ fn any_bytes_end() {
 #[test]
 fn what_goes_out_comes_in() {
     let (lists, _) = load(SIMPLE);
-    let text: String = lists.parties.iter().map(|p| palisade_money::screen::export::ftm(&lists, p)).collect();
+    let text: String = lists.parties.iter().map(|p| export::Ftm::new(&lists).entities(p)).collect();
     let (again, problems) = load(&text);
     assert_eq!(problems, []);
     let (before, after) =
@@ -198,9 +212,155 @@ fn what_goes_out_comes_in() {
         (&after.names, &after.births, &after.programmes)
     );
     assert_eq!(after.addresses[0].text, before.addresses[0].text);
-    let pack = palisade_money::screen::export::tagpack(&lists, "a \"title\"", "somebody");
+    let pack = export::tagpack(&lists, "a \"title\"", "somebody", None);
     let (again, problems) = load(&pack);
     assert_eq!(problems, []);
     assert_eq!(again.parties[0].addresses[0].text, before.addresses[0].text);
     assert_eq!(again.parties[0].primary(), "Ivan IVANOV");
+}
+
+/// A list of another layout than the one known is a problem, never a nameless party.
+#[test]
+fn missing_columns_are_problems() {
+    for (text, format) in [
+        (
+            "Last Updated,02/10/2024\nFamily,Given,Kind\nIVANOV,Ivan,Individual\nPETROV,Ivan,Individual\n",
+            Format::UkCsv,
+        ),
+        (
+            "Last Updated,Unique ID,OFSI Group ID,Surname\n02/03/2020,7,1,IVANOV\n02/03/2020,8,2,PETROV\n",
+            Format::UkSanctionsCsv,
+        ),
+        ("Report Date: 13-Feb-2026\n", Format::UkCsv),
+        (
+            "fileGenerationDate;Entity_LogicalIdNumber;Name\n02/10/2024;7;Ivan\n02/10/2024;8;Petr\n",
+            Format::EuCsv,
+        ),
+    ] {
+        assert_eq!(Format::sniff(text.as_bytes()), Some(format), "{text}");
+        let (lists, problems) = load(text);
+        assert_eq!(lists.parties, [], "{text}");
+        assert_eq!(
+            problems.iter().map(|p| p.code).collect::<Vec<_>>(),
+            [ProblemCode::Unrecognised],
+            "{text}"
+        );
+    }
+    // A row without an id is told, and the others are read.
+    let (lists, problems) = load(&UKSL.replace("02/03/2020,7,1,,VANYA", "02/03/2020,,,,VANYA"));
+    assert_eq!(
+        (lists.parties.len(), lists.parties[0].names.len(), problems.len()),
+        (1, 1, 1),
+        "{problems:?}"
+    );
+    let (lists, problems) = load(&EU.replace("wholeName", "fullName"));
+    assert_eq!((lists.parties.len(), problems.len()), (0, 1), "{problems:?}");
+}
+
+fn sanctions(rows: &[&str]) -> Lists {
+    let mut text = String::from(
+        "{\"id\":\"p\",\"schema\":\"Person\",\"properties\":{\"name\":[\"Ann Other\"]}}\n\
+         {\"id\":\"q\",\"schema\":\"Person\",\"properties\":{\"name\":[\"Her Brother\"]}}\n\
+         {\"id\":\"w\",\"schema\":\"CryptoWallet\",\"properties\":{\"publicKey\":[\"1BoatSLRHtKNngkdXEeobR76b53LETtpyT\"],\"holder\":[\"p\"]}}\n",
+    );
+    for (n, row) in rows.iter().enumerate() {
+        text += &format!(
+            "{{\"id\":\"s{n}\",\"schema\":\"Sanction\",\"properties\":{{\"entity\":[\"p\"],\"program\":[\"X\"]{row}}}}}\n"
+        );
+    }
+    let (lists, problems) = load(&text);
+    assert_eq!(problems, []);
+    lists
+}
+
+#[test]
+fn an_open_sanction_has_no_end() {
+    let (ended, open) = (",\"endDate\":[\"2019-05-01\"]", "");
+    let until = |rows: &[&str]| sanctions(rows).parties[0].until.map(|d| d.to_string());
+    assert_eq!(until(&[ended]).as_deref(), Some("2019-05-01"));
+    assert_eq!(until(&[ended, ",\"endDate\":[\"2021-05-01\"]"]).as_deref(), Some("2021-05-01"));
+    for rows in [[ended, open], [open, ended]] {
+        assert_eq!(until(&rows), None, "{rows:?}");
+    }
+    // Who is only named beside others is told apart, and a wallet is listed as long as its holder.
+    let lists = sanctions(&[ended]);
+    let standing = |n: usize, day: &str| lists.parties[n].standing(Date::parse(day, false));
+    assert_eq!((standing(0, "2020-01-01"), standing(0, "2019-01-01")), (Standing::Ended, Standing::Listed));
+    assert_eq!(standing(1, "2019-01-01"), Standing::Mentioned);
+    assert_eq!((standing(2, "2020-01-01"), standing(2, "2019-01-01")), (Standing::Ended, Standing::Listed));
+    // A file that says of nobody what he is listed for is a list of all it names.
+    assert_eq!(sanctions(&[]).parties[1].standing(None), Standing::Listed);
+}
+
+#[test]
+fn labels_keep_what_they_are_and_since_when() {
+    let addresses = [
+        "1BoatSLRHtKNngkdXEeobR76b53LETtpyT",
+        "1BpEi6DfDAUFd7GtittLSdBeYJvcoaVggu",
+        "3CWFddi6m4ndiGyKqzYvsFYagqDLPVMTzC",
+        "0x1111111111111111111111111111111111111111",
+    ];
+    let list = format!(
+        "id,name,schema,programmes,addresses,listed_from,listed_until\n\
+         1,Now,Person,DPRK sanctions,{},2020-03-02,\n2,Then,Person,DPRK sanctions,{},2020-03-02,2024-01-31\n\
+         3,Bank,CryptoWallet,exchange,{},,\n4,Soon,Person,DPRK sanctions,{},2030-01-01,\n",
+        addresses[0], addresses[1], addresses[2], addresses[3]
+    );
+    let (lists, _) = load(&list);
+    let pack = export::tagpack(&lists, "t", "c", Date::new(2024, 10, 2));
+    let of = |address: &str| {
+        let tag = pack.split("- address: ").find(|t| t.starts_with(&format!("\"{address}\""))).unwrap();
+        tag.lines().skip(1).map(|l| l.trim().to_owned()).collect::<Vec<_>>()
+    };
+    let now = of(addresses[0]);
+    assert!(
+        now.contains(&"abuse: \"sanction\"".to_owned()) && now.contains(&"lastmod: 2020-03-02".to_owned()),
+        "{now:?}"
+    );
+    assert!(of(addresses[2]).contains(&"category: \"exchange\"".to_owned()));
+    for off in [addresses[1], addresses[3]] {
+        assert!(of(off).iter().all(|l| !l.starts_with("abuse")), "{:?}", of(off));
+    }
+    // Read again: the same standing on every day, and still a sanction while it was one.
+    let (again, problems) = load(&pack);
+    assert_eq!(problems, []);
+    for (before, after) in lists.parties.iter().zip(&again.parties) {
+        for day in ["2021-01-01", "2024-10-02", "2031-01-01"].map(|d| Date::parse(d, false)) {
+            assert_eq!(before.standing(day), after.standing(day), "{after:?}");
+        }
+        let word = if before.primary() == "Bank" { "category: exchange" } else { "abuse: sanction" };
+        assert!(after.programmes.iter().any(|p| p == word), "{after:?}");
+    }
+}
+
+#[test]
+fn followthemoney_keeps_all_that_is_known() {
+    let list = "id,name,schema,birth_date,gender,countries,identifiers,owners,linked,listed_from\n\
+        1,Ivan Ivanov,Person,circa 1970,male,Russia,Passport:A1234567 (Russia);INN:7707083893,,Petr Petrov,2020-03-02\n\
+        2,Alpha Ltd,Company,,,,Registration Number:99887766 (Cyprus),1:60;Somebody Else:40,,2020-03-02\n\
+        3,MV Tanker,Vessel,,,,IMO:9187629;MMSI:273123456,,,2020-03-02\n";
+    let (lists, _) = load(list);
+    let ftm = export::Ftm::new(&lists);
+    let text: String = lists.parties.iter().map(|p| ftm.entities(p)).collect();
+    let (again, problems) = load(&text);
+    assert_eq!(problems, []);
+    for before in &lists.parties {
+        let after = again.parties.iter().find(|p| p.primary() == before.primary()).unwrap();
+        let numbers = |p: &palisade_money::screen::Party| {
+            let mut all: Vec<String> =
+                p.identifiers.iter().map(|i| format!("{}:{} ({})", i.kind, i.number, i.country)).collect();
+            all.sort();
+            all
+        };
+        assert_eq!(numbers(before), numbers(after));
+        assert_eq!((before.gender, &before.linked), (after.gender, &after.linked));
+        let owners = |p: &palisade_money::screen::Party| {
+            p.owners.iter().map(|o| (o.who.clone(), o.share)).collect::<Vec<_>>()
+        };
+        assert_eq!(owners(before), owners(after));
+        assert_eq!(before.standing(Date::new(2021, 1, 1)), after.standing(Date::new(2021, 1, 1)));
+    }
+    // Whom the list only names is not listed by it.
+    let other = again.parties.iter().find(|p| p.primary() == "Somebody Else").unwrap();
+    assert_eq!(other.standing(None), Standing::Mentioned);
 }

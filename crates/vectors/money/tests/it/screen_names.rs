@@ -2,7 +2,7 @@
 
 use palisade_model::{Origin, SourceId};
 use palisade_money::screen::decisions::{hit_id, party_digest, party_key};
-use palisade_money::screen::{By, Lists, Query, Schema, Screen, Workspace, score_pair};
+use palisade_money::screen::{By, Identifier, Lists, Query, Schema, Screen, Standing, Workspace, score_pair};
 
 fn score(a: &str, b: &str, schema: Schema) -> f64 {
     let scored = score_pair(a, b, schema);
@@ -113,8 +113,9 @@ fn exact_look_ups() {
     }
     let address = text("0X00000000219AB540356CBB839CBE05303D7705FA");
     assert_eq!(by(Query { addresses: address, ..Query::default() }), [(By::Address, 1)]);
-    assert_eq!(by(Query { identifiers: text("10277 00092661"), ..Query::default() }), [(By::Identifier, 1)]);
-    assert!(screen.lists().parties[1].owners[0].majority());
+    let number = vec![Identifier::parse("10277 00092661")];
+    assert_eq!(by(Query { identifiers: number, ..Query::default() }), [(By::Identifier, 1)]);
+    assert_eq!(screen.lists().parties[1].owners[0].share, Some(5_100));
     assert_eq!(screen.lists().parties[1].owners[0].who, "Ri Hong Sop");
 }
 
@@ -123,7 +124,8 @@ fn delisted_parties_say_so() {
     let screen = Screen::new(own(LIST));
     let ask = |day: &str| {
         let day = palisade_money::screen::Date::parse(day, false);
-        screen.query(&Query { day, ..Query::name("Jorge Ramirez", Schema::Person) })[0].on_list
+        let query = Query { day, ..Query::name("Jorge Ramirez", Schema::Person) };
+        screen.query(&query)[0].standing == Standing::Listed
     };
     assert!(ask("2015-06-01"));
     assert!(!ask("2009-06-01"));

@@ -8,6 +8,8 @@
 use std::cell::Cell;
 use std::io::Read;
 
+use palisade_model::ProblemCode;
+
 use super::super::party::{Birth, Date, Gender, Identifier, MAX_VALUES, NameKind, Party, Schema, add};
 use super::Sink;
 use super::table::{Header, Record, Table};
@@ -25,6 +27,10 @@ pub fn xml(input: &mut dyn Read, sink: &mut Sink<'_>) {
             Ok((element, offset)) => {
                 number += 1;
                 let party = entity(&element, number, offset, sink);
+                if party.names.is_empty() {
+                    let message = format!("entity {number} has no name and was left out");
+                    return sink.problem(ProblemCode::DamagedRecord, offset, message);
+                }
                 sink.push(party);
             }
             Err(bad) => sink.bad_element(bad),
@@ -127,11 +133,20 @@ pub fn csv(input: &mut dyn Read, sink: &mut Sink<'_>) {
             continue;
         }
         let Some(header) = &header else {
-            header = Some(Header::new(&record));
+            let names = Header::new(&record);
+            if !sink.columns(&names, &["Entity_LogicalId", "NameAlias_WholeName"]) {
+                return;
+            }
+            header = Some(names);
             continue;
         };
         let get = |name: &str| header.get(&record, name);
         let id = get("Entity_LogicalId");
+        if id.is_empty() {
+            let message = format!("record {} has no id of its party and was left out", record.number);
+            sink.problem(ProblemCode::DamagedRecord, record.offset, message);
+            continue;
+        }
         if open.as_ref().is_none_or(|p| p.id != id) {
             if let Some(done) = open.take() {
                 sink.push(done);

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::party::{
-    Birth, CryptoAddress, Date, Gender, Identifier, MAX_VALUES, NameKind, Owner, Party, Schema, add,
+    Birth, CryptoAddress, Date, Gender, Identifier, MAX_ADDRESSES, MAX_VALUES, NameKind, Owner, Party,
+    Schema, add,
 };
 use super::Sink;
 use super::others::with_header;
@@ -42,11 +43,28 @@ impl Entity {
 }
 
 enum Pointer {
-    Owns { owner: String, asset: String, share: Option<u16> },
-    Holds { holder: String, address: CryptoAddress },
+    Owns { owner: String, asset: String, share: Option<u16>, until: Option<Date> },
+    Holds { holder: String, wallet: usize, address: CryptoAddress },
     Sanction { entity: String, from: Option<Date>, until: Option<Date>, programme: String },
     Paper { holder: String, paper: Identifier },
     Link { a: String, b: String },
+}
+
+/// What is resolved at the end of the file.
+#[derive(Default)]
+struct Pointers {
+    all: Vec<Pointer>,
+    /// How many were too many.
+    dropped: u64,
+}
+
+impl Pointers {
+    fn add(&mut self, pointer: Pointer) {
+        match self.all.len() < MAX_POINTERS {
+            true => self.all.push(pointer),
+            false => self.dropped += 1,
+        }
+    }
 }
 
 /// Reads JSON lines.
@@ -55,7 +73,7 @@ pub fn lines(input: &mut dyn Read, sink: &mut Sink<'_>) {
     let (mut number, mut offset) = (0u64, 0u64);
     let mut line = Vec::new();
     let mut at: HashMap<String, usize> = HashMap::default();
-    let mut pointers = Vec::new();
+    let mut pointers = Pointers::default();
     loop {
         line.clear();
         let taken = match (&mut input).take(MAX_LINE as u64).read_until(b'\n', &mut line) {
@@ -121,18 +139,15 @@ fn entity_in(
     citation: palisade_model::Citation,
     sink: &mut Sink<'_>,
     at: &mut HashMap<String, usize>,
-    pointers: &mut Vec<Pointer>,
+    pointers: &mut Pointers,
 ) {
     let text = |name: &str| e.first(name).to_owned();
-    let mut point = |p: Pointer| {
-        if pointers.len() < MAX_POINTERS {
-            pointers.push(p);
-        }
-    };
+    let mut point = |p: Pointer| pointers.add(p);
     match e.schema.as_str() {
         "Ownership" => {
             let share = Owner::share(e.first("percentage"));
-            return point(Pointer::Owns { owner: text("owner"), asset: text("asset"), share });
+            let until = Date::parse(e.first("endDate"), false);
+            return point(Pointer::Owns { owner: text("owner"), asset: text("asset"), share, until });
         }
         "Sanction" => {
             let from = Date::parse(e.first("startDate"), false)
@@ -151,7 +166,11 @@ fn entity_in(
             return;
         }
         "Identification" | "Passport" => {
-            let kind = if e.schema == "Passport" { "Passport".to_owned() } else { text("type") };
+            let kind =
+                [text("type"), if e.schema == "Passport" { "Passport".to_owned() } else { String::new() }]
+                    .into_iter()
+                    .find(|k| !k.is_empty())
+                    .unwrap_or_default();
             let paper = Identifier { kind, number: text("number"), country: text("country") };
             return point(Pointer::Paper { holder: text("holder"), paper });
         }
@@ -174,7 +193,8 @@ fn entity_in(
             let address =
                 CryptoAddress { ticker: ticker.clone(), text: key.to_owned(), citation: Some(citation) };
             if !holder.is_empty() {
-                point(Pointer::Holds { holder: holder.clone(), address: address.clone() });
+                let wallet = sink.lists.parties.len();
+                point(Pointer::Holds { holder: holder.clone(), wallet, address: address.clone() });
             }
             party.addresses.push(address);
         }
@@ -209,6 +229,9 @@ fn entity_in(
         ("imoNumber", "IMO"),
         ("mmsi", "MMSI"),
         ("swiftBic", "SWIFT/BIC"),
+        ("callSign", "Call Sign"),
+        ("uscCode", "USCC"),
+        ("registrationMark", "Aircraft Tail Number"),
     ] {
         for number in e.all(property) {
             party.identifiers.push(Identifier {
@@ -233,26 +256,38 @@ fn entity_in(
     sink.push(party);
 }
 
-fn resolve(pointers: Vec<Pointer>, at: &HashMap<String, usize>, sink: &mut Sink<'_>) {
+fn resolve(pointers: Pointers, at: &HashMap<String, usize>, sink: &mut Sink<'_>) {
+    if pointers.dropped > 0 {
+        let message = format!(
+            "the list links its entities more than {MAX_POINTERS} times; {} links were left out",
+            pointers.dropped
+        );
+        sink.problem(ProblemCode::Limit, 0, message);
+    }
     let name = |id: &str, sink: &Sink<'_>| {
         at.get(id)
             .and_then(|at| sink.lists.parties.get(*at))
             .map_or_else(|| id.to_owned(), |p| p.primary().to_owned())
     };
-    for pointer in pointers {
+    // An entity is on the list while one of its sanctions has no end.
+    let mut sanctions: HashMap<usize, (bool, Option<Date>)> = HashMap::default();
+    let mut wallets: Vec<(usize, usize)> = Vec::new();
+    for pointer in pointers.all {
         let (id, who) = match &pointer {
             Pointer::Owns { owner, asset, .. } => (asset, name(owner, sink)),
             Pointer::Holds { holder, .. } | Pointer::Paper { holder, .. } => (holder, String::new()),
             Pointer::Sanction { entity, .. } => (entity, String::new()),
             Pointer::Link { a, b } => (a, name(b, sink)),
         };
-        let Some(party) = at.get(id).and_then(|at| sink.lists.parties.get_mut(*at)) else { continue };
+        let Some(place) = at.get(id).copied() else { continue };
+        let Some(party) = sink.lists.parties.get_mut(place) else { continue };
         match pointer {
-            Pointer::Owns { share, .. } if party.owners.len() < MAX_VALUES => {
-                party.owners.push(Owner { who, share })
+            Pointer::Owns { owner, share, until, .. } if party.owners.len() < MAX_VALUES => {
+                party.owners.push(Owner { who, id: owner, share, until });
             }
-            Pointer::Holds { address, .. } if party.addresses.len() < MAX_VALUES => {
-                party.addresses.push(address)
+            Pointer::Holds { address, wallet, .. } if party.addresses.len() < MAX_ADDRESSES => {
+                party.addresses.push(address);
+                wallets.push((wallet, place));
             }
             Pointer::Paper { paper, .. }
                 if party.identifiers.len() < MAX_VALUES && !paper.number.is_empty() =>
@@ -265,17 +300,50 @@ fn resolve(pointers: Vec<Pointer>, at: &HashMap<String, usize>, sink: &mut Sink<
                     (Some(a), Some(b)) => Some(a.min(b)),
                     (a, b) => a.or(b),
                 };
-                party.until = party.until.max(until);
+                let (open, last) = sanctions.entry(place).or_default();
+                *open |= until.is_none();
+                *last = (*last).max(until);
             }
             Pointer::Link { .. } => add(&mut party.linked, &who),
             _ => {}
+        }
+    }
+    let parties = &mut sink.lists.parties;
+    for (place, (open, last)) in &sanctions {
+        if let Some(party) = parties.get_mut(*place) {
+            party.until = last.filter(|_| !open);
+        }
+    }
+    // Where a file says of entities what they are listed for, the others are there beside them. What is a topic and no
+    // sanction (an office, a crime) is something to be listed for, too.
+    let told = |n: usize, p: &Party| sanctions.contains_key(&n) || !p.programmes.is_empty();
+    let (from, to) = (sink.first, parties.len());
+    if (from..to).any(|n| parties.get(n).is_some_and(|p| told(n, p))) {
+        for n in from..to {
+            if let Some(party) = parties.get_mut(n)
+                && !told(n, party)
+                && party.schema != Schema::CryptoWallet
+            {
+                party.mentioned = true;
+            }
+        }
+    }
+    // A wallet is listed as long as its holder is.
+    for (wallet, holder) in wallets {
+        let Some(of) = parties.get(holder) else { continue };
+        let (listed, until, mentioned) = (of.listed, of.until, of.mentioned);
+        if let Some(party) = parties.get_mut(wallet)
+            && !sanctions.contains_key(&wallet)
+            && party.programmes.is_empty()
+        {
+            (party.listed, party.until, party.mentioned) = (listed, until, mentioned);
         }
     }
 }
 
 /// Reads OpenSanctions' `targets.simple.csv`.
 pub fn targets(input: &mut dyn Read, sink: &mut Sink<'_>) {
-    with_header(input, b',', sink, &mut |header, record, sink| {
+    with_header(input, b',', &["id", "name"], sink, &mut |header, record, sink| {
         let get = |name: &str| header.get(record, name);
         let values =
             |name: &str| get(name).split(';').map(str::trim).filter(|v| !v.is_empty()).take(MAX_VALUES);

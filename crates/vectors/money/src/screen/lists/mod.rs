@@ -11,16 +11,16 @@
 //!
 //! | column | what it holds |
 //! | --- | --- |
-//! | `id` | own number; the row's number if there is none |
+//! | `id` | own number; a digest of the row if there is none |
 //! | `schema` | `Person`, `Company`, `Organization`, `Vessel`, `Airplane`, `CryptoWallet`, `Host` |
 //! | `name` | primary name |
 //! | `aliases`, `weak_aliases`, `former_names`, `original_names` | other names |
 //! | `birth_date` | `1977-03-25`, `1977`, `circa 1977`, `1975-1979` |
 //! | `gender`, `countries`, `programmes`, `linked`, `places` | as lists have them |
-//! | `identifiers` | `number` or `kind:number` |
+//! | `identifiers` | `number`, `kind:number` or `kind:number (country)` |
 //! | `addresses`, `address` | on chains: `address` or `ticker:address` |
 //! | `hosts` | IP addresses, networks (`198.51.100.0/24`), domains, `AS64500` |
-//! | `owners` | `name` or `name:51` (percent) |
+//! | `owners` | `name` or `name:51` (percent); an `id` of the table instead of a name |
 //! | `listed_from`, `listed_until` | first and last day, `YYYY-MM-DD` |
 //!
 //! What this module never does: open a file, compare names, or decide which list is right: the same
@@ -35,6 +35,7 @@ mod sniff;
 mod table;
 mod tagpack;
 mod uk;
+mod ukxml;
 mod un;
 mod xml;
 
@@ -107,8 +108,9 @@ impl Lists {
         let mut nothing = std::io::empty();
         let tail: &mut dyn Read = if ended { &mut nothing } else { input };
         let mut rest = head.as_slice().chain(tail);
+        let first = self.parties.len();
         let mut sink =
-            Sink { lists: self, list: ListId(0), source, origin, problems: &mut problems, dropped: 0 };
+            Sink { lists: self, list: ListId(0), source, origin, problems: &mut problems, first, dropped: 0 };
         sink.list = sink.begin(format);
         match format {
             Format::OfacParties | Format::OfacAddresses | Format::OfacAliases | Format::OfacComments => {
@@ -119,7 +121,9 @@ impl Lists {
             Format::UnXml => un::read(&mut rest, &mut sink),
             Format::EuXml => eu::xml(&mut rest, &mut sink),
             Format::EuCsv => eu::csv(&mut rest, &mut sink),
-            Format::UkCsv => uk::read(&mut rest, &mut sink),
+            Format::UkCsv => uk::read(&mut rest, &mut sink, uk::Columns::CONSOLIDATED),
+            Format::UkSanctionsCsv => uk::read(&mut rest, &mut sink, uk::Columns::SANCTIONS),
+            Format::UkSanctionsXml => ukxml::read(&mut rest, &mut sink),
             Format::BisDenied => others::denied(&mut rest, &mut sink),
             Format::Csl => others::csl(&mut rest, &mut sink),
             Format::OpenSanctions => ftm::targets(&mut rest, &mut sink),
@@ -159,6 +163,8 @@ pub(super) struct Sink<'a> {
     source: SourceId,
     origin: &'a Origin,
     problems: &'a mut Vec<Problem>,
+    /// Place of the first party of this file.
+    first: usize,
     dropped: u64,
 }
 
@@ -209,6 +215,21 @@ impl Sink<'_> {
         }
     }
 
+    /// Whether a table has the columns without which no row of it can be told from another; a problem if not.
+    fn columns(&mut self, header: &table::Header, wanted: &[&str]) -> bool {
+        let missing: Vec<&str> = wanted.iter().copied().filter(|w| header.find(w).is_none()).collect();
+        if missing.is_empty() {
+            return true;
+        }
+        let message = format!(
+            "the list has no column {}: it is of another layout than {} lists are known to have, and none of it was read",
+            missing.iter().map(|m| format!("\"{m}\"")).collect::<Vec<_>>().join(", "),
+            self.info().map_or("", |i| i.format.name())
+        );
+        self.problem(ProblemCode::Unrecognised, 0, message);
+        false
+    }
+
     /// Says what was wrong with a record of a table.
     fn bad_record(&mut self, bad: table::Bad, record: &table::Record) {
         let (code, what) = match bad {
@@ -243,6 +264,18 @@ impl Sink<'_> {
     }
 
     fn end(&mut self) {
+        for at in self.first..self.lists.parties.len() {
+            let Some(party) = self.lists.parties.get(at) else { break };
+            let full = party.full();
+            if !full.is_empty() {
+                let (what, offset) = (full.join(", "), party.citation.offset);
+                let message = format!(
+                    "entry {} has as many {what} as one entry may have; if it has more, they were left out",
+                    party.id
+                );
+                self.problem(ProblemCode::Limit, offset, message);
+            }
+        }
         if self.dropped > 0 {
             let message =
                 format!("{} entries are beyond the limit of {MAX_PARTIES} and were left out", self.dropped);

@@ -6,16 +6,18 @@ use std::io::Read;
 
 use foldhash::HashMap;
 
+use super::super::decisions::entry_id;
 use super::super::party::{
     Birth, CryptoAddress, Date, Gender, Identifier, MAX_VALUES, NameKind, Owner, Party, Schema, add,
 };
 use super::Sink;
 use super::table::{Header, Record, Table};
 
-/// Hands each record of a table with a header to `each`.
+/// Hands each record of a table with a header to `each`, if the header has the columns wanted.
 pub(super) fn with_header(
     input: &mut dyn Read,
     delimiter: u8,
+    wanted: &[&str],
     sink: &mut Sink<'_>,
     each: &mut dyn FnMut(&Header, &Record, &mut Sink<'_>),
 ) {
@@ -25,22 +27,33 @@ pub(super) fn with_header(
     while let Some(result) = table.read(&mut record) {
         match (result, &header) {
             (Err(bad), _) => sink.bad_record(bad, &record),
-            (Ok(()), None) => header = Some(Header::new(&record)),
+            (Ok(()), None) => {
+                let names = Header::new(&record);
+                if !sink.columns(&names, wanted) {
+                    return;
+                }
+                header = Some(names);
+            }
             (Ok(()), Some(header)) => each(header, &record, sink),
         }
     }
+}
+
+/// An id of a row for which the list has none: a digest of its fields.
+fn row_id(record: &Record) -> String {
+    entry_id(&record.fields.iter().map(|f| f.trim()).collect::<Vec<_>>())
 }
 
 /// Denied persons of the Bureau of Industry and Security: tabs, quotes, names with leading blanks.
 ///
 /// The list does not say who is a person; a name with a legal form is a company.
 pub fn denied(input: &mut dyn Read, sink: &mut Sink<'_>) {
-    with_header(input, b'\t', sink, &mut |header, record, sink| {
+    with_header(input, b'\t', &["Name"], sink, &mut |header, record, sink| {
         let get = |name: &str| header.get(record, name);
         let name = get("Name");
         let mut party = Party::new(
             sink.list,
-            record.number.to_string(),
+            row_id(record),
             Schema::LegalEntity,
             sink.cite(record.number, record.offset),
         );
@@ -58,10 +71,10 @@ pub fn denied(input: &mut dyn Read, sink: &mut Sink<'_>) {
 
 /// The consolidated screening list: one row a party, values with `; ` between.
 pub fn csl(input: &mut dyn Read, sink: &mut Sink<'_>) {
-    with_header(input, b',', sink, &mut |header, record, sink| {
+    with_header(input, b',', &["name", "source"], sink, &mut |header, record, sink| {
         let get = |name: &str| header.get(record, name);
         let id = [get("_id"), get("entity_number")].into_iter().find(|t| !t.is_empty());
-        let id = id.map_or_else(|| record.number.to_string(), str::to_owned);
+        let id = id.map_or_else(|| row_id(record), str::to_owned);
         let schema = Schema::parse(get("type"));
         let mut party = Party::new(sink.list, id, schema, sink.cite(record.number, record.offset));
         party.name(get("name"), NameKind::Primary);
@@ -93,10 +106,12 @@ pub fn csl(input: &mut dyn Read, sink: &mut Sink<'_>) {
                     let text = parts[at].to_owned();
                     party.addresses.push(CryptoAddress { ticker: ticker.to_owned(), text, citation: None });
                 } else {
+                    // Behind the number stands who gave it, or in front of its kind.
+                    let behind = parts.get(at + 1).or(parts.first().filter(|_| at > 1));
                     party.identifiers.push(Identifier {
                         kind: kind.to_owned(),
                         number: parts[at].to_owned(),
-                        country: String::new(),
+                        country: behind.copied().unwrap_or_default().to_owned(),
                     });
                 }
             }
@@ -111,11 +126,11 @@ pub fn csl(input: &mut dyn Read, sink: &mut Sink<'_>) {
 pub fn own(input: &mut dyn Read, sink: &mut Sink<'_>) {
     let mut names: HashMap<String, usize> = HashMap::default();
     let first = sink.lists.parties.len();
-    with_header(input, b',', sink, &mut |header, record, sink| {
+    with_header(input, b',', &[], sink, &mut |header, record, sink| {
         let get = |name: &str| header.get(record, name);
         let values =
             |name: &str| get(name).split(';').map(str::trim).filter(|v| !v.is_empty()).take(MAX_VALUES);
-        let id = if get("id").is_empty() { record.number.to_string() } else { get("id").to_owned() };
+        let id = if get("id").is_empty() { row_id(record) } else { get("id").to_owned() };
         let hosts = !get("hosts").is_empty() || !get("host").is_empty();
         let schema = match get("schema") {
             "" if hosts => Schema::Host,
@@ -151,14 +166,7 @@ pub fn own(input: &mut dyn Read, sink: &mut Sink<'_>) {
         for value in values("hosts").chain(values("host")) {
             add(&mut party.hosts, value);
         }
-        for value in values("identifiers") {
-            let (kind, number) = value.split_once(':').unwrap_or(("", value));
-            party.identifiers.push(Identifier {
-                kind: kind.to_owned(),
-                number: number.to_owned(),
-                country: String::new(),
-            });
-        }
+        party.identifiers.extend(values("identifiers").map(Identifier::parse));
         for value in values("addresses").chain(values("address")) {
             // A ticker has no more than eight letters; `bitcoincash:q…` is an address.
             let (ticker, text) = value.split_once(':').filter(|(t, _)| t.len() <= 8).unwrap_or(("", value));
@@ -170,7 +178,8 @@ pub fn own(input: &mut dyn Read, sink: &mut Sink<'_>) {
         }
         for value in values("owners") {
             let (who, share) = value.rsplit_once(':').unwrap_or((value, ""));
-            party.owners.push(Owner { who: who.to_owned(), share: Owner::share(share) });
+            let who = who.trim().to_owned();
+            party.owners.push(Owner { id: String::new(), who, share: Owner::share(share), until: None });
         }
         party.listed = Date::parse(get("listed_from"), false);
         party.until = Date::parse(get("listed_until"), false);
@@ -180,10 +189,13 @@ pub fn own(input: &mut dyn Read, sink: &mut Sink<'_>) {
     // Owners may be named by id.
     for at in first..sink.lists.parties.len() {
         for owner in 0..sink.lists.parties[at].owners.len() {
-            let who =
-                names.get(&sink.lists.parties[at].owners[owner].who).and_then(|o| sink.lists.parties.get(*o));
-            if let Some(name) = who.map(|p| p.primary().to_owned()).filter(|n| !n.is_empty()) {
-                sink.lists.parties[at].owners[owner].who = name;
+            let id = sink.lists.parties[at].owners[owner].who.clone();
+            let Some(of) = names.get(&id).and_then(|o| sink.lists.parties.get(*o)) else { continue };
+            let name = of.primary().to_owned();
+            let owner = &mut sink.lists.parties[at].owners[owner];
+            owner.id = id;
+            if !name.is_empty() {
+                owner.who = name;
             }
         }
     }

@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::io::Read;
 
 use foldhash::HashMap;
+use palisade_model::ProblemCode;
 
 use super::super::party::{
     Birth, CryptoAddress, Date, Gender, Identifier, MAX_VALUES, NameKind, Owner, Party, Schema, add,
@@ -134,6 +135,7 @@ impl Reference {
 pub fn advanced(input: &mut dyn Read, sink: &mut Sink<'_>) {
     let mut reference = Reference::default();
     let number = Cell::new(0);
+    let kept_all = Cell::new(true);
     let first = sink.lists.parties.len();
     let mut profiles: HashMap<String, usize> = HashMap::default();
     let wanted = [
@@ -163,12 +165,15 @@ pub fn advanced(input: &mut dyn Read, sink: &mut Sink<'_>) {
                     info.version = date(&e);
                 }
             }
+            "Location" if reference.locations.len() >= MAX_KEPT => kept_all.set(false),
             "Location" => location(&e, &mut reference),
             "IDRegDocument" => {
                 let kind = reference.text("IDRegDocType", e.attribute("IDRegDocTypeID")).to_owned();
                 let country = reference.text("Country", e.attribute("IssuedBy-CountryID")).to_owned();
                 let number = e.get("IDRegistrationNo").to_owned();
-                if !number.is_empty() && reference.documents.len() < MAX_KEPT {
+                if reference.documents.len() >= MAX_KEPT {
+                    kept_all.set(false);
+                } else if !number.is_empty() {
                     let of = reference.documents.entry(e.attribute("IdentityID").to_owned()).or_default();
                     of.push(Identifier { kind, number, country });
                 }
@@ -199,10 +204,11 @@ pub fn advanced(input: &mut dyn Read, sink: &mut Sink<'_>) {
                 let at = |name: &str| profiles.get(e.attribute(name)).copied();
                 let (Some(from), Some(to)) = (at("From-ProfileID"), at("To-ProfileID")) else { return };
                 let who = sink.lists.parties.get(to).map(|p| p.primary().to_owned()).unwrap_or_default();
+                let id = sink.lists.parties.get(to).map(|p| p.id.clone()).unwrap_or_default();
                 if let Some(party) = sink.lists.parties.get_mut(from) {
                     add(&mut party.linked, &who);
                     if kind.starts_with("Owned or Controlled") && party.owners.len() < MAX_VALUES {
-                        party.owners.push(Owner { who, share: None });
+                        party.owners.push(Owner { who, id, share: None, until: None });
                     }
                 }
             }
@@ -210,6 +216,12 @@ pub fn advanced(input: &mut dyn Read, sink: &mut Sink<'_>) {
         }
     });
     debug_assert!(sink.lists.parties.len() >= first);
+    if !kept_all.get() {
+        let message = format!(
+            "the list has more than {MAX_KEPT} documents or places; those beyond are missing from its entries"
+        );
+        sink.problem(ProblemCode::Limit, 0, message);
+    }
 }
 
 fn date(e: &Element) -> Option<Date> {
@@ -226,9 +238,7 @@ fn location(e: &Element, reference: &mut Reference) {
     line.push(&country);
     line.retain(|p| !p.is_empty());
     let line = line.join(", ");
-    if reference.locations.len() < MAX_KEPT {
-        reference.locations.insert(e.attribute("ID").to_owned(), (line, country));
-    }
+    reference.locations.insert(e.attribute("ID").to_owned(), (line, country));
 }
 
 fn distinct(e: &Element, reference: &Reference, number: u64, offset: u64, sink: &Sink<'_>) -> Party {

@@ -21,8 +21,12 @@ pub enum Format {
     EuXml,
     /// The same as a table.
     EuCsv,
-    /// United Kingdom `ConList.csv`.
+    /// United Kingdom `ConList.csv` of the Treasury, withdrawn in January 2026.
     UkCsv,
+    /// United Kingdom, UK Sanctions List of the Foreign Office, as a table.
+    UkSanctionsCsv,
+    /// The same as XML.
+    UkSanctionsXml,
     /// Bureau of Industry and Security, denied persons.
     BisDenied,
     /// Consolidated screening list of the United States.
@@ -47,7 +51,7 @@ impl Format {
             Format::SdnXml | Format::SdnAdvanced => "OFAC SDN",
             Format::UnXml => "UN",
             Format::EuXml | Format::EuCsv => "EU",
-            Format::UkCsv => "UK",
+            Format::UkCsv | Format::UkSanctionsCsv | Format::UkSanctionsXml => "UK",
             Format::BisDenied => "BIS DPL",
             Format::Csl => "US CSL",
             Format::OpenSanctions => "OpenSanctions",
@@ -55,6 +59,19 @@ impl Format {
             Format::TagPack => "TagPack",
             Format::Own => "own list",
         }
+    }
+
+    /// Whether a list of this format names only whom its authority sanctions. Collections hold others, too, and say which are.
+    pub fn sanctions(self) -> bool {
+        !matches!(
+            self,
+            Format::TagPack
+                | Format::Own
+                | Format::Ftm
+                | Format::OpenSanctions
+                | Format::Csl
+                | Format::BisDenied
+        )
     }
 
     /// The format of a file that begins so.
@@ -70,6 +87,8 @@ impl Format {
                 ("ReferenceValueSets", Format::SdnAdvanced),
                 ("<export", Format::EuXml),
                 ("<sanctionEntity", Format::EuXml),
+                ("<Designations", Format::UkSanctionsXml),
+                ("<Designation>", Format::UkSanctionsXml),
             ]
             .into_iter()
             .find(|(mark, _)| text.contains(mark))
@@ -88,11 +107,14 @@ impl Format {
         if lower.contains("entity_logicalid") && first.contains(';') {
             return Some(Format::EuCsv);
         }
-        if lower.starts_with("last updated,") || lower.starts_with("\"last updated\",") {
-            return Some(Format::UkCsv);
-        }
-        if lower.starts_with("name 6,") {
-            return Some(Format::UkCsv);
+        // The date stands in front of the header or not, and each of the two lists has a column that the other calls
+        // otherwise.
+        let dated = ["last updated", "report date", "\"last updated", "\"report date"];
+        if lower.starts_with("name 6,") || dated.iter().any(|d| lower.starts_with(d)) {
+            let second = text.lines().nth(1).unwrap_or_default().to_ascii_lowercase();
+            let both = format!("{lower},{second}");
+            let unique = both.contains("unique id") || both.contains("ofsi group id");
+            return Some(if unique { Format::UkSanctionsCsv } else { Format::UkCsv });
         }
         if has("source") && has("name") && has("alt_names") {
             return Some(Format::Csl);

@@ -12,6 +12,7 @@ use foldhash::HashMap;
 use palisade_model::ProblemCode;
 use saphyr_parser::{Event, Parser};
 
+use super::super::decisions::entry_id;
 use super::super::party::{CryptoAddress, Date, MAX_ADDRESSES, NameKind, Party, Schema, add};
 use super::Sink;
 
@@ -44,7 +45,8 @@ pub fn read(input: &mut dyn Read, sink: &mut Sink<'_>) {
     let mut header = Fields::new();
     let mut tag = Fields::new();
     let mut place = (0u64, 0u64);
-    let mut groups: HashMap<[String; 6], usize> = HashMap::default();
+    let mut groups: HashMap<[String; 7], usize> = HashMap::default();
+    let mut cut = false;
     let mut followed = false;
     for event in Parser::new_from_str(&text) {
         let (event, span) = match event {
@@ -107,6 +109,11 @@ pub fn read(input: &mut dyn Read, sink: &mut Sink<'_>) {
                     let values = to.entry(key).or_default();
                     if values.len() < MAX_PER_KEY {
                         values.push(value.into_owned());
+                    } else if !cut {
+                        cut = true;
+                        let message =
+                            format!("a key has more than {MAX_PER_KEY} values; those beyond were left out");
+                        sink.problem(ProblemCode::Limit, span.start.index() as u64, message);
                     }
                 }
             }
@@ -128,11 +135,20 @@ pub fn read(input: &mut dyn Read, sink: &mut Sink<'_>) {
     }
 }
 
+/// What [`export`](super::super::export) notes beside a tag, as the taxonomy of TagPacks has no word for it. Other contexts have other keys.
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct Context {
+    listed_from: String,
+    listed_until: String,
+    was_abuse: String,
+}
+
 fn tag_in(
     header: &Fields,
     tag: &Fields,
     place: (u64, u64),
-    groups: &mut HashMap<[String; 6], usize>,
+    groups: &mut HashMap<[String; 7], usize>,
     sink: &mut Sink<'_>,
 ) {
     let get = |name: &str| {
@@ -147,11 +163,18 @@ fn tag_in(
         );
     }
     let citation = sink.cite(place.0, place.1);
-    let group = ["label", "actor", "category", "abuse", "source", "confidence"].map(get);
+    let context: Context = serde_json::from_str(&get("context")).unwrap_or_default();
+    let [label, actor, category, abuse, source, confidence] =
+        ["label", "actor", "category", "abuse", "source", "confidence"].map(get);
+    // Of who is off the list, what was said while it was on it stands in the context.
+    let abuse = if abuse.is_empty() { context.was_abuse.clone() } else { abuse };
+    let dates = format!("{} {}", context.listed_from, context.listed_until);
+    let group = [label, actor, category, abuse, source, confidence, dates];
     let at = match groups.get(&group) {
         Some(at) => *at,
         None => {
-            let id = if group[1].is_empty() { format!("line {}", place.0) } else { group[1].clone() };
+            let says: Vec<&str> = group.iter().map(String::as_str).collect();
+            let id = if group[1].is_empty() { entry_id(&says) } else { group[1].clone() };
             let mut party = Party::new(sink.list, id, Schema::CryptoWallet, citation);
             party.name(&group[0], NameKind::Primary);
             for (name, value) in [
@@ -167,7 +190,8 @@ fn tag_in(
             if get("is_cluster_definer") == "true" {
                 party.programmes.push("names a whole cluster".to_owned());
             }
-            party.listed = Date::parse(&get("lastmod"), false);
+            party.listed = Date::parse(&context.listed_from, false).or(Date::parse(&get("lastmod"), false));
+            party.until = Date::parse(&context.listed_until, false);
             let at = sink.lists.parties.len();
             sink.push(party);
             if sink.lists.parties.len() == at {
@@ -185,7 +209,9 @@ fn tag_in(
 
 fn actor_in(actor: &Fields, place: (u64, u64), sink: &mut Sink<'_>) {
     let all = |name: &str| actor.get(name).map_or(&[][..], Vec::as_slice);
-    let id = all("id").first().cloned().unwrap_or_default();
+    let id = all("id").first().cloned().unwrap_or_else(|| {
+        entry_id(&["label", "uri"].into_iter().flat_map(all).map(String::as_str).collect::<Vec<_>>())
+    });
     let mut party = Party::new(sink.list, id, Schema::Organization, sink.cite(place.0, place.1));
     for label in all("label") {
         party.name(label, NameKind::Primary);
