@@ -337,9 +337,10 @@ fn words() {
         (0.05, "very unlikely"),
         (0.3, "unlikely"),
         (0.5, "roughly even chance"),
+        (0.55, "likely"),
         (0.79, "likely"),
         (0.8, "very likely"),
-        (0.99, "almost certain"),
+        (0.95, "almost certain"),
         (f64::NAN, "not assessed"),
     ] {
         assert_eq!(likelihood_words(p), word);
