@@ -151,9 +151,8 @@ impl Told {
     fn expected(&self, e: &Companion, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
-            "  usually seen beside it: {} {}  {:.0} % of reports that are alike, {:.0} % of all; {}",
-            e.technique,
-            terminal(&e.name),
+            "  usually seen beside it: {}  {:.0} % of reports that are alike, {:.0} % of all; {}",
+            terminal(&who::titled(&e.technique, &e.name)),
             e.rate * 100.0,
             e.base * 100.0,
             self.coverage.words(&e.technique)
@@ -172,8 +171,7 @@ fn draft(s: &Statement, made: &Assessment, known: &Known, out: &mut dyn Write) -
     writeln!(out, "  draft: {}", terminal(&s.sentence()))?;
     for c in s.said.iter().filter(|c| !c.id.starts_with("state:")) {
         let nation = c.nation.as_deref().unwrap_or("-");
-        let id = if c.id == who::UNKNOWN { String::new() } else { format!(" ({})", c.id) };
-        writeln!(out, "  {:>5.1} %  {nation:<2}  {}{id}", c.probability * 100.0, terminal(&c.name))?;
+        writeln!(out, "  {:>5.1} %  {nation:<2}  {}", c.probability * 100.0, terminal(&c.title()))?;
     }
     if let Some(top) = made.candidates.first().and_then(|c| s.said.iter().find(|s| s.id == c.actor.id)) {
         reasons("for", top, &top.supporting, out)?;
