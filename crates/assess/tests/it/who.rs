@@ -355,6 +355,11 @@ fn words() {
 fn settings_that_cannot_be() {
     assert!(Costs::read("cheap_cap = -1.0").is_err());
     assert!(Costs::read("cheap_cap = nan").is_err());
+    let costs = Costs::read(COSTS).unwrap();
+    for (class, cheap) in [("tool", true), ("time_zone", true), ("signing_key", false), ("technique", false)]
+    {
+        assert_eq!(costs.is_cheap(class), cheap, "{class}");
+    }
     assert!(Costs::read(&COSTS.replace("factor = 0.95", "factor = 1.5")).is_err());
     assert!(Settings::read(&WHO.replace("private_malware", "x"), COSTS).is_err());
     assert!(Settings::read("", COSTS).is_err());

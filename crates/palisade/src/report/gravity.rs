@@ -66,7 +66,8 @@ fn score_of(judged: &Judged) -> Option<(f64, f64)> {
 fn together(all: &Accumulation) -> forms::Gravity {
     let mut inputs = vec![("campaigns with a time".to_owned(), all.acts.to_string(), String::new())];
     inputs.extend(
-        all.per_year.map(|n| ("campaigns a year over that time".to_owned(), format!("{n:.1}"), String::new())),
+        all.per_year
+            .map(|n| ("campaigns a year over that time".to_owned(), format!("{n:.1}"), String::new())),
     );
     let (least, most) = all.simultaneous;
     inputs.push(("organisations at the same time".to_owned(), range(least, most), String::new()));

@@ -43,6 +43,17 @@ fn a_draft_is_adopted_grows_stale_and_is_taken_back() {
     let (case, id) = case(dir.path());
     let drafts = expect(0, &["assess", "--case", &case, "--quiet"]).out;
     assert!(drafts.contains("Nobody has adopted it"), "{drafts}");
+    // Hypotheses stand beside each other, with what tells them apart and what it takes to fake it.
+    assert!(
+        drafts.contains("competing hypotheses") && drafts.contains("what is cheap to fake moves"),
+        "{drafts}"
+    );
+    let lines = expect(0, &["assess", "--case", &case, "--quiet", "--format", "ndjson"]).out;
+    let line: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    let columns = line["matrix"]["hypotheses"].as_array().unwrap().len();
+    let rows = line["matrix"]["rows"].as_array().unwrap();
+    assert!(!rows.is_empty() && rows.iter().all(|r| r["cells"].as_array().unwrap().len() == columns));
+    assert_eq!(line["matrix"]["cost_to_fake"]["classes"]["time_zone"]["cheap"], true);
     assert!(hypotheses(&case, &id).iter().all(|h| h["adopted_by"].is_null()));
     assert!(!hypotheses(&case, &id).is_empty(), "drafts are for those who work on the case");
     assert!(released(&case).is_empty());
