@@ -19,12 +19,12 @@ mod victims;
 mod words;
 
 pub use features::{MEASURES, NAMES};
-pub use fit::{Calibration, KNOWN_FROM, Trial, UnknownWeights, calibration, unknown_weights, weights};
+pub use fit::{Calibration, KNOWN_FROM, Trial, Tried, UnknownWeights, blend, unknown_weights, weights};
 pub use library::{Class, Known, Library, MAX_ACTORS, MAX_ITEMS, View};
 pub use matrix::{Matrix, Row, counterfactual, matrix};
 pub use next::{Companion, companions};
 pub use settings::{Costs, Settings, SettingsError};
-pub use statement::{Basis, Change, SAID, Said, SaidReason, Statement, UNKNOWN};
+pub use statement::{Basis, Change, SAID, Said, SaidReason, Statement, UNKNOWN, titled};
 pub use victims::{Target, Targets, targets};
 pub use words::{Confidence, Grounds, confidence, likelihood_words};
 

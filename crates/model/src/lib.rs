@@ -18,6 +18,7 @@ mod hex;
 mod incident;
 mod json;
 mod knowledge;
+mod likelihood;
 mod object;
 mod observable;
 mod prevalence;
@@ -50,6 +51,7 @@ pub use json::unescape_json;
 pub use knowledge::{
     Account, Actor, Alias, AliasMeaning, Artefact, IncidentReport, Item, ItemKind, Knowledge, Month,
 };
+pub use likelihood::Likelihood;
 pub use object::{Content, Hints, Object, Origin, ReadSeek};
 pub use observable::{Observable, ObservableError, ObservableKind};
 pub use prevalence::Prevalence;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use palisade_intel::actors;
 use palisade_model::Knowledge;
+use palisade_store::PROFILES;
 use sha2::Digest as _;
 
 use crate::args::IntelAdd;
@@ -13,12 +14,9 @@ use crate::assess::load;
 use crate::errors::{Exit, note};
 use crate::output::plural;
 
-/// Where a case keeps profiles.
-pub const FOLDER: &str = "knowledge";
-
 /// The profiles that a case keeps, by name.
 pub fn kept(case: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(case.join(FOLDER)).into_iter().flatten().flatten();
+    let entries = fs::read_dir(case.join(PROFILES)).into_iter().flatten().flatten();
     let mut out: Vec<PathBuf> = entries.map(|e| e.path()).collect();
     out.retain(|p| p.extension().is_some_and(|e| e == "tsv"));
     out.sort();
@@ -27,7 +25,7 @@ pub fn kept(case: &Path) -> Vec<PathBuf> {
 
 /// Runs the command.
 pub fn add(args: &IntelAdd) -> Result<Exit> {
-    let folder = args.case.join(FOLDER);
+    let folder = args.case.join(PROFILES);
     fs::create_dir_all(&folder).with_context(|| format!("{} could not be made", folder.display()))?;
     for path in &args.files {
         let knowledge: Knowledge = load(path, args.quiet)?;

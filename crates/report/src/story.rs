@@ -5,7 +5,9 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_model::{CampaignId, FindingId, Observable, ObservableKind, Severity, Time, Tlp, Vector};
+use palisade_model::{
+    CampaignId, FindingId, Likelihood, Observable, ObservableKind, Severity, Time, Tlp, Vector,
+};
 
 use crate::actions::{self, Action};
 use crate::doc::{Line, MAX_LINE, Span, cut, cut_middle, text};
@@ -282,17 +284,17 @@ impl<'m> Story<'m> {
         all.iter().map(|v| self.vector(*v)).collect::<Vec<_>>().join(", ")
     }
 
-    /// The word for a probability on the scale of ICD 203 (ODNI, "Analytic Standards").
+    /// The word for a probability, in the report's language, on the scale that [`Likelihood`] has.
     pub(crate) fn likelihood(&self, p: f64) -> String {
-        self.t(match p {
-            p if p.is_nan() => "likelihood.unknown",
-            p if p < 0.05 => "likelihood.almost_none",
-            p if p < 0.20 => "likelihood.very_unlikely",
-            p if p < 0.45 => "likelihood.unlikely",
-            p if p <= 0.55 => "likelihood.even",
-            p if p <= 0.80 => "likelihood.likely",
-            p if p <= 0.95 => "likelihood.very_likely",
-            _ => "likelihood.almost_certain",
+        self.t(match Likelihood::of(p) {
+            None => "likelihood.unknown",
+            Some(Likelihood::AlmostNone) => "likelihood.almost_none",
+            Some(Likelihood::VeryUnlikely) => "likelihood.very_unlikely",
+            Some(Likelihood::Unlikely) => "likelihood.unlikely",
+            Some(Likelihood::Even) => "likelihood.even",
+            Some(Likelihood::Likely) => "likelihood.likely",
+            Some(Likelihood::VeryLikely) => "likelihood.very_likely",
+            Some(Likelihood::AlmostCertain) => "likelihood.almost_certain",
         })
     }
 

@@ -1,8 +1,8 @@
 //! Copies of a case: a backup, a case restored from one, a case moved to another database.
 //!
 //! A backup is a case like any other, whole in one directory: `knowledge.db` (whatever database the
-//! original uses), the segments of the lake, `palisade.toml` without `[store]`, `manifest.txt`, and
-//! `backup.txt` with the hash of each file as `sha256sum --check` reads it. It becomes a case with
+//! original uses), the segments of the lake, `palisade.toml` without `[store]`, `manifest.txt`, the
+//! actor profiles that the case was given, and `backup.txt` with the hash of each file as `sha256sum --check` reads it. It becomes a case with
 //! its last step; one that was cut off is none.
 //!
 //! What this module never does: change the original, write into a directory that holds something,
@@ -24,6 +24,12 @@ use crate::{
 
 /// The list of files in a backup, with their hashes.
 pub const BACKUP_LIST: &str = "backup.txt";
+
+/// The folder of a case that keeps actor profiles. What was adopted rests on them: in a copy without
+/// them it would be stale.
+pub const PROFILES: &str = "knowledge";
+/// Most profiles of a case; a case is given a handful.
+const MAX_PROFILES: usize = 1_000;
 
 /// Values in one statement; SQLite takes 32,766, PostgreSQL 65,535.
 const VALUES_AT_ONCE: usize = 8_000;
@@ -53,7 +59,7 @@ impl Case {
     /// are linked where the file system can: they never change.
     ///
     /// # Errors
-    /// [`Error::NotEmpty`], [`Error::BadSegment`], [`Error::DiskFull`].
+    /// [`Error::NotEmpty`], [`Error::BadSegment`], [`Error::BadProfile`], [`Error::DiskFull`].
     pub fn backup(&mut self, to: impl AsRef<Path>) -> Result<Backup> {
         self.copy(to.as_ref(), false)
     }
@@ -92,7 +98,8 @@ impl Case {
             place::write_whole(to, CONFIG, config.as_bytes())?;
         }
         custody::write_manifest(to, &manifest)?;
-        finish(to, &half, &segments)?;
+        let profiles = copy_profiles(dir, to)?;
+        finish(to, &half, &segments, &profiles)?;
         Ok(done)
     }
 
@@ -130,6 +137,7 @@ fn move_to_server(from: &Path, to: &Path, url: &str) -> Result<Backup> {
     if let Some(config) = place::config_without_store(from)? {
         place::write_whole(to, CONFIG, config.as_bytes())?;
     }
+    copy_profiles(from, to)?;
     let mut case = Case::create_with_database(to, url)?;
     let mut done = Backup::default();
     let Parts { conn, runtime, .. } = case.parts()?;
@@ -149,6 +157,48 @@ fn move_to_server(from: &Path, to: &Path, url: &str) -> Result<Backup> {
     let manifest = runtime.block_on(work).map_err(|e: Inner| e.of(to))?;
     custody::write_manifest(to, &manifest)?;
     Ok(done)
+}
+
+/// Copies the actor profiles: their names and SHA-256, sorted. One that is named after its content (`actors-` and the first
+/// eight bytes of its hash) and has another was changed, and is not taken for knowledge.
+fn copy_profiles(from: &Path, to: &Path) -> Result<Vec<(String, String)>> {
+    let (old, new) = (from.join(PROFILES), to.join(PROFILES));
+    let entries = match std::fs::read_dir(&old) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(file_error("reading the directory", &old, e, from)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|e| file_error("reading the directory", &old, e, from))?;
+        let file = entry.file_type().is_ok_and(|t| t.is_file());
+        names.extend(entry.file_name().into_string().ok().filter(|n| file && n.ends_with(".tsv")));
+    }
+    names.sort();
+    let bad = |file: String, why: String| Error::BadProfile { dir: from.to_owned(), file, why };
+    if names.len() > MAX_PROFILES {
+        return Err(bad(PROFILES.to_owned(), format!("is a folder of more than {MAX_PROFILES}")));
+    }
+    if !names.is_empty() {
+        case::make_dir(&new)?;
+    }
+    let mut out = Vec::with_capacity(names.len());
+    for name in names {
+        let (old, new) = (old.join(&name), new.join(&name));
+        std::fs::copy(&old, &new).map_err(|e| file_error("copying", &new, e, to))?;
+        sync(&new, to)?;
+        let found = File::open(&new).and_then(|mut f| verify::hash(&mut f));
+        let (sha256, _) = found.map_err(|e| file_error("reading", &new, e, to))?;
+        let named = name.strip_prefix("actors-").and_then(|n| n.strip_suffix(".tsv"));
+        if named.is_some_and(|n| n.len() == 16 && !sha256.starts_with(n)) {
+            return Err(bad(format!("{PROFILES}/{name}"), format!("was changed: it has SHA-256 {sha256}")));
+        }
+        out.push((name, sha256));
+    }
+    if !out.is_empty() {
+        sync(&new, to)?;
+    }
+    Ok(out)
 }
 
 /// The directory, made and empty.
@@ -223,7 +273,7 @@ fn sync(path: &Path, dir: &Path) -> Result<()> {
 }
 
 /// Writes the list and gives the database its name: from here on the directory is a case.
-fn finish(to: &Path, half: &Path, segments: &[Segment]) -> Result<()> {
+fn finish(to: &Path, half: &Path, segments: &[Segment], profiles: &[(String, String)]) -> Result<()> {
     let mut list = String::new();
     for (name, path) in
         [(DATABASE, half.to_owned()), (CONFIG, to.join(CONFIG)), (MANIFEST, to.join(MANIFEST))]
@@ -236,6 +286,9 @@ fn finish(to: &Path, half: &Path, segments: &[Segment]) -> Result<()> {
     }
     for s in segments {
         list.push_str(&format!("{}  {LAKE}/{}\n", s.sha256, s.file));
+    }
+    for (name, sha256) in profiles {
+        list.push_str(&format!("{sha256}  {PROFILES}/{name}\n"));
     }
     place::write_whole(to, BACKUP_LIST, list.as_bytes())?;
     sync(half, to)?;

@@ -44,7 +44,7 @@ mod verify;
 use std::path::{Path, PathBuf};
 
 pub use attributions::{MAX_ATTRIBUTION_BYTES, StoredAttribution};
-pub use backup::{BACKUP_LIST, Backup};
+pub use backup::{BACKUP_LIST, Backup, PROFILES};
 pub use campaigns::{CampaignChange, StoredCampaign};
 pub use case::{Case, SourceState};
 pub use changed::FindingOfRun;
@@ -213,6 +213,16 @@ pub enum Error {
         /// The directory.
         dir: PathBuf,
         /// What the database said.
+        why: String,
+    },
+    /// An actor profile is not what it was when it was added.
+    #[error("the actor profile {file} of the case in {dir} {why}; remove it, and add the knowledge anew with `palisade intel add`", dir = .dir.display())]
+    BadProfile {
+        /// The directory.
+        dir: PathBuf,
+        /// The file in it.
+        file: String,
+        /// What is wrong.
         why: String,
     },
     /// A finding cites a source that the case does not have.

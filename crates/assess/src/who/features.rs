@@ -8,7 +8,7 @@ use palisade_model::Month;
 use super::library::{Class, View};
 
 /// Number of measures.
-pub const MEASURES: usize = 10;
+pub const MEASURES: usize = 11;
 /// Their names, in order.
 pub const NAMES: [&str; MEASURES] = [
     "techniques",
@@ -21,6 +21,7 @@ pub const NAMES: [&str; MEASURES] = [
     "malware_like_report",
     "reports",
     "recent_reports",
+    "techniques_known",
 ];
 const TECHNIQUES: usize = 0;
 const TEMPERED: usize = 1;
@@ -32,6 +33,7 @@ const PRIVATE: usize = 6;
 const MALWARE_LIKE: usize = 7;
 const REPORTS: usize = 8;
 const RECENT: usize = 9;
+const BREADTH: usize = 10;
 
 /// Pseudo-statements by which an actor's profile is drawn towards everybody's (the Dirichlet prior): thin profiles
 /// say little.
@@ -173,7 +175,8 @@ fn like_reports(view: &View<'_>, items: &[usize], classes: &[Class], all: &mut [
     }
 }
 
-/// Reports about the actor, all and those near in time: who is active is seen more often.
+/// Reports about the actor, all and those near in time: who is active is seen more often. And how many techniques are told of
+/// it: a report that says much is of somebody of whom much was said.
 fn activity(view: &View<'_>, at: Option<Month>, all: &mut [Measures]) {
     let newest = view.votes.iter().filter_map(|n| view.library.votes[*n].date).max();
     let now = at.or(newest).map_or(0, Month::index);
@@ -187,5 +190,6 @@ fn activity(view: &View<'_>, at: Option<Month>, all: &mut [Measures]) {
     for (actor, m) in all.iter_mut().enumerate() {
         m.base[REPORTS] = (f64::from(view.reports[actor]) + 0.5).ln();
         m.base[RECENT] = (recent[actor] + FLOOR).ln();
+        m.base[BREADTH] = f64::from(view.techniques[actor]).ln_1p();
     }
 }

@@ -81,14 +81,19 @@ const STEPS: usize = 40;
 const HALVINGS: usize = 30;
 
 /// Weights that make the true actors of `trials` likely, each drawn towards `start` with its strength in `ridge` (in
-/// units of a measure's spread).
-pub fn weights(trials: &[Trial], start: &[f64; MEASURES], ridge: &[f64; MEASURES]) -> [f64; MEASURES] {
-    let known: Vec<(&Trial, usize)> = trials.iter().filter_map(|t| t.truth.map(|y| (t, y))).collect();
+/// units of a measure's spread). Where the steps begin, `from`, changes nothing but their number.
+pub fn weights(
+    trials: &[&Trial],
+    start: &[f64; MEASURES],
+    ridge: &[f64; MEASURES],
+    from: &[f64; MEASURES],
+) -> [f64; MEASURES] {
+    let known: Vec<(&Trial, usize)> = trials.iter().filter_map(|t| t.truth.map(|y| (*t, y))).collect();
     if known.is_empty() {
         return *start;
     }
     let spread = spread(&known);
-    let mut w = *start;
+    let mut w = *from;
     for _ in 0..STEPS {
         let mut gradient = [0.0; MEASURES];
         let mut curvature = [[0.0; MEASURES]; MEASURES];
@@ -137,7 +142,7 @@ pub fn weights(trials: &[Trial], start: &[f64; MEASURES], ridge: &[f64; MEASURES
         }
         w = moved(&step);
         let longest = step.iter().zip(&spread).map(|(s, of)| (s * of).abs()).fold(0.0, f64::max);
-        if longest < 1e-9 {
+        if longest < 1e-7 {
             break;
         }
     }
@@ -189,31 +194,71 @@ pub struct Calibration {
 const TEMPERATURES: [f64; 14] = [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3, 1.5];
 const DOUBTS: [f64; 12] = [0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3];
 
-/// The calibration, with the limits of `costs` in force, under which the true actors of `trials`, none of which taught the weights it stands with, are
-/// likeliest.
-pub fn calibration(trials: &[(Trial, [f64; MEASURES])], costs: &Costs) -> Calibration {
-    let known: Vec<(&Trial, usize, &[f64; MEASURES])> =
-        trials.iter().filter_map(|(t, w)| t.truth.map(|y| (t, y, w))).collect();
-    let mut best = (f64::INFINITY, Calibration { temperature: 1.0, doubt: 0.0 });
-    for temperature in TEMPERATURES {
-        let each: Vec<(f64, f64)> = known
-            .iter()
-            .map(|(t, y, w)| {
-                let mut w = **w;
-                w.iter_mut().for_each(|w| *w *= temperature);
-                let before: Vec<f64> = t.before.iter().map(|x| dot(x, &w)).collect();
-                (softmax(&t.held_down(&w, costs))[*y], softmax(&before)[*y])
-            })
-            .collect();
-        for doubt in DOUBTS {
-            let loss = |(with, before): &(f64, f64)| -((1.0 - doubt) * with + doubt * before).max(1e-12).ln();
-            let loss: f64 = each.iter().map(loss).sum();
-            if loss < best.0 {
-                best = (loss, Calibration { temperature, doubt });
+/// How every calibration did, in nats lost, on incidents that did not teach the weights they were asked with.
+///
+/// Two losses count, both alike: that of the true actor, and that of whether the likeliest is the one. The first alone is paid
+/// mostly by surprises, for which it takes sureness from every answer; the second is what is read of an assessment.
+///
+/// A sum over incidents, so that it can be kept up as time goes by. What comes of it is a mean under the probability that
+/// the incidents give each calibration, all alike before: few incidents then give something in the middle instead of
+/// the best of much noise, and no number of incidents has to be chosen from which on to believe them.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Tried([[f64; DOUBTS.len()]; TEMPERATURES.len()]);
+
+impl Tried {
+    /// Counts what `weights`, which `trial` did not teach, say of its true actor with the limits of `costs` in force. A trial whose
+    /// actor is not known changes nothing.
+    pub fn add(&mut self, trial: &Trial, weights: &[f64; MEASURES], costs: &Costs) {
+        let Some(y) = trial.truth else { return };
+        for (row, temperature) in self.0.iter_mut().zip(TEMPERATURES) {
+            let w = weights.map(|w| w * temperature);
+            let before: Vec<f64> = trial.before.iter().map(|x| dot(x, &w)).collect();
+            let (with, before) = (softmax(&trial.held_down(&w, costs)), softmax(&before));
+            for (loss, doubt) in row.iter_mut().zip(DOUBTS) {
+                let chance = |a: usize| (1.0 - doubt) * with[a] + doubt * before[a];
+                let first = (0..with.len()).max_by(|a, b| chance(*a).total_cmp(&chance(*b))).unwrap_or(y);
+                let right = if first == y { chance(y) } else { 1.0 - chance(first) };
+                *loss -= chance(y).max(1e-12).ln() + right.max(1e-12).ln();
             }
         }
     }
-    best.1
+
+    /// Adds what others counted.
+    pub fn merge(&mut self, other: &Tried) {
+        self.0.as_flattened_mut().iter_mut().zip(other.0.as_flattened()).for_each(|(a, b)| *a += b);
+    }
+
+    /// Logarithm of what the mean of all calibrations gives the incidents: what sets of weights are compared by.
+    pub fn evidence(&self) -> f64 {
+        let all = self.0.as_flattened();
+        let least = all.iter().copied().fold(f64::INFINITY, f64::min);
+        (all.iter().map(|l| (least - l).exp()).sum::<f64>() / all.len() as f64).ln() - least
+    }
+
+    /// The calibration.
+    pub fn calibration(&self) -> Calibration {
+        let chances = softmax(&self.0.as_flattened().iter().map(|l| -l).collect::<Vec<f64>>());
+        let each = TEMPERATURES.iter().flat_map(|t| DOUBTS.iter().map(move |d| (t, d)));
+        let (mut temperature, mut doubt) = (0.0, 0.0);
+        for (p, (t, d)) in chances.iter().zip(each) {
+            temperature += p * t;
+            doubt += p * d;
+        }
+        Calibration { temperature, doubt }
+    }
+}
+
+/// Weights and calibration from several sets of weights, learned with different strengths of the ridge: their mean, each
+/// believed as far as it foretold incidents that did not teach it.
+pub fn blend(sets: &[([f64; MEASURES], &Tried)]) -> ([f64; MEASURES], f64) {
+    let chances = softmax(&sets.iter().map(|s| s.1.evidence()).collect::<Vec<f64>>());
+    let (mut weights, mut doubt) = ([0.0; MEASURES], 0.0);
+    for (p, (w, tried)) in chances.iter().zip(sets) {
+        let found = tried.calibration();
+        weights.iter_mut().zip(w).for_each(|(sum, w)| *sum += p * found.temperature * w);
+        doubt += p * found.doubt;
+    }
+    (weights, doubt)
 }
 
 /// The candidates' shares under weights.

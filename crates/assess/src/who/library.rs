@@ -145,6 +145,7 @@ impl Library {
             total: 0,
             rare: Vec::new(),
             length: vec![0.0; self.actors.len()],
+            techniques: vec![0; self.actors.len()],
             first_seen: 0.0,
         };
         let mut from: BTreeMap<usize, Month> = BTreeMap::new();
@@ -159,6 +160,8 @@ impl Library {
                 let count = &mut v.counts[vote.actor * width + i];
                 *count += 1;
                 v.having[*i] += u32::from(*count == 1);
+                let technique = self.kinds[*i] == ItemKind::Technique;
+                v.techniques[vote.actor] += u32::from(*count == 1 && technique);
                 v.seen[*i] += 1;
                 v.told[vote.actor] += 1;
                 v.total += 1;
@@ -201,6 +204,8 @@ pub struct View<'l> {
     pub(super) rare: Vec<f64>,
     /// Squared length of an actor's techniques, each by its rarity and the root of its reports.
     pub(super) length: Vec<f64>,
+    /// Distinct techniques per actor.
+    pub(super) techniques: Vec<u32>,
     /// How often a report is the first of its actor: the prior of somebody unknown.
     pub first_seen: f64,
 }
@@ -243,8 +248,7 @@ impl View<'_> {
 
     /// Distinct techniques known of an actor.
     pub fn techniques(&self, actor: usize) -> usize {
-        let row = (0..self.library.items.len()).filter(|i| self.library.kinds[*i] == ItemKind::Technique);
-        row.filter(|i| self.count(actor, *i) > 0).count()
+        self.techniques.get(actor).map_or(0, |n| *n as usize)
     }
 
     /// The share of recent whole reports that are the first of their actor, with one of each added.

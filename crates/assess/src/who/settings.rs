@@ -73,6 +73,12 @@ impl Costs {
         view.class(item) == Class::Technique && view.having[item] <= self.rare_actors
     }
 
+    /// Whether observations of a class (that of a reason, or of an artefact) share the cap of what is cheap to fake: public
+    /// tools do, and classes that are marked so.
+    pub fn is_cheap(&self, class: &str) -> bool {
+        class == "tool" || self.classes.iter().any(|c| c.0 == class && c.2)
+    }
+
     /// Factor and cheapness of a class; an unknown class is worth nothing.
     pub(super) fn of(&self, class: &str) -> (f64, bool) {
         self.classes.iter().find(|c| c.0 == class).map_or((0.0, true), |c| (c.1, c.2))

@@ -20,6 +20,8 @@ pub const SAID: usize = 5;
 const REASONS: usize = 12;
 /// The id of somebody unknown.
 pub const UNKNOWN: &str = "unknown";
+/// The id of everybody whom an analyst does not name.
+const OTHER: &str = "other";
 
 /// What an assessment rests on, as far as a later one can be compared with it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -187,7 +189,7 @@ impl Statement {
                     id: format!("state:{state}"),
                     name: format!("an actor tied to {state}"),
                     nation: Some(state.clone()),
-                    probability: *p,
+                    probability: written(*p),
                     supporting: Vec::new(),
                     against: Vec::new(),
                 };
@@ -200,7 +202,7 @@ impl Statement {
             id: UNKNOWN.to_owned(),
             name: "somebody who is not known".to_owned(),
             nation: None,
-            probability: made.unknown,
+            probability: written(made.unknown),
             supporting: Vec::new(),
             against: Vec::new(),
         });
@@ -222,12 +224,13 @@ impl Statement {
     /// An analyst's own word in place of an assessment. `who` is said to be behind it with this likelihood, somebody else
     /// with the rest.
     pub fn by_analyst(who: Said, confidence: Confidence, basis: Basis) -> Statement {
+        let who = Said { probability: written(who.probability), ..who };
         let concluded = (who.id != UNKNOWN).then(|| who.id.clone());
         let rest = Said {
-            id: "other".to_owned(),
+            id: OTHER.to_owned(),
             name: "somebody else".to_owned(),
             nation: None,
-            probability: (1.0 - who.probability).clamp(0.0, 1.0),
+            probability: written((1.0 - who.probability).clamp(0.0, 1.0)),
             supporting: Vec::new(),
             against: Vec::new(),
         };
@@ -253,7 +256,7 @@ impl Statement {
             (Some(s), _) if s.id.starts_with("state:") => {
                 format!("{} that {} is behind it", likelihood_words(s.probability), s.name)
             }
-            (Some(s), _) => format!("{} that it is {} ({})", likelihood_words(s.probability), s.name, s.id),
+            (Some(s), _) => format!("{} that it is {}", likelihood_words(s.probability), s.title()),
             (None, "analyst") => match self.said.first() {
                 Some(s) => format!("{} that it is {}", likelihood_words(s.probability), s.name),
                 None => "nothing is said".to_owned(),
@@ -261,6 +264,25 @@ impl Statement {
             (None, "insufficient") => "the evidence is insufficient".to_owned(),
             (None, _) => "cannot be told: no group and no state is likely enough".to_owned(),
         }
+    }
+}
+
+/// A probability to twelve decimals: so many come back the same from a text, and what is kept is what was said.
+fn written(p: f64) -> f64 {
+    (p * 1e12).round() / 1e12
+}
+
+/// An id and a name as one; an id alone where the name is missing or says no more.
+pub fn titled(id: &str, name: &str) -> String {
+    if name.is_empty() || name == id { id.to_owned() } else { format!("{id} {name}") }
+}
+
+impl Said {
+    /// Its name, with its id where it has another one: somebody unknown, a state, and a name that only the analyst uses have none.
+    pub fn title(&self) -> String {
+        let bare =
+            self.id == UNKNOWN || self.id == OTHER || self.id.starts_with("state:") || self.id == self.name;
+        if bare { self.name.clone() } else { format!("{} ({})", self.name, self.id) }
     }
 }
 
@@ -284,7 +306,7 @@ fn candidate(view: &View<'_>, c: &Candidate) -> Said {
         id: c.actor.id.clone(),
         name: c.actor.name.clone(),
         nation: c.actor.nation.clone(),
-        probability: c.probability,
+        probability: written(c.probability),
         supporting: side(true),
         against: side(false),
     }

@@ -1,22 +1,15 @@
-//! Words for numbers: ICD-203's for likelihood, and confidence, which is another thing.
+//! Words for numbers: how likely, and confidence, which is another thing.
 //!
-//! Intelligence Community Directive 203 (2 January 2015), section D.6.e(2): the words of likelihood and their ranges,
-//! and that confidence and likelihood do not stand in one sentence.
+//! The words of likelihood are [`Likelihood`]'s. Confidence and likelihood do not stand in one sentence (Intelligence
+//! Community Directive 203, section D.6.e(2)).
+
+use palisade_model::Likelihood;
 
 use super::{Assessment, Reason};
 
-/// The word for a probability.
+/// The word for a probability; `not assessed` for no number.
 pub fn likelihood_words(probability: f64) -> &'static str {
-    match probability {
-        p if p.is_nan() => "not assessed",
-        p if p < 0.05 => "almost no chance",
-        p if p < 0.20 => "very unlikely",
-        p if p < 0.45 => "unlikely",
-        p if p < 0.55 => "roughly even chance",
-        p if p < 0.80 => "likely",
-        p if p < 0.95 => "very likely",
-        _ => "almost certain",
-    }
+    Likelihood::of(probability).map_or("not assessed", Likelihood::words)
 }
 
 /// How far the assessment itself can be trusted.

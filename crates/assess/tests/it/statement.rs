@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_assess::who::{
-    Basis, Change, Confidence, Library, Said, Settings, Statement, UNKNOWN, assess, targets,
+    Basis, Change, Confidence, Library, Said, Settings, Statement, UNKNOWN, assess, targets, titled,
 };
 use palisade_model::{Day, Days, Incident, Month};
 
@@ -108,12 +108,45 @@ fn an_analyst_may_say_something_else() {
     };
     let own = Statement::by_analyst(said("Own Owl", 0.7), Confidence::Low, basis());
     assert_eq!(own.concluded.as_deref(), Some("Own Owl"));
-    assert_eq!(own.sentence(), "likely that it is Own Owl (Own Owl)");
+    // A name that only the analyst uses is no id beside itself.
+    assert_eq!(own.sentence(), "likely that it is Own Owl");
+    let known = Statement::by_analyst(said("G0042", 0.7), Confidence::Low, basis());
+    assert_eq!(known.sentence(), "likely that it is Own Owl (G0042)");
     assert!((own.said.iter().map(|s| s.probability).sum::<f64>() - 1.0).abs() < 1e-9);
     // Somebody unknown is an answer, and attributes the campaign to nobody.
     let unknown = Statement::by_analyst(said(UNKNOWN, 0.9), Confidence::Low, basis());
     assert_eq!(unknown.concluded, None);
     assert!(unknown.sentence().starts_with("very likely"));
+}
+
+#[test]
+fn what_is_said_comes_back_from_a_text() {
+    // Of many chances some have digits that a text does not bring back; what is kept must be what was said.
+    for n in 1..200 {
+        let own = Said {
+            id: "Own Owl".into(),
+            name: "Own Owl".into(),
+            nation: None,
+            probability: 0.7,
+            supporting: vec![],
+            against: vec![],
+        };
+        let s =
+            Statement::by_analyst(Said { probability: 1.0 / f64::from(n), ..own }, Confidence::Low, basis());
+        let text = serde_json::to_string(&s).unwrap();
+        assert_eq!(serde_json::from_str::<Statement>(&text).unwrap(), s, "{text}");
+    }
+}
+
+#[test]
+fn an_id_and_a_name_that_are_one_stand_once() {
+    for (id, name, expected) in [
+        ("T1059", "Command and Scripting Interpreter", "T1059 Command and Scripting Interpreter"),
+        ("T1059", "T1059", "T1059"),
+        ("T1059", "", "T1059"),
+    ] {
+        assert_eq!(titled(id, name), expected);
+    }
 }
 
 fn hit(n: i32, state: &str, sectors: &[&str]) -> Incident {

@@ -337,9 +337,10 @@ fn words() {
         (0.05, "very unlikely"),
         (0.3, "unlikely"),
         (0.5, "roughly even chance"),
+        (0.55, "likely"),
         (0.79, "likely"),
         (0.8, "very likely"),
-        (0.99, "almost certain"),
+        (0.95, "almost certain"),
         (f64::NAN, "not assessed"),
     ] {
         assert_eq!(likelihood_words(p), word);
@@ -354,6 +355,11 @@ fn words() {
 fn settings_that_cannot_be() {
     assert!(Costs::read("cheap_cap = -1.0").is_err());
     assert!(Costs::read("cheap_cap = nan").is_err());
+    let costs = Costs::read(COSTS).unwrap();
+    for (class, cheap) in [("tool", true), ("time_zone", true), ("signing_key", false), ("technique", false)]
+    {
+        assert_eq!(costs.is_cheap(class), cheap, "{class}");
+    }
     assert!(Costs::read(&COSTS.replace("factor = 0.95", "factor = 1.5")).is_err());
     assert!(Settings::read(&WHO.replace("private_malware", "x"), COSTS).is_err());
     assert!(Settings::read("", COSTS).is_err());

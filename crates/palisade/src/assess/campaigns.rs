@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use palisade_assess::who::{self, Assessment, Basis, Companion, Said, Statement, View, companions};
+use palisade_assess::who::{
+    self, Assessment, Basis, Companion, Costs, Matrix, Row, Said, Statement, View, companions,
+};
 use palisade_campaign::Joined;
 use palisade_model::{Campaign, IncidentReport, Month, terminal};
 use palisade_store::Case;
@@ -89,6 +91,7 @@ impl Told {
             let mut line = value(&made, &known.library);
             line["confidence"] = json!(statement.confidence);
             line["would_change"] = json!(statement.would_change);
+            line["matrix"] = hypotheses_value(&who::matrix(&made), &known.settings.costs);
             line["adopted"] = json!(holding(&self.words, c).map(|w| w.value(Some(&basis(c, known)))));
             line["expected"] = json!(
                 companions(&view, &asked(c), REASONS)
@@ -151,9 +154,8 @@ impl Told {
     fn expected(&self, e: &Companion, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
-            "  usually seen beside it: {} {}  {:.0} % of reports that are alike, {:.0} % of all; {}",
-            e.technique,
-            terminal(&e.name),
+            "  usually seen beside it: {}  {:.0} % of reports that are alike, {:.0} % of all; {}",
+            terminal(&who::titled(&e.technique, &e.name)),
             e.rate * 100.0,
             e.base * 100.0,
             self.coverage.words(&e.technique)
@@ -172,19 +174,58 @@ fn draft(s: &Statement, made: &Assessment, known: &Known, out: &mut dyn Write) -
     writeln!(out, "  draft: {}", terminal(&s.sentence()))?;
     for c in s.said.iter().filter(|c| !c.id.starts_with("state:")) {
         let nation = c.nation.as_deref().unwrap_or("-");
-        let id = if c.id == who::UNKNOWN { String::new() } else { format!(" ({})", c.id) };
-        writeln!(out, "  {:>5.1} %  {nation:<2}  {}{id}", c.probability * 100.0, terminal(&c.name))?;
+        writeln!(out, "  {:>5.1} %  {nation:<2}  {}", c.probability * 100.0, terminal(&c.title()))?;
     }
     if let Some(top) = made.candidates.first().and_then(|c| s.said.iter().find(|s| s.id == c.actor.id)) {
         reasons("for", top, &top.supporting, out)?;
         reasons("against", top, &top.against, out)?;
     }
+    hypotheses(&who::matrix(made), &known.settings.costs, out)?;
     if s.would_change.is_empty() {
         writeln!(out, "  no few items change who is likeliest")?;
     } else {
         writeln!(out, "  without {} somebody else is likeliest", terminal(&s.would_change.join(", ")))?;
     }
     writeln!(out, "  confidence in this assessment: {}", s.confidence)
+}
+
+/// What tells the hypotheses apart, most diagnostic first, with what is cheap to fake marked as such.
+fn hypotheses(m: &Matrix, costs: &Costs, out: &mut dyn Write) -> io::Result<()> {
+    if m.rows.is_empty() {
+        return Ok(());
+    }
+    let heads: Vec<String> = m.hypotheses.iter().map(|h| format!("{:>9}", terminal(h))).collect();
+    writeln!(out, "  competing hypotheses{:16}{}", "", heads.concat())?;
+    for row in m.rows.iter().take(REASONS) {
+        let cells: Vec<String> = row.cells.iter().map(|c| format!("{:>9}", Row::symbol(*c))).collect();
+        let cheap = if costs.is_cheap(&row.class) { ", cheap" } else { "" };
+        let item = format!("{} ({}{cheap})", terminal(&row.item), terminal(&row.class));
+        writeln!(out, "    {item:<32}{}", cells.concat())?;
+    }
+    writeln!(
+        out,
+        "    ++ + 0 - --: for or against, from 1.5 and 0.5 nats on; what is cheap to fake moves the odds by {} nats at most, techniques of \
+         at most {} actors by {}",
+        costs.cheap_cap, costs.rare_actors, costs.rare_cap
+    )
+}
+
+/// For programs: the whole matrix, in nats, and what it takes to fake each class.
+fn hypotheses_value(m: &Matrix, costs: &Costs) -> serde_json::Value {
+    let rows = m.rows.iter().map(|r| {
+        let cells: Vec<f64> = r.cells.iter().map(|c| c.nats()).collect();
+        json!({"item": r.item, "class": r.class, "cells": cells, "diagnosticity": r.diagnosticity.nats()})
+    });
+    let classes =
+        costs.classes.iter().map(|(name, factor, cheap)| (name, json!({"factor": factor, "cheap": cheap})));
+    json!({
+        "hypotheses": m.hypotheses, "rows": rows.collect::<Vec<_>>(),
+        "inconsistency": m.inconsistency.iter().map(|w| w.nats()).collect::<Vec<_>>(),
+        "cost_to_fake": {
+            "cheap_cap": costs.cheap_cap, "rare_cap": costs.rare_cap, "rare_actors": costs.rare_actors,
+            "classes": classes.collect::<std::collections::BTreeMap<_, _>>(),
+        },
+    })
 }
 
 /// The strongest reasons for or against.

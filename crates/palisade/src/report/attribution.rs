@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Result;
-use palisade_assess::who::{Said, SaidReason, Statement};
+use palisade_assess::who::{Said, SaidReason, Statement, titled};
 use palisade_campaign::Joined;
 use palisade_model::{Campaign, FindingId, Month, Time};
 use palisade_report as forms;
@@ -68,7 +68,7 @@ fn hypotheses(s: &Statement, c: &Campaign, by: Option<&Adopted<'_>>) -> Vec<form
     let evidence = |all: &[SaidReason]| -> Vec<forms::Evidence> {
         all.iter()
             .map(|r| forms::Evidence {
-                text: format!("{} {} ({} nats)", r.item, r.name, r.weight),
+                text: format!("{} ({} nats)", titled(&r.item, &r.name), r.weight),
                 findings: shown.get(r.item.as_str()).cloned().unwrap_or_default(),
             })
             .collect()

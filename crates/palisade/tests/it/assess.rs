@@ -43,6 +43,17 @@ fn a_draft_is_adopted_grows_stale_and_is_taken_back() {
     let (case, id) = case(dir.path());
     let drafts = expect(0, &["assess", "--case", &case, "--quiet"]).out;
     assert!(drafts.contains("Nobody has adopted it"), "{drafts}");
+    // Hypotheses stand beside each other, with what tells them apart and what it takes to fake it.
+    assert!(
+        drafts.contains("competing hypotheses") && drafts.contains("what is cheap to fake moves"),
+        "{drafts}"
+    );
+    let lines = expect(0, &["assess", "--case", &case, "--quiet", "--format", "ndjson"]).out;
+    let line: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    let columns = line["matrix"]["hypotheses"].as_array().unwrap().len();
+    let rows = line["matrix"]["rows"].as_array().unwrap();
+    assert!(!rows.is_empty() && rows.iter().all(|r| r["cells"].as_array().unwrap().len() == columns));
+    assert_eq!(line["matrix"]["cost_to_fake"]["classes"]["time_zone"]["cheap"], true);
     assert!(hypotheses(&case, &id).iter().all(|h| h["adopted_by"].is_null()));
     assert!(!hypotheses(&case, &id).is_empty(), "drafts are for those who work on the case");
     assert!(released(&case).is_empty());
@@ -95,10 +106,16 @@ fn a_draft_is_adopted_grows_stale_and_is_taken_back() {
             "low",
         ],
     );
+    // A name that nobody else uses stands once.
+    let own = ["assess", "override", "--case", &case, &id, "--actor", "Copper Heron", "--likelihood", "0.8"];
+    let own: Vec<&str> = own.into_iter().chain(["--confidence", "low"]).collect();
+    let own = run(0, &own).out;
+    assert!(own.trim_end().ends_with("very likely that it is Copper Heron"), "{own}");
+    expect(0, &["assess", "undo", "--case", &case, "2"]);
     let say = ["assess", "override", "--case", &case, &id, "--actor", "Lazarus Group", "--likelihood", "0.9"];
     let say: Vec<&str> = say.into_iter().chain(["--confidence", "moderate"]).collect();
     assert!(run(0, &say).out.contains("very likely that it is Lazarus Group (G0032)"));
-    assert!(history().contains("replaced by 2"), "{}", history());
+    assert!(history().contains("replaced by 3"), "{}", history());
     let said = hypotheses(&case, &id);
     assert!(said.iter().all(|h| h["adopted_by"] == "Ada" && h["stale"] == Value::Array(vec![])), "{said:#?}");
     let left = released(&case);
@@ -141,14 +158,14 @@ fn a_draft_is_adopted_grows_stale_and_is_taken_back() {
     assert_eq!(released(&case).len(), 1, "as it was, it holds again");
 
     // Taken back: the word before it counts, which is stale.
-    expect(0, &["assess", "undo", "--case", &case, "3"]);
+    expect(0, &["assess", "undo", "--case", &case, "4"]);
     assert!(released(&case).is_empty() && history().contains("taken back"), "{}", history());
     assert!(expect(2, &["assess", "undo", "--case", &case, "9"]).err.contains("no adopted assessment 9"));
     let lines = expect(0, &["assess", "history", "--case", &case, "--format", "ndjson"]).out;
     let lines: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(lines.iter().map(|l| l["number"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(lines.iter().map(|l| l["number"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4]);
     let verified = expect(0, &["case", "verify", &case]).out;
-    assert!(verified.contains("3 attributions are as the custody chain last had them"), "{verified}");
+    assert!(verified.contains("4 attributions are as the custody chain last had them"), "{verified}");
 }
 
 #[test]

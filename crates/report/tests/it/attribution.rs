@@ -1,6 +1,6 @@
 //! Who is behind it: drafts stay in the house, what was adopted leaves it, what is stale does not.
 
-use palisade_model::Tlp;
+use palisade_model::{Likelihood, Tlp};
 use palisade_report::*;
 use serde_json::Value;
 
@@ -99,6 +99,14 @@ fn adopted_attributions_are_in_the_bundle() {
     let of = |all: &[Value], kind: &str| -> Vec<Value> {
         all.iter().filter(|o| o["relationship_type"] == kind || o["type"] == kind).cloned().collect()
     };
+    // The ends of the ranges have the word they have on the command line.
+    for (p, word) in [(0.55, "likely"), (0.8, "very likely"), (0.95, "almost certain")] {
+        let mut at = m.clone();
+        at.hypotheses[1].probability = p;
+        let attributed = of(&bundle(&at), "attributed-to");
+        assert_eq!(attributed[0]["description"], word);
+        assert_eq!(Likelihood::of(p).map(Likelihood::words), Some(word));
+    }
     let objects = bundle(&m);
     let attributed = of(&objects, "attributed-to");
     assert_eq!(attributed.len(), 1, "{attributed:#?}");

@@ -131,9 +131,23 @@ pub fn a_backup_while_others_read(b: &Bench) {
 pub fn a_backup_goes_back(b: &Bench) {
     full(b);
     let (backup, back) = (b.path("backup"), b.path("back"));
+    let profile = b"palisade-actors 1\n";
+    let name = format!("{PROFILES}/actors-{}.tsv", &sha256(profile)[..16]);
+    std::fs::create_dir_all(b.case().join(PROFILES)).unwrap();
+    std::fs::write(b.case().join(&name), profile).unwrap();
+    std::fs::write(b.case().join(PROFILES).join(".half.new"), b"cut off").unwrap();
     Case::open(b.case()).unwrap().backup(&backup).unwrap();
     let done = Case::restore(&backup, &back, b.url.as_deref()).unwrap();
     assert_eq!(done.files, 4);
+    // What is known of actors goes with the case: what was adopted rests on it.
+    assert_eq!(std::fs::read(back.join(&name)).unwrap(), profile);
+    assert_eq!(std::fs::read_dir(back.join(PROFILES)).unwrap().count(), 1);
+    let list = std::fs::read_to_string(backup.join(BACKUP_LIST)).unwrap();
+    assert!(list.contains(&format!("{}  {name}\n", sha256(profile))), "{list}");
+    std::fs::write(backup.join(&name), b"palisade-actors 1\nactor\tG0001\tKP\tX\n").unwrap();
+    let e = Case::restore(&backup, b.path("forged"), None).err().unwrap();
+    assert!(matches!(e, Error::BadProfile { .. }) && e.to_string().contains("was changed"), "{e}");
+    assert!(Case::open_read_only(b.path("forged")).is_err(), "what was cut off is no case");
     assert_eq!(answers(&back), answers(&b.case()));
     assert!(!back.join(BACKUP_LIST).exists());
     assert_eq!(back.join(LINK).exists(), b.url.is_some());
