@@ -124,6 +124,9 @@ pub struct Investigate {
     /// Weaknesses known to be exploited, as CISA lists them (JSON or CSV): findings that name one get the date and the days since
     #[arg(long, value_name = "FILE", help_heading = "Rules and indicators")]
     pub kev: Option<PathBuf>,
+    /// Folder with analytics of your own (TOML): a file called like a shipped one takes its place
+    #[arg(long, value_name = "DIR", help_heading = "Rules and indicators", conflicts_with = "no_analytics")]
+    pub analytics: Option<PathBuf>,
     /// Rules and indicators alone: no detectors over many events, no look under the wrappings of scripts
     #[arg(long, help_heading = "Rules and indicators")]
     pub no_analytics: bool,

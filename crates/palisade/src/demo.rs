@@ -11,7 +11,7 @@ use anyhow::{Result, anyhow};
 use palisade_campaign::Joined;
 use palisade_exercise::{Found, GroupKind, Parameters, Score, Truth, scenarios, score};
 use palisade_model::{Finding, Problem, terminal};
-use palisade_pipeline::{CaseFindings, Keep, Observer, Settings, Sources, Summary, investigate};
+use palisade_pipeline::{Analytics, CaseFindings, Keep, Observer, Settings, Sources, Summary, investigate};
 use serde_json::{Value, json};
 
 use crate::args::{CaseShowFormat, Demo, RuleArgs};
@@ -100,8 +100,8 @@ fn play(parameters: &Parameters, folder: &Path) -> Result<Played> {
     let rules = RuleArgs::default();
     let mut loaded = inputs::rules(&rules, jobs)?;
     let custody = case::inputs(&[], &loaded, &[], None);
-    let knowledge =
-        inputs::knowledge(&mut loaded, Vec::new(), &rules, true, palisade_pipeline::Analytics::default())?;
+    let analytics = Analytics { on: true, ..Analytics::default() };
+    let knowledge = inputs::knowledge(&mut loaded, Vec::new(), &rules, true, analytics)?;
     let dir = folder.join("case");
     let mut opened = case::open_for_run(&dir, true)?;
     // The settings of `investigate` without options, so that it knows what was read.

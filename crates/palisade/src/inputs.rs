@@ -204,6 +204,37 @@ pub fn kev(path: Option<&Path>) -> Result<(Kev, Vec<Problem>)> {
     Ok((kev, problems))
 }
 
+/// Reads the user's own files of analytics: the TOML files of a folder, in order of names.
+pub fn own_analytics(folder: Option<&Path>) -> Result<Vec<(String, String)>> {
+    let Some(folder) = folder else { return Ok(Vec::new()) };
+    let fail = |why: String| anyhow!("cannot read the analytics in {}: {why}", folder.display());
+    let mut out = Vec::new();
+    for path in analytics_files(folder)? {
+        let name =
+            path.file_name().and_then(|n| n.to_str()).ok_or_else(|| fail("a name is not UTF-8".into()))?;
+        out.push((name.to_owned(), text("the analytics", &path, MAX_SETTING)?));
+    }
+    if out.is_empty() {
+        return Err(fail("it holds no .toml file; name the folder that does".into()));
+    }
+    Ok(out)
+}
+
+/// The files that [`own_analytics`] reads.
+pub fn analytics_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let fail =
+        |e: std::io::Error| anyhow!("cannot read the analytics in {}: {}", folder.display(), reason(&e));
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            out.push(path);
+        }
+    }
+    out.sort();
+    Ok(out)
+}
+
 /// What the rules' own faults look like in the output of an investigation.
 pub fn rule_problems(loaded: &LoadedRules) -> Vec<Problem> {
     let of_error = |e: &RuleError| {

@@ -54,12 +54,16 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     let (kev, faults) = inputs::kev(args.kev.as_deref())?;
     problems.extend(faults);
     let on = !args.no_analytics && !args.rules.no_shipped_rules;
-    let analytics = Analytics { on, min_level: args.rules.min_level, kev };
+    let own = inputs::own_analytics(args.analytics.as_deref())?;
+    let analytics = Analytics { on, min_level: args.rules.min_level, kev, own };
     problems.extend(inputs::rule_problems(&loaded));
     let failed = loaded.failed() as u64;
     let r = &args.rules;
-    let kev_list: Vec<PathBuf> = args.kev.clone().into_iter().collect();
-    let lists = [&args.indicators, &kev_list, &r.mapping, &r.placeholders, &r.fields].into_iter().flatten();
+    let mut named: Vec<PathBuf> = args.kev.clone().into_iter().collect();
+    if let Some(folder) = &args.analytics {
+        named.extend(inputs::analytics_files(folder)?);
+    }
+    let lists = [&args.indicators, &named, &r.mapping, &r.placeholders, &r.fields].into_iter().flatten();
     let lists: Vec<PathBuf> = lists.cloned().collect();
     let custody = case::inputs(&r.rules, &loaded, &lists, config);
     let knowledge = inputs::knowledge(&mut loaded, indicators, &args.rules, args.case.is_some(), analytics)?;

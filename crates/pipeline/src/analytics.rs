@@ -18,6 +18,9 @@ pub struct Analytics {
     pub min_level: Option<Severity>,
     /// Weaknesses that are known to be exploited.
     pub kev: Kev,
+    /// The user's own files, by name and text: one that is called like a shipped one takes its place, the others come
+    /// besides. Without `on` they run alone.
+    pub own: Vec<(String, String)>,
 }
 
 /// Why the shipped analytics cannot be used.
@@ -41,15 +44,27 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// What is shipped; nothing if it is not wanted.
+    /// What is shipped, nothing if it is not wanted; the user's own over it.
     pub(crate) fn new(analytics: &Analytics) -> Result<Opening, AnalyticsError> {
-        if !analytics.on {
-            return Ok(Opening { spec: Spec::default(), unfolding: UnfoldingSpec::default() });
-        }
-        let files = packed::below("analytics/", ".toml").filter(|(name, _)| *name != unfold::FILE);
-        let text = packed::shipped(unfold::FILE);
-        let unfolding = toml::from_str(text).map_err(|e| AnalyticsError::Unfold { error: Box::new(e) })?;
-        Ok(Opening { spec: Spec::parse(files)?, unfolding })
+        let own = |name: &str| {
+            let name = name.rsplit('/').next().unwrap_or(name);
+            analytics.own.iter().find(|(own, _)| own == name).map(|(_, text)| text.as_str())
+        };
+        let shipped =
+            || packed::below("analytics/", ".toml").filter(|_| analytics.on || !analytics.own.is_empty());
+        // Without reads a detector sees nothing: those that are shipped serve the user's own, too.
+        let kept = |name: &str| analytics.on || name.ends_with("reads.toml");
+        let of_ours = shipped().filter(|(name, _)| *name != unfold::FILE && kept(name));
+        let of_ours = of_ours.filter(|(name, _)| own(name).is_none());
+        let is_ours = |name: &str| unfold::FILE.ends_with(name);
+        let theirs = analytics.own.iter().filter(|(name, _)| !is_ours(name));
+        let mut files: Vec<(&str, &str)> = of_ours.collect();
+        files.extend(theirs.map(|(name, text)| (name.as_str(), text.as_str())));
+        let text = own(unfold::FILE).or_else(|| analytics.on.then(|| packed::shipped(unfold::FILE)));
+        let unfolding = text.map(toml::from_str).transpose();
+        let unfolding =
+            unfolding.map_err(|e| AnalyticsError::Unfold { error: Box::new(e) })?.unwrap_or_default();
+        Ok(Opening { spec: Spec::parse(files.into_iter())?, unfolding })
     }
 
     /// Interns what is read.

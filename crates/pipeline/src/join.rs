@@ -2,15 +2,24 @@
 //!
 //! What it never does: decide what belongs together (`campaign` does) or change a finding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_campaign::{Evidence, Former, Frequency, Graph, Joined, Words, campaigns};
 use palisade_model::{
     CampaignId, FindingId, Judged, Judgements, Observable, ObservableKind, Time, Vector, Verdict, VerdictKind,
 };
-use palisade_store::{Case, Filter, StoredCampaign, StoredFinding};
+use palisade_store::{Case, Filter, StoredCampaign, StoredCitation, StoredFinding};
 
 use crate::sessions::origins;
+
+/// Records of one finding that are looked at for what other findings say of them.
+const MAX_CITED: usize = 200;
+
+/// Findings of one record that are looked at.
+const MAX_HOLDERS: usize = 32;
+
+/// Things that a finding may borrow.
+const MAX_BORROWED: usize = 64;
 
 /// Everything that joining a case's findings needs, and the findings themselves.
 #[derive(Debug)]
@@ -37,6 +46,7 @@ impl CaseFindings {
     pub fn read(case: &mut Case, at: Time) -> palisade_store::Result<CaseFindings> {
         let findings = case.findings(&Filter::default())?;
         let mut evidence: Vec<Evidence> = findings.iter().filter_map(evidence).collect();
+        borrow(&findings, &mut evidence);
         let mut problems = origins(case, &mut evidence)?;
         let lake = case.prevalence()?;
         let frequency = Frequency::of(&evidence, &lake, lake.total());
@@ -135,6 +145,54 @@ fn evidence(f: &StoredFinding) -> Option<Evidence> {
         observables: observables(f),
         origin: None,
     })
+}
+
+/// What a correlation counts may name nothing by itself: it is about the things that findings of the same records name, and
+/// about their machine, if there is one.
+fn borrow(findings: &[StoredFinding], evidence: &mut [Evidence]) {
+    let bare: BTreeSet<&str> = findings
+        .iter()
+        .filter(|f| f.host.is_none() && f.observables.as_array().is_none_or(Vec::is_empty))
+        .map(|f| f.id.as_str())
+        .collect();
+    if bare.is_empty() {
+        return;
+    }
+    let mut cited: BTreeMap<(&str, &str, u64), Vec<&StoredFinding>> = BTreeMap::new();
+    for f in findings.iter().filter(|f| !bare.contains(f.id.as_str())) {
+        for c in f.citations.iter().take(MAX_CITED) {
+            let holders = cited.entry(record(c)).or_default();
+            if holders.len() < MAX_HOLDERS {
+                holders.push(f);
+            }
+        }
+    }
+    let mut lent: BTreeMap<FindingId, (Vec<Observable>, BTreeSet<&str>)> = BTreeMap::new();
+    for f in findings.iter().filter(|f| bare.contains(f.id.as_str())) {
+        let Some(id) = FindingId::parse(&f.id) else { continue };
+        let (things, hosts) = lent.entry(id).or_default();
+        for c in f.citations.iter().take(MAX_CITED) {
+            for holder in cited.get(&record(c)).into_iter().flatten() {
+                things.extend(observables(holder));
+                hosts.extend(holder.host.as_deref());
+            }
+            things.sort();
+            things.dedup();
+            things.truncate(MAX_BORROWED);
+        }
+    }
+    for e in evidence.iter_mut() {
+        let Some((things, hosts)) = lent.remove(&e.id) else { continue };
+        e.observables = things;
+        if let (Some(host), 1) = (hosts.first(), hosts.len()) {
+            e.host = Some((*host).to_owned());
+        }
+    }
+}
+
+/// The record that a citation names.
+fn record(c: &StoredCitation) -> (&str, &str, u64) {
+    (&c.path, &c.member, c.record)
 }
 
 fn former(c: &StoredCampaign) -> Option<Former> {

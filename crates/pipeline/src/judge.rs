@@ -18,7 +18,7 @@ use palisade_text::unfold::Layer;
 const MAX_VALUE: usize = 512;
 
 /// Most observables of one finding.
-const MAX_OBSERVABLES: usize = 32;
+pub(crate) const MAX_OBSERVABLES: usize = 32;
 
 /// What of the knowledge looks at a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,10 +111,18 @@ impl<'a> Judge<'a> {
         }
         let mut rules = rows.len();
         if look != Look::Indicators && !k.unfolding.is_off() {
-            self.under(batch, scratch, &spoken, matches, &mut |row, made| {
+            let told = out.len();
+            for hidden in self.under(batch, scratch, &spoken, matches) {
+                let row = hidden.row;
+                let (plain, before) = out.split_at_mut(told);
+                let plain = plain.get(first..).unwrap_or_default();
+                let Some(made) = self.hidden(batch, &hidden, &spoken, plain) else { continue };
+                if before.iter_mut().rev().any(|b| unfold::fold(b, &made, k.unfolding.info())) {
+                    continue;
+                }
                 out.push(made);
                 rows.push(row);
-            });
+            }
             if rows.len() > rules {
                 // They are put into the order of rows below.
                 rules = 0;
@@ -140,17 +148,17 @@ impl<'a> Judge<'a> {
         out.iter_mut().skip(first).for_each(|made| k.kev.join(made));
     }
 
-    /// Runs rules over what lies under the wrappings of rows, and tells what they had not said of the row itself.
+    /// Runs rules over what lies under the wrappings of rows: what they had not said of the row itself.
     fn under(
         &self,
         batch: &dyn Batch,
         scratch: &mut engine::Scratch,
         spoken: &[(usize, u32)],
         matches: &mut Matches,
-        tell: &mut dyn FnMut(usize, Finding),
-    ) {
+    ) -> Vec<Hidden> {
         let k = self.knowledge;
         let rules = k.engine.rules();
+        let mut out = Vec::new();
         for row in 0..batch.len() {
             let under = k.unfolding.under(batch, row);
             if under.is_empty() {
@@ -176,31 +184,39 @@ impl<'a> Judge<'a> {
                     said.push(hit.rule);
                 }
             });
-            if self.in_time(header.time)
-                && let Some(made) = self.hidden(batch, row, &said, spoken, &under)
-            {
-                tell(row, made);
+            if self.in_time(header.time) && !said.is_empty() {
+                out.push(Hidden { row, said, under });
             }
         }
+        out
     }
 
     /// One finding for what lies under a record: of the gravest rule if it is graver than what was said of the record as it
-    /// is, else one that only says what is hidden there. The other rules are named in it.
+    /// is and says something that was not said beside it (`plain`), else one that only says what is hidden there: so, too, if
+    /// the text was stored and did not run. The other rules are named in it.
     fn hidden(
         &self,
         batch: &dyn Batch,
-        row: usize,
-        said: &[u32],
+        hidden: &Hidden,
         spoken: &[(usize, u32)],
-        under: &[(FieldId, Vec<Layer>)],
+        plain: &[Finding],
     ) -> Option<Finding> {
         let k = self.knowledge;
+        let Hidden { row, said, under } = hidden;
+        let row = *row;
         let level = |rule: &u32| k.infos[*rule as usize].level;
         let gravest = said.iter().copied().max_by_key(|rule| (level(rule), std::cmp::Reverse(*rule)))?;
         let before =
             spoken.iter().filter(|(r, rule)| *r == row && k.engine.rules()[*rule as usize].reports());
-        let graver = before.map(|(_, rule)| level(rule)).max().is_none_or(|worst| level(&gravest) > worst);
-        let info = if graver { &k.infos[gravest as usize] } else { k.unfolding.info()? };
+        let info = &k.infos[gravest as usize];
+        let header = batch.header(row);
+        let mut graver = before.map(|(_, rule)| level(rule)).max().is_none_or(|worst| info.level > worst);
+        if k.unfolding.info().is_some_and(|shows| info.level > shows.level) {
+            let host = host(batch, row, header.shape, &k.catalogue);
+            graver &= !k.unfolding.is_stored(header.shape)
+                && !unfold::said_beside(info, host.as_deref(), header.time, plain);
+        }
+        let info = if graver { info } else { k.unfolding.info()? };
         let mut made = finding(batch, row, info, "sigma.unfolded", &[], &k.fields, &k.catalogue);
         let titles = said.iter().filter(|rule| !graver || **rule != gravest);
         let titles: Vec<&str> = titles.map(|rule| k.infos[*rule as usize].title.as_str()).collect();
@@ -217,6 +233,14 @@ impl<'a> Judge<'a> {
         made.observables.truncate(MAX_OBSERVABLES);
         Some(made)
     }
+}
+
+/// What rules say of the text under a row's wrappings.
+struct Hidden {
+    row: usize,
+    /// Rules, by number, that said nothing of the row itself; at least one.
+    said: Vec<u32>,
+    under: Vec<(FieldId, Vec<Layer>)>,
 }
 
 /// What a field is that correlations group by.

@@ -12,7 +12,6 @@
 //! What this room never does: change evidence, use the network, draw output.
 
 mod analytics;
-mod detectable;
 mod evidence;
 mod follow;
 mod hunt;
@@ -38,7 +37,6 @@ mod unfold;
 mod walk;
 
 pub use analytics::{Analytics, AnalyticsError};
-pub use detectable::{Detectable, detectable};
 pub use evidence::{EvidenceFile, Source, Sources};
 pub use follow::{FollowError, FollowSettings, Followed, Prices, follow, units};
 pub use hunt::{HuntSettings, hunt, looked_items};
@@ -53,4 +51,5 @@ pub use packed::shipped;
 pub use rules::{LoadedRules, RuleSources, load_rules};
 pub use run::{Error, Observer, Progress, Settings, investigate};
 pub use summary::{Blind, HostSeen, Hunted, LogSeen, Seen, Summary, TechniqueSeen};
+pub use techniques::{Detectable, detectable};
 pub use test_pairs::{PairReport, PairResult, test_rules};

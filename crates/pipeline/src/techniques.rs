@@ -54,6 +54,62 @@ struct Looked {
     missing: BTreeMap<String, u64>,
 }
 
+/// What rules and detectors look for, and the log sources whose records they look at; none: any.
+fn lookers(knowledge: &Knowledge) -> Vec<(&[String], Vec<Logsource>)> {
+    let mut out: Vec<(&[String], Vec<Logsource>)> = Vec::new();
+    for (rule, info) in knowledge.engine.rules().iter().zip(&knowledge.infos) {
+        let l = &rule.logsource;
+        let source = Logsource {
+            category: l.category.clone(),
+            product: l.product.clone(),
+            service: l.service.clone(),
+        };
+        out.push((info.attack.as_slice(), vec![source]));
+    }
+    for (info, needs) in knowledge.detectors.infos() {
+        let sources = needs.iter().flat_map(|fact| knowledge.detectors.sources_of(fact)).cloned().collect();
+        out.push((info.attack.as_slice(), sources));
+    }
+    out
+}
+
+/// Rules and detectors that look for one technique.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Detectable {
+    /// Those whose kind of records was seen.
+    pub with_records: u64,
+    /// Those whose kind of records was not.
+    pub without: u64,
+    /// The log sources of these, each once.
+    pub lacking: BTreeSet<String>,
+}
+
+/// For each technique that a rule or detector looks for, by id: how many do, and whether records of their kind are among
+/// those seen (names of shapes). What looks for a technique does not look for its sub-techniques, nor the other way round;
+/// and it proves nothing by itself: it may know one of many ways.
+pub fn detectable(knowledge: &Knowledge, seen: &BTreeSet<String>) -> BTreeMap<String, Detectable> {
+    let mut there: HashMap<Logsource, bool> = HashMap::new();
+    let mut is_there = |source: &Logsource| {
+        *there.entry(source.clone()).or_insert_with(|| {
+            knowledge.catalogue.shapes().any(|(_, s)| s.binds(source) && seen.contains(&s.name))
+        })
+    };
+    let mut out: BTreeMap<String, Detectable> = BTreeMap::new();
+    for (attack, sources) in lookers(knowledge) {
+        let has = if sources.is_empty() { !seen.is_empty() } else { sources.iter().any(&mut is_there) };
+        for technique in attack {
+            let of = out.entry(technique.clone()).or_default();
+            if has {
+                of.with_records += 1;
+            } else {
+                of.without += 1;
+                of.lacking.extend(sources.iter().take(1).map(name));
+            }
+        }
+    }
+    out
+}
+
 /// What the run could have shown, by technique and by machine.
 pub(crate) fn seen(
     coverage: &Coverage,
@@ -93,20 +149,7 @@ pub(crate) fn seen(
             out
         });
     };
-    let mut lookers: Vec<(&[String], Vec<Logsource>)> = Vec::new();
-    for (rule, info) in knowledge.engine.rules().iter().zip(&knowledge.infos) {
-        let l = &rule.logsource;
-        let source = Logsource {
-            category: l.category.clone(),
-            product: l.product.clone(),
-            service: l.service.clone(),
-        };
-        lookers.push((info.attack.as_slice(), vec![source]));
-    }
-    for (info, needs) in knowledge.detectors.infos() {
-        let sources = needs.iter().flat_map(|fact| knowledge.detectors.sources_of(fact)).cloned().collect();
-        lookers.push((info.attack.as_slice(), sources));
-    }
+    let lookers = lookers(knowledge);
     for source in lookers.iter().flat_map(|(_, sources)| sources) {
         source_seen(source);
     }

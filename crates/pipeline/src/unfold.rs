@@ -9,17 +9,26 @@
 use std::sync::Arc;
 
 use palisade_model::{
-    Batch, Buffers, Catalogue, Confidence, FieldId, FieldSet, Fields, FieldsBuilder, Logsource, Observable,
-    ObservableKind, Projection, RowBatch, RowBuilder, RuleInfo, Severity, ShapeId, Value,
+    Batch, Buffers, Catalogue, Confidence, FieldId, FieldSet, Fields, FieldsBuilder, Finding, Logsource,
+    Observable, ObservableKind, Projection, RowBatch, RowBuilder, RuleInfo, Severity, ShapeId, Time, Value,
 };
 use palisade_text::unfold::{Layer, is_wrapped, unfold};
 use serde::Deserialize;
+
+use crate::judge::MAX_OBSERVABLES;
 
 /// The file that says what is unfolded.
 pub(crate) const FILE: &str = "analytics/unfold.toml";
 
 /// Most observables taken from unfolded text.
 const MAX_FOUND: usize = 8;
+
+/// What one program does within so many microseconds is one thing: PowerShell writes a script as it came, as a module was
+/// called with it, and as it ran.
+const BESIDE: i64 = 60 * 1_000_000;
+
+/// Most records that one finding cites.
+const MAX_CITED: usize = 50;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +40,9 @@ struct LookToml {
     /// What is found is looked at as a script, too.
     #[serde(default)]
     script: bool,
+    /// The record says that the text was put somewhere, not that it ran.
+    #[serde(default)]
+    stored: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -91,6 +103,7 @@ fn source(look: &LookToml) -> Logsource {
 struct Looked {
     fields: Vec<FieldId>,
     script: bool,
+    stored: bool,
 }
 
 /// Which fields of which kinds of records are unfolded.
@@ -116,6 +129,7 @@ impl Unfolding {
             let mut looked = Looked::default();
             for look in spec.look.iter().filter(|l| shape.binds(&source(l))) {
                 looked.script |= look.script;
+                looked.stored |= look.stored;
                 for name in &look.fields {
                     let id = fields.id(shape.native_name(&source(look), name));
                     looked.fields.extend(id.filter(|id| !looked.fields.contains(id)));
@@ -160,6 +174,11 @@ impl Unfolding {
     /// What a finding says that only tells what is hidden.
     pub(crate) fn info(&self) -> Option<&Arc<RuleInfo>> {
         self.info.as_ref()
+    }
+
+    /// Whether texts of a kind of record were put somewhere, and did not run.
+    pub(crate) fn is_stored(&self, shape: ShapeId) -> bool {
+        self.shapes.get(shape.index()).is_some_and(|l| l.stored)
     }
 
     /// Whether nothing is unfolded.
@@ -273,4 +292,138 @@ pub(crate) fn found(under: &[(FieldId, Vec<Layer>)]) -> Vec<Observable> {
         }
     }
     out
+}
+
+/// Whether findings of records in the clear say already what a rule says of hidden text: as grave, of the same machine,
+/// within a minute, and between them every technique. Then the wrapping hid nothing, and a second alarm would count one thing
+/// twice.
+pub(crate) fn said_beside(
+    rule: &RuleInfo,
+    host: Option<&str>,
+    time: Option<Time>,
+    plain: &[Finding],
+) -> bool {
+    let beside = |f: &&Finding| {
+        f.rule.level >= rule.level
+            && f.host.as_deref() == host
+            && apart(f.time, time).is_some_and(|t| t <= BESIDE)
+    };
+    let beside: Vec<&Finding> = plain.iter().filter(beside).collect();
+    let same = beside.iter().any(|f| f.rule.id == rule.id);
+    let named = |technique: &String| beside.iter().any(|f| f.rule.attack.contains(technique));
+    same || !rule.attack.is_empty() && rule.attack.iter().all(named)
+}
+
+/// Adds what was made of hidden text to what the same rule said of another hidden text of the same machine within a minute:
+/// a tool that loads its parts one by one is one finding. What only shows hidden text (`shows`) stays alone, because each
+/// shows another.
+pub(crate) fn fold(before: &mut Finding, made: &Finding, shows: Option<&Arc<RuleInfo>>) -> bool {
+    let one = before.rule.id == made.rule.id
+        && before.host == made.host
+        && shows.is_none_or(|s| s.id != made.rule.id)
+        && apart(before.time_end, made.time).is_some_and(|t| t <= BESIDE)
+        && before.citations.len() < MAX_CITED;
+    if one {
+        before.citations.extend(
+            made.citations.iter().filter(|c| !before.citations.contains(c)).copied().collect::<Vec<_>>(),
+        );
+        before.time = before.time.min(made.time);
+        before.time_end = before.time_end.max(made.time_end);
+        before.observables.extend(made.observables.iter().cloned());
+        before.observables.sort();
+        before.observables.dedup();
+        before.observables.truncate(MAX_OBSERVABLES);
+        before.recovered |= made.recovered;
+    }
+    one
+}
+
+/// How far two moments are apart, in microseconds.
+fn apart(a: Option<Time>, b: Option<Time>) -> Option<i64> {
+    a.zip(b).map(|(a, b)| a.0.saturating_sub(b.0).saturating_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use palisade_model::{Citation, FindingId, Message, SourceId, Vector};
+
+    const MINUTE: i64 = 60 * 1_000_000;
+
+    fn rule(id: &str, level: Severity, attack: &[&str]) -> Arc<RuleInfo> {
+        Arc::new(RuleInfo {
+            id: id.to_owned(),
+            title: id.to_owned(),
+            level,
+            confidence: Confidence(50),
+            attack: attack.iter().map(|a| (*a).to_owned()).collect(),
+            author: None,
+            license: None,
+            description: None,
+            false_positives: Vec::new(),
+            file: String::new(),
+        })
+    }
+
+    fn finding(rule: &Arc<RuleInfo>, host: &str, time: i64, record: u64) -> Finding {
+        Finding {
+            id: FindingId::new(&rule.id, &[record as u8; 16]),
+            vector: Vector::Host,
+            rule: rule.clone(),
+            message: Message { id: String::new(), args: Vec::new() },
+            time: Some(Time(time)),
+            time_end: Some(Time(time)),
+            host: Some(host.to_owned()),
+            observables: Vec::new(),
+            citations: vec![Citation { source: SourceId(0), record, offset: record }],
+            recovered: false,
+        }
+    }
+
+    #[test]
+    fn what_is_said_beside_is_not_said_again() {
+        let hidden = rule("hidden", Severity::High, &["T1003.006", "T1059.001"]);
+        let (one, two) =
+            (rule("one", Severity::High, &["T1003.006"]), rule("two", Severity::Critical, &["T1059.001"]));
+        let mild = rule("mild", Severity::Medium, &["T1003.006", "T1059.001"]);
+        let said = |plain: &[Finding]| said_beside(&hidden, Some("a"), Some(Time(0)), plain);
+        let both = |host, at| vec![finding(&one, host, at, 1), finding(&two, host, at, 2)];
+        assert!(said(&both("a", MINUTE)) && said(&both("a", -MINUTE)));
+        assert!(!said(&both("b", 0)), "another machine");
+        assert!(!said(&both("a", MINUTE + 1)), "later");
+        assert!(!said(&[finding(&one, "a", 0, 1)]), "one technique is new");
+        assert!(!said(&[finding(&mild, "a", 0, 1)]), "it is graver");
+        assert!(said(&[finding(&hidden, "a", 0, 1)]));
+        let untold = rule("untold", Severity::High, &[]);
+        assert!(
+            !said_beside(&untold, Some("a"), Some(Time(0)), &both("a", 0)),
+            "no technique, nothing to compare"
+        );
+        assert!(!said_beside(&hidden, Some("a"), None, &both("a", 0)), "no time");
+    }
+
+    #[test]
+    fn parts_of_one_tool_are_one_finding() {
+        let (tool, shows) = (rule("tool", Severity::High, &[]), rule("shows", Severity::Medium, &[]));
+        let mut first = finding(&tool, "a", 0, 1);
+        assert!(fold(&mut first, &finding(&tool, "a", MINUTE, 2), Some(&shows)));
+        assert!(
+            fold(&mut first, &finding(&tool, "a", 2 * MINUTE, 3), Some(&shows)),
+            "a minute from the last of it"
+        );
+        assert_eq!((first.citations.len(), first.time_end), (3, Some(Time(2 * MINUTE))));
+        for other in [
+            finding(&tool, "b", 0, 4),
+            finding(&tool, "a", 4 * MINUTE, 5),
+            finding(&rule("other", Severity::High, &[]), "a", 0, 6),
+        ] {
+            assert!(!fold(&mut first, &other, Some(&shows)));
+        }
+        let mut text = finding(&shows, "a", 0, 1);
+        assert!(!fold(&mut text, &finding(&shows, "a", 0, 2), Some(&shows)), "each shows another text");
+        for n in 0..100_000 {
+            fold(&mut first, &finding(&tool, "a", 0, 100 + n), None);
+        }
+        assert_eq!(first.citations.len(), MAX_CITED);
+    }
 }

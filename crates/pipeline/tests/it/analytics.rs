@@ -210,3 +210,39 @@ fn coverage_says_what_could_not_have_been_seen() {
     assert!(host("old").unsaid.iter().any(|u| u.starts_with("command lines")), "{:?}", host("old"));
     assert!(host("ws1").unsaid.is_empty());
 }
+
+#[test]
+fn files_of_ones_own_take_the_place_of_shipped_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    evidence(dir.path());
+    let shipped = palisade_pipeline::shipped("analytics/logon-path.toml");
+    let ids = |analytics: Analytics| -> Vec<String> {
+        let (found, _) = run(dir.path(), analytics, 1);
+        found
+            .iter()
+            .map(|f| f.rule.id.clone())
+            .filter(|id| id.contains("logon-path") || id == "mine")
+            .collect()
+    };
+    let usual = ids(on());
+    assert!(!usual.is_empty());
+    let own = |name: &str, text: String| vec![(name.to_owned(), text)];
+    let mine = shipped.replace("id = \"palisade.host.logon-path\"", "id = \"mine\"");
+    let quiet = palisade_pipeline::shipped("analytics/logon-path-executed.toml")
+        .replace("window_seconds = 28800", "window_seconds = 1");
+    let both = Analytics {
+        own: vec![
+            ("logon-path.toml".to_owned(), mine.clone()),
+            ("logon-path-executed.toml".to_owned(), quiet),
+        ],
+        ..on()
+    };
+    assert!(ids(both).iter().all(|id| id == "mine"));
+    let alone = Analytics { own: own("logon-path.toml", mine.clone()), ..Analytics::default() };
+    assert!(ids(alone).iter().all(|id| id == "mine"));
+    // Under another name it would be there twice, which is said.
+    let twice = Analytics { own: own("another.toml", mine), ..on() };
+    let set = palisade_rules::sigma::RuleSet { rules: Vec::new(), correlations: Vec::new() };
+    let error = Knowledge::with_analytics(set, Vec::new(), &[], false, twice).unwrap_err().to_string();
+    assert!(error.contains("twice"), "{error}");
+}

@@ -7,6 +7,7 @@ mod analytics;
 mod architecture;
 mod cases;
 mod conformance;
+mod devices;
 mod hostile;
 mod index_agrees;
 mod knowledge;

@@ -44,6 +44,8 @@ pub(super) enum Take {
     Locked,
     /// Only that it is there.
     Present,
+    /// How far this time of the record's own lies ahead of the time it goes by, in quarters of an hour.
+    Ahead,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -147,7 +149,7 @@ impl Detector {
 }
 
 /// What the detectors need to be told: their names in the files, the numbers each must have.
-const DETECTORS: [(&str, &[&str]); 12] = [
+const DETECTORS: [(&str, &[&str]); 14] = [
     ("record_gap", &["most_gaps"]),
     ("clock_step", &["minutes"]),
     ("silence", &["history", "times_usual", "least", "witnesses"]),
@@ -160,6 +162,8 @@ const DETECTORS: [(&str, &[&str]); 12] = [
     ("impossible_travel", &["kilometres_per_hour", "least_kilometres"]),
     ("new_everything", &["history", "days"]),
     ("many_identities", &["identities", "days"]),
+    ("mail_outside", &["people"]),
+    ("mail_rule_from_elsewhere", &["history", "days"]),
 ];
 
 /// Detectors and reads, before they meet the catalogue.

@@ -11,7 +11,7 @@ use std::hash::BuildHasher as _;
 
 use palisade_model::{Citation, Origin, Problem, ProblemCode, SourceId, Time};
 
-/// Facts of one kind kept per table. Thirteen kinds of these are about 120 MB at worst.
+/// Facts of one kind kept per table. Fifteen kinds of these are about 140 MB at worst.
 const MAX_FACTS: usize = 1 << 16;
 
 /// Sources whose record numbers are followed, and runs of numbers per source.
@@ -59,6 +59,10 @@ pub(super) enum Kind {
     SignIn,
     /// Records that say something which is only there if the machine was set up to say it.
     Audited,
+    /// Records that give two times of their own, by how far these are apart.
+    Clock,
+    /// A rule or setting of a mailbox that sends mail on, or hides it.
+    MailRule,
 }
 
 /// A kind's name in `reads.toml`, its parts in order, and the seconds that one fact spans (0: all time).
@@ -78,7 +82,7 @@ const fn shape(kind: Kind, name: &'static str, parts: &'static [&'static str], b
 }
 
 /// Every kind, in the order of [`Kind`].
-pub(super) const SHAPES: [Shape; 13] = [
+pub(super) const SHAPES: [Shape; 15] = [
     shape(Kind::Activity, "activity", &["shape"], 86_400),
     Shape { site: Some(Kind::ProgramSite), ..shape(Kind::Program, "program", &["image", "parent"], 0) },
     shape(Kind::ProgramSite, "", &["image", "parent"], 0),
@@ -100,6 +104,8 @@ pub(super) const SHAPES: [Shape; 13] = [
         3_600,
     ),
     shape(Kind::Audited, "audited", &["shape", "what", "there"], 0),
+    shape(Kind::Clock, "clock", &["ahead"], 0),
+    shape(Kind::MailRule, "mailrule", &["user", "address", "what", "to"], 3_600),
 ];
 
 /// A record that a fact was seen in.
@@ -425,7 +431,7 @@ impl Facts {
         out.into_values().collect()
     }
 
-    /// What had no room.
+    /// What had no room, and machines whose clocks disagree with themselves.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let origin = Origin::file("analytics");
         let mut out = Vec::new();
@@ -445,6 +451,7 @@ impl Facts {
                 ..Problem::new(ProblemCode::Limit, &origin, None, text)
             });
         }
+        out.extend(super::clock::problems(self));
         out
     }
 }

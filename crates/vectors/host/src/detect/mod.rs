@@ -13,11 +13,13 @@
 //! What this door never does: read evidence, know rules, take memory without limit, lose something in silence.
 
 mod burst;
+mod clock;
 mod data;
 mod facts;
 mod find;
 mod gaps;
 mod logon;
+mod mailbox;
 mod plan;
 mod rare;
 mod signin;
@@ -112,6 +114,7 @@ impl Detectors {
         burst::find(spec, facts, &mut out.findings);
         rare::find(spec, facts, &mut out.findings);
         signin::find(spec, facts, &mut out.findings);
+        mailbox::find(spec, facts, &mut out.findings);
         out.findings.sort_by_key(|f| (f.time, f.id));
         out.findings.dedup_by_key(|f| f.id);
         out.problems = facts.problems();

@@ -4,6 +4,7 @@
 
 use palisade_model::{Batch, Catalogue, Citation, FieldId, FieldSet, Fields, Projection, RowHeader, Value};
 
+use super::clock;
 use super::data::{Spec, Take};
 use super::facts::{DAY, Entry, Facts, Kind, MAX_PART, SEPARATOR, SHAPES, Seen, Shape, put_number};
 
@@ -201,6 +202,15 @@ impl Plan {
         let Shape { kind, bucket, site, .. } = SHAPES[tap.shape];
         facts.text.clear();
         for part in &tap.parts {
+            if part.take == Take::Ahead {
+                let own = part.from.iter().find_map(|f| shown(batch.field(row, *f)));
+                let Some(quarters) = own.zip(header.time).and_then(|(own, t)| clock::ahead(own, t)) else {
+                    return;
+                };
+                put_number(&mut facts.text, quarters);
+                facts.text.push(SEPARATOR);
+                continue;
+            }
             let Some(text) = self.part(part, batch, row) else { return };
             put(&mut facts.text, text);
             facts.text.push(SEPARATOR);
@@ -240,6 +250,8 @@ impl Plan {
             Take::Folder => t.rfind(['\\', '/']).and_then(|at| t.get(..at)),
             Take::Locked => self.locked(t),
             Take::Present => Some("there"),
+            // A number, made where it is put down.
+            Take::Ahead => None,
         });
         match text {
             None if part.must => None,

@@ -13,7 +13,7 @@ macro_rules! shipped {
 }
 
 const FIELDS: [(&str, &str); 3] = shipped!("fields/windows.toml", "fields/cloud.toml", "fields/linux.toml");
-const ANALYTICS: [(&str, &str); 13] = shipped!(
+const ANALYTICS: [(&str, &str); 15] = shipped!(
     "analytics/reads.toml",
     "analytics/record-gap.toml",
     "analytics/clock-step.toml",
@@ -26,7 +26,9 @@ const ANALYTICS: [(&str, &str); 13] = shipped!(
     "analytics/rare-autostart.toml",
     "analytics/impossible-travel.toml",
     "analytics/new-everything.toml",
-    "analytics/many-identities.toml"
+    "analytics/many-identities.toml",
+    "analytics/mail-outside.toml",
+    "analytics/mail-rule-from-elsewhere.toml"
 );
 
 /// The shipped detectors and what they read with.
@@ -414,6 +416,114 @@ fn sign_ins_of_nobody() {
     assert_eq!(of(&many(3), "host.many_identities").len(), 0);
 }
 
+/// A record of the unified audit log.
+fn mail_rule(time: &str, user: &str, ip: &str, parameter: &str, to: &str) -> String {
+    serde_json::json!({
+        "CreationTime": time, "Id": format!("{time}{user}{to}"), "Workload": "Exchange", "Operation": "New-InboxRule",
+        "OrganizationId": "tenant-1", "UserId": user, "ClientIP": ip, "ResultStatus": "True",
+        "Parameters": [{"Name": "Name", "Value": "."}, {"Name": parameter, "Value": to}],
+    })
+    .to_string()
+}
+
+#[test]
+fn mail_that_leaves_the_house() {
+    let desk = Desk::new();
+    let of = |lines: &[String]| -> Vec<String> {
+        let found = desk.find(lines);
+        let mine = found.iter().filter(|f| f.message.id == "host.mail_outside");
+        mine.map(|f| format!("{} {}", arg(f, "to"), arg(f, "mailboxes_that_send_there"))).collect()
+    };
+    let rule = |user: &str, parameter: &str, to: &str| {
+        mail_rule("2026-10-14T08:00:00", user, "192.0.2.1:4031", parameter, to)
+    };
+    assert_eq!(of(&[rule("a@org.example", "ForwardTo", "smtp:x@evil.example")]), ["x@evil.example "]);
+    assert_eq!(
+        of(&[rule("a@org.example", "RedirectTo", "\"X\" [SMTP:x@evil.example]")]),
+        ["x@evil.example "]
+    );
+    for quiet in ["b@org.example", "b@mail.org.example", "Anna", "", "@", "a@b"] {
+        assert_eq!(of(&[rule("a@org.example", "ForwardTo", quiet)]), Vec::<String>::new(), "{quiet}");
+    }
+    assert_eq!(of(&[rule("a@org.example", "MoveToFolder", "x@evil.example")]), Vec::<String>::new());
+    let two = [
+        rule("a@org.example", "ForwardTo", "x@evil.example"),
+        rule("b@org.example", "ForwardTo", "x@evil.example"),
+    ];
+    assert_eq!(of(&two), ["x@evil.example 2", "x@evil.example 2"]);
+    // Three people sign in under another domain: it is of the house, unless everybody has addresses there.
+    let people = |domain: &str| -> Vec<String> {
+        let berlin = (52.52, 13.4);
+        (0..3)
+            .map(|i| {
+                sign_in("2026-10-13T08:00:00Z", &format!("p{i}@{domain}"), "192.0.2.1", "DE", berlin, "d1", 1)
+            })
+            .collect()
+    };
+    for (domain, n) in [("sister.example", 0), ("gmail.com", 1)] {
+        let mut lines = people(domain);
+        lines.push(rule("a@org.example", "ForwardTo", &format!("x@{domain}")));
+        assert_eq!(of(&lines).len(), n, "{domain}");
+    }
+}
+
+#[test]
+fn a_rule_set_from_where_nobody_worked() {
+    let desk = Desk::new();
+    let history = |days: u32| -> Vec<String> {
+        let berlin = (52.52, 13.4);
+        (1..=days)
+            .flat_map(|d| {
+                [8, 13].map(|h| {
+                    let time = format!("2026-10-{d:02}T{h:02}:00:00Z");
+                    sign_in(&time, "a@org.example", "192.0.2.1", "DE", berlin, "d1", 64500)
+                })
+            })
+            .collect()
+    };
+    let count = |days: u32, ip: &str| {
+        let mut lines = history(days);
+        lines.push(mail_rule("2026-10-14T09:00:00", "a@org.example", ip, "DeleteMessage", "True"));
+        let found = desk.find(&lines);
+        found.iter().filter(|f| f.message.id == "host.mail_rule_from_elsewhere").count()
+    };
+    assert_eq!(count(6, "198.51.100.7"), 1);
+    assert_eq!(count(6, "192.0.2.1"), 0, "known");
+    assert_eq!(count(6, "[192.0.2.1]:443"), 0, "known, with a port");
+    assert_eq!(count(6, ""), 0, "nobody knows from where");
+    assert_eq!(count(4, "198.51.100.7"), 0, "too little is known");
+    let mut lines = history(6);
+    let tokyo = (35.68, 139.65);
+    lines.push(sign_in("2026-10-14T08:50:00Z", "a@org.example", "198.51.100.7", "JP", tokyo, "d2", 64501));
+    lines.push(mail_rule("2026-10-14T09:00:00", "a@org.example", "198.51.100.7", "DeleteMessage", "True"));
+    let found = desk.find(&lines);
+    let made = found.iter().find(|f| f.message.id == "host.mail_rule_from_elsewhere").unwrap();
+    assert_eq!(made.citations.len(), 2, "the session of today is no history, and is cited");
+}
+
+#[test]
+fn clocks_that_disagree_with_themselves() {
+    let desk = Desk::new();
+    let problems = |lines: &[String]| {
+        let mut facts = Facts::default();
+        desk.batches(lines).iter().for_each(|b| desk.detectors.observe(b, false, &mut facts));
+        desk.detectors.finish(&facts).problems.iter().map(|p| p.message.clone()).collect::<Vec<_>>()
+    };
+    let lines = |own: &str, n: u32| -> Vec<String> {
+        let one = |i| {
+            let fields = [("UtcTime", format!("{own}:{:02}.100", i % 60))];
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
+            record(SYSMON, 3, "WS1", &format!("2026-10-14T08:30:{:02}.150Z", i % 60), &fields)
+        };
+        (0..n).map(one).collect()
+    };
+    assert_eq!(problems(&lines("2026-10-14 08:30", 40)), Vec::<String>::new());
+    let told = problems(&lines("2026-10-14 15:30", 40));
+    assert!(told.len() == 1 && told[0].contains("ws1") && told[0].contains("+7 h in 40 of 40"), "{told:?}");
+    assert_eq!(problems(&lines("2026-10-14 15:30", 19)), Vec::<String>::new(), "too few");
+    assert_eq!(problems(&lines("2026-10-14 13:07", 40)), Vec::<String>::new(), "no zone is so far off");
+}
+
 #[test]
 fn a_million_records_with_one_value_and_a_million_with_fresh_ones() {
     let desk = Desk::new();
@@ -428,6 +538,39 @@ fn a_million_records_with_one_value_and_a_million_with_fresh_ones() {
     assert_eq!(desk.detectors.finish(&facts).problems, []);
     let seen = desk.detectors.presence(&facts);
     assert_eq!((seen.len(), seen[0].events), (1, 1_000_000));
+    let same =
+        vec![
+            mail_rule("2026-10-14T08:00:00", "a@org.example", "192.0.2.1", "ForwardTo", "x@evil.example");
+            1_000
+        ];
+    let batches = desk.batches(&same);
+    let mut facts = Facts::default();
+    for _ in 0..1_000 {
+        batches.iter().for_each(|b| desk.detectors.observe(b, false, &mut facts));
+    }
+    let outcome = desk.detectors.finish(&facts);
+    assert_eq!((outcome.findings.len(), outcome.problems.len()), (1, 0));
+    let mut facts = Facts::default();
+    for part in 0..40 {
+        let fresh: Vec<String> = (0..2_500)
+            .map(|i| {
+                let n = part * 2_500 + i;
+                mail_rule(
+                    "2026-10-14T08:00:00",
+                    &format!("u{n}@org.example"),
+                    "192.0.2.1",
+                    "ForwardTo",
+                    &format!("x{n}@evil.example"),
+                )
+            })
+            .collect();
+        desk.batches(&fresh).iter().for_each(|b| desk.detectors.observe(b, false, &mut facts));
+    }
+    let outcome = desk.detectors.finish(&facts);
+    assert!(
+        outcome.findings.len() > 10_000
+            && outcome.problems.iter().any(|p| p.message.contains("\"mailrule\""))
+    );
     let mut facts = Facts::default();
     for part in 0..40 {
         let fresh: Vec<String> = (0..25_000)
