@@ -12,6 +12,8 @@ const CAMPAIGNS: usize = 10;
 
 /// Campaigns that lie so close in time, in microseconds, count as going on at the same time: a day, since findings mark moments.
 const NEAR: i64 = 86_400_000_000;
+/// Scales whose questions are put even where findings answer none of them: somebody has to.
+const ASKED: [&str; 3] = ["ncsc-uk", "nis2", "eu-2019-796"];
 /// The scale whose scores stand beside the count of campaigns.
 const SCORED: &str = "nciss";
 
@@ -26,11 +28,13 @@ pub fn of(campaigns: &[Campaign], findings: &[forms::Finding]) -> Result<Vec<for
     largest.sort_by_key(|(c, members)| (std::cmp::Reverse(members.len()), c.id));
     let mut out = Vec::new();
     let mut scores: BTreeMap<String, (f64, f64)> = BTreeMap::new();
-    for (campaign, members) in largest.iter().take(CAMPAIGNS) {
+    for (at, (campaign, members)) in largest.iter().take(CAMPAIGNS).enumerate() {
         for scale in &scales {
             let seen = members.iter().filter_map(|id| Some((*id, by_id.get(id)?.attack.as_slice())));
             let answers = derive(&table, scale, seen);
-            if answers.is_empty() {
+            // Records answer little of what a notification asks; at the largest campaign the questions stand all the same.
+            let asked = at == 0 && ASKED.contains(&scale.id.as_str());
+            if answers.is_empty() && !asked {
                 continue;
             }
             let judged = judge(scale, &answers, None);

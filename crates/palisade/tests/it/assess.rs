@@ -29,6 +29,19 @@ fn released(case: &str) -> Vec<Value> {
     all.iter().filter(|o| o["relationship_type"] == "attributed-to").cloned().collect()
 }
 
+#[test]
+fn what_a_notification_asks_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let (case, _) = case(dir.path());
+    let text = expect(0, &["report", "--case", &case, "--format", "json"]).out;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let all = report["gravity"].as_array().unwrap();
+    for scale in ["NCISS", "NIS2", "UK NCSC", "EU 2019/796", "Accumulation"] {
+        let one = all.iter().find(|g| g["scale"].as_str().unwrap().contains(scale));
+        assert!(one.is_some_and(|g| !g["inputs"].as_array().unwrap().is_empty()), "{scale}: {all:#?}");
+    }
+}
+
 /// What the technical report says of who is behind a campaign.
 fn hypotheses(case: &str, id: &str) -> Vec<Value> {
     let text = expect(0, &["report", "--case", case, "--format", "json"]).out;
