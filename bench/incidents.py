@@ -5,7 +5,7 @@ its own and joined.
   PALISADE_BIN=../target/release/palisade python3 incidents.py [--rules DIR ...] [--min-techniques 3]
 
 Data: $PALISADE_TEST_DATA/host/mordor (default ../../shared/data). A set has several steps if it stands under `compound/` or its label names at
-least so many techniques; one folder may hold several simulations, told apart by their label. Logs of networks (Zeek) are left out: no room reads them yet. An incident is a campaign of `campaign list` that holds a high or critical
+least so many techniques. Log4Shell holds two simulations, on Linux and two days later on Windows: two incidents are right. Logs of networks (Zeek) are left out: no room reads them yet. An incident is a campaign of `campaign list` that holds a high or critical
 finding; all findings of a set are of one operator, so more than one incident, or grave findings in none, are the joining's fault.
 """
 
@@ -32,8 +32,7 @@ def sets(root, least):
                 continue
             parts = path.split("/")
             if parts[0] == "compound":
-                # One folder may hold several simulations.
-                name = "/".join(parts[:2]) + (f" ({row['dataset']})" if row["dataset"] else "")
+                name = "/".join(parts[:2])
             elif len([t for t in row["techniques"].split(";") if t]) >= least:
                 name = path.removesuffix(".json.zst").removesuffix(".log.zst")
             else:
