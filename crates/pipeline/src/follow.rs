@@ -209,10 +209,13 @@ pub fn follow(funds: &Funds, labels: &LabelTable, s: &FollowSettings) -> Result<
     }
     let trace =
         if s.backward { trace::backward(ledger, &options)? } else { trace::forward(ledger, &options)? };
-    let moved: BTreeSet<(TxId, AssetId)> = trace.edges.iter().map(|e| (e.tx, e.asset)).collect();
+    let moved: BTreeSet<(TxId, PartyId, AssetId)> =
+        trace.edges.iter().map(|e| (e.tx, e.from, e.asset)).collect();
     let m = &ledger.moves;
     let on = |swap: &Swap| {
-        usize::try_from(swap.pay).is_ok_and(|i| i < m.tx.len() && moved.contains(&(m.tx[i], m.asset[i])))
+        let at = |i: u64| usize::try_from(i).ok().filter(|i| *i < m.tx.len());
+        let sides = [swap.pay, swap.get].into_iter().filter_map(at);
+        sides.into_iter().any(|i| moved.contains(&(m.tx[i], m.from[i], m.asset[i])))
     };
     let mut out = Followed {
         settings: s.clone(),

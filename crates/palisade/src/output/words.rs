@@ -35,6 +35,7 @@ pub fn count(n: u64) -> String {
 pub fn plural(n: u64, one: &str) -> String {
     let (stem, many) = match one.strip_suffix('y') {
         Some(stem) if !stem.ends_with(['a', 'e', 'o']) => (stem, "ies"),
+        _ if one.ends_with("ss") => (one, "es"),
         _ => (one, "s"),
     };
     if n == 1 { format!("1 {one}") } else { format!("{} {stem}{many}", count(n)) }

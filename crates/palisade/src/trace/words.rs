@@ -277,7 +277,6 @@ fn basis(basis: Basis) -> &'static str {
         Basis::Wrapped => "wrapped one to one",
         Basis::Labelled => "with a labelled party",
         Basis::Known => "of known assets",
-        Basis::BothWays => "others have sold there what is bought",
     }
 }
 

@@ -6,11 +6,12 @@
 //!
 //! - a coin is *wrapped* or unwrapped, one to one, by the contract that is known to do that ([`known::wraps`]);
 //! - the other side is *labelled* as one that trades (a swapper, bridge, exchange or service), on both moves;
-//! - both assets are *known* (the chain's coin or [`known::of`]), or the other side *trades both ways*: in other
-//!   transactions others have sold to it what it sells here.
+//! - both assets are *known* (the chain's coin or [`known::of`]). Then the price is compared with what others paid in the
+//!   ledger, weighed by amount, where any did: dust makes no price.
 //!
-//! In the last two cases the price is compared with what others paid in the ledger, where any did. And in no case may the same transaction pay out
-//! what was got to somebody else who paid nothing: the small side of a split would carry it all.
+//! That a pool of an unknown token trades with others in both directions is no reason: two addresses of one thief do that
+//! with his own contract, as often as he likes, and the second takes the coin out clean. And in no case may the same
+//! transaction pay out what was got to somebody else who paid nothing: the small side of a split would carry it all.
 //!
 //! What is not believed is a plain transfer, and is listed with the reason ([`Doubt`]). Never takes a symbol for an asset.
 
@@ -31,8 +32,6 @@ pub enum Basis {
     Labelled,
     /// Both assets are known.
     Known,
-    /// The other side has bought from others what it sells here.
-    BothWays,
 }
 
 impl Basis {
@@ -42,7 +41,6 @@ impl Basis {
             Basis::Wrapped => "wrapped",
             Basis::Labelled => "labelled",
             Basis::Known => "known_assets",
-            Basis::BothWays => "trades_both_ways",
         }
     }
 }
@@ -76,7 +74,7 @@ pub struct Believed {
     pub swap: Swap,
     /// Why.
     pub basis: Basis,
-    /// Others in the ledger paid about the same price; `false`: there is nobody to compare with.
+    /// Others in the ledger paid about the same price; `false`: there are none, or too little, to compare with.
     pub compared: bool,
 }
 
@@ -91,12 +89,14 @@ pub struct Swaps {
 
 /// A price may differ by this factor from what others paid.
 const PRICE: f64 = 2.0;
+/// Others compare if together they traded this part of what is judged: prices of dust are anybody's to make.
+const COMPARES: f64 = 0.1;
 /// What others get of the same in the same transaction, at most this part of it: a fee of whoever runs the trade.
 const SHARED: u128 = 20;
-/// Payers whose first price of a pair of assets is kept; their middle is what is compared with.
-const PRICES: usize = 4_096;
+/// Payers whose trades of a pair of assets are kept; the middle of their prices, by amount, is what is compared with.
+const PAYERS: usize = 4_096;
 
-/// One pair as a trade.
+/// One pair as a trade, from the side of the customer.
 #[derive(Clone, Copy)]
 struct Trade {
     payer: PartyId,
@@ -105,75 +105,77 @@ struct Trade {
     by: PartyId,
     paid: AssetId,
     got: AssetId,
-    /// Units got for a unit paid.
-    price: f64,
+    /// In the smallest units.
+    pays: u128,
+    gets: u128,
+    /// Whether it is known which side is the customer's. Where both pay one another, the one that pays the fee is.
+    sided: bool,
 }
 
-/// What each paid first for one asset in another.
+/// What one payer traded of two assets, all together: of the first, of the second.
+type Sums = (f64, f64);
+
+/// Prices of one asset in another.
 #[derive(Default)]
-struct Paid {
-    first: BTreeMap<PartyId, f64>,
-    /// The same by price.
-    sorted: Vec<(f64, PartyId)>,
+struct Prices {
+    of: BTreeMap<PartyId, Sums>,
+    /// By price: it, whose, and how much of the first asset was traded up to here.
+    sorted: Vec<(f64, PartyId, f64)>,
 }
 
-impl Paid {
-    /// The middle of what all others paid.
-    fn middle(&self, payer: PartyId) -> Option<f64> {
-        let own = self.first.get(&payer).map(|price| {
-            let order = |x: &(f64, PartyId)| x.0.total_cmp(price).then(x.1.cmp(&payer));
-            self.sorted.binary_search_by(order).unwrap_or(usize::MAX)
-        });
-        let others = self.sorted.len() - usize::from(own.is_some());
-        let at = others / 2;
-        let at = if own.is_some_and(|own| own <= at) { at + 1 } else { at };
-        self.sorted.get(at).filter(|_| others > 0).map(|x| x.0)
+impl Prices {
+    fn add(&mut self, t: &Trade) {
+        let (x, y) = in_order(t);
+        if self.of.len() < PAYERS || self.of.contains_key(&t.payer) {
+            let sums = self.of.entry(t.payer).or_default();
+            *sums = (sums.0 + x, sums.1 + y);
+        }
+    }
+
+    fn sort(&mut self) {
+        let all = self.of.iter().filter(|(_, s)| s.0 > 0.0);
+        self.sorted = all.map(|(p, s)| (s.1 / s.0, *p, s.0)).collect();
+        self.sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut sum = 0.0;
+        for row in &mut self.sorted {
+            sum += row.2;
+            row.2 = sum;
+        }
+    }
+
+    /// The middle of what all but this one paid, by amount, and how much that was.
+    fn middle(&self, payer: PartyId) -> Option<(f64, f64)> {
+        let own = self.of.get(&payer).filter(|s| s.0 > 0.0).map(|s| (s.1 / s.0, s.0));
+        let before = |row: &(f64, PartyId, f64)| match own {
+            // What the payer traded lies before this row, or is it.
+            Some((price, amount)) if (row.0, row.1) >= (price, payer) => row.2 - amount,
+            _ => row.2,
+        };
+        let all = self.sorted.last().map(before)?;
+        let at = self.sorted.partition_point(|row| before(row) < all / 2.0);
+        let others = self.sorted[at..].iter().find(|row| row.1 != payer)?;
+        (all > 0.0).then_some((others.0, all))
     }
 }
 
-/// Trades of two assets, the smaller number first.
-type Prices = BTreeMap<(AssetId, AssetId), Paid>;
+/// A trade's amounts in the order of its assets.
+fn in_order(t: &Trade) -> Sums {
+    let (pays, gets) = (t.pays as f64, t.gets as f64);
+    if t.paid <= t.got { (pays, gets) } else { (gets, pays) }
+}
 
 /// Judges every pair of the ledger.
 pub fn credible(ledger: &Ledger, labels: &dyn Labels) -> Swaps {
-    let m = &ledger.moves;
-    let at = |i: u64| usize::try_from(i).ok().filter(|&i| i < m.tx.len());
-    let found: Vec<(Swap, usize, usize, Trade)> = swap::find(ledger)
-        .into_iter()
-        .filter_map(|s| {
-            let (pay, get) = (at(s.pay)?, at(s.get)?);
-            let trade = Trade {
-                payer: m.from[pay],
-                to: m.to[pay],
-                by: m.from[get],
-                paid: m.asset[pay],
-                got: m.asset[get],
-                price: m.amount[get] as f64 / m.amount[pay] as f64,
-            };
-            Some((s, pay, get, trade))
-        })
-        .collect();
-    let mut prices = Prices::new();
-    // Who has bought what from whom: (seller of it here, what it buys, what it sells) to the others.
-    let mut sold: BTreeMap<(PartyId, AssetId, AssetId), BTreeSet<PartyId>> = BTreeMap::new();
-    for (.., t) in &found {
-        let (key, price) = ordered(t);
-        let paid = prices.entry(key).or_default();
-        if paid.first.len() < PRICES {
-            paid.first.entry(t.payer).or_insert(price);
-        }
-        let who = sold.entry((t.by, t.paid, t.got)).or_default();
-        if who.len() < 2 {
-            who.insert(t.payer);
-        }
+    let found: Vec<(Swap, Trade)> = swap::find(ledger).into_iter().filter_map(|s| sided(ledger, s)).collect();
+    let mut prices: BTreeMap<(AssetId, AssetId), Prices> = BTreeMap::new();
+    let key = |t: &Trade| (t.paid.min(t.got), t.paid.max(t.got));
+    for (_, t) in found.iter().filter(|f| f.1.sided) {
+        prices.entry(key(t)).or_default().add(t);
     }
-    for paid in prices.values_mut() {
-        paid.sorted = paid.first.iter().map(|(p, price)| (*price, *p)).collect();
-        paid.sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    }
+    prices.values_mut().for_each(Prices::sort);
     let mut out = Swaps::default();
-    for (swap, pay, get, t) in found {
-        match judge(ledger, labels, &prices, &sold, pay, get, &t) {
+    for (swap, t) in found {
+        match judge(ledger, labels, prices.get(&key(&t)), swap, &t) {
             Ok((basis, compared)) => out.believed.push(Believed { swap, basis, compared }),
             Err(doubt) => out.doubted.push((swap, doubt)),
         }
@@ -181,20 +183,40 @@ pub fn credible(ledger: &Ledger, labels: &dyn Labels) -> Swaps {
     out
 }
 
-/// A trade's assets in order, and the price of the first in the second.
-fn ordered(t: &Trade) -> ((AssetId, AssetId), f64) {
-    if t.paid <= t.got { ((t.paid, t.got), t.price) } else { ((t.got, t.paid), 1.0 / t.price) }
+/// A pair from the side of the customer.
+fn sided(ledger: &Ledger, swap: Swap) -> Option<(Swap, Trade)> {
+    let m = &ledger.moves;
+    let at = |i: u64| usize::try_from(i).ok().filter(|&i| i < m.tx.len());
+    let (mut pay, mut get) = (at(swap.pay)?, at(swap.get)?);
+    let mutual = m.to[pay] == m.from[get];
+    // Fees stand first.
+    let first = m.tx.partition_point(|x| *x < m.tx[pay]);
+    let sender = (m.kind[first] == MoveKind::Fee).then(|| m.from[first]);
+    let turned = mutual && sender == Some(m.to[pay]);
+    if turned {
+        std::mem::swap(&mut pay, &mut get);
+    }
+    let trade = Trade {
+        payer: m.from[pay],
+        to: m.to[pay],
+        by: m.from[get],
+        paid: m.asset[pay],
+        got: m.asset[get],
+        pays: m.amount[pay],
+        gets: m.amount[get],
+        sided: !mutual || sender == Some(m.from[pay]),
+    };
+    Some((Swap { pay: pay as u64, get: get as u64, ..swap }, trade))
 }
 
 fn judge(
     ledger: &Ledger,
     labels: &dyn Labels,
-    prices: &Prices,
-    sold: &BTreeMap<(PartyId, AssetId, AssetId), BTreeSet<PartyId>>,
-    pay: usize,
-    get: usize,
+    prices: Option<&Prices>,
+    swap: Swap,
     t: &Trade,
 ) -> Result<(Basis, bool), Doubt> {
+    let (pay, get) = (swap.pay as usize, swap.get as usize);
     if wraps(ledger, pay, get) {
         return Ok((Basis::Wrapped, true));
     }
@@ -212,27 +234,27 @@ fn judge(
             Some(contract) => known::of(&a.chain, contract).is_some(),
         })
     };
-    // Somebody else has sold it what it sells here.
-    let both_ways = || {
-        let others = sold.get(&(t.by, t.got, t.paid));
-        t.to == t.by && others.is_some_and(|who| who.iter().any(|p| *p != t.payer))
-    };
-    let basis = if trades(t.to) && trades(t.by) {
+    // Whoever is not known to be the customer may be the one that is labelled.
+    let labelled = trades(t.to) && trades(t.by) || !t.sided && trades(t.payer);
+    let basis = if labelled {
         Basis::Labelled
     } else if know(t.paid) && know(t.got) {
         Basis::Known
-    } else if both_ways() {
-        Basis::BothWays
     } else {
         return Err(Doubt::Unknown);
     };
-    let (key, price) = ordered(t);
-    let Some(middle) = prices.get(&key).and_then(|p| p.middle(t.payer)) else {
+    let Some((middle, amount)) = prices.filter(|_| t.sided).and_then(|p| p.middle(t.payer)) else {
         return Ok((basis, false));
     };
+    let (x, y) = in_order(t);
+    let price = y / x;
     let near = price <= middle * PRICE && price >= middle / PRICE;
     // Whoever is labelled answers for the price.
-    if near || basis == Basis::Labelled { Ok((basis, near)) } else { Err(Doubt::Price) }
+    if near || basis == Basis::Labelled {
+        Ok((basis, near && amount >= x * COMPARES))
+    } else {
+        Err(Doubt::Price)
+    }
 }
 
 /// Coin paid to the contract that wraps it and minted by it, or burnt and paid out: as much as was paid.

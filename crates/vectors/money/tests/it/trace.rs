@@ -352,6 +352,7 @@ fn a_swap_needs_somebody_who_vouches_for_it() {
     let pair = |l: &mut Ledger, payer: u32, (a, to, x): (u32, u32, u128), (b, by, y): (u32, u32, u128)| {
         let block = l.txs.id.len() as u64;
         let tx = transaction(l, block);
+        transfer(l, tx, 0, payer, 0, 1, MoveKind::Fee);
         transfer(l, tx, a, payer, to, x, MoveKind::Token);
         transfer(l, tx, b, by, payer, y, MoveKind::Token);
         tx
@@ -376,9 +377,17 @@ fn a_swap_needs_somebody_who_vouches_for_it() {
     // A fair price for him, but the rest goes to his other address, which pays nothing.
     let tx = pair(&mut l, 1, (0, 7, 100), (2, 7, 1_900));
     transfer(&mut l, tx, 2, 7, 20, 1_000_000, MoveKind::Token);
-    // A pool of unknown tokens that others have sold to.
-    pair(&mut l, 16, (4, 17, 50), (0, 17, 10));
-    pair(&mut l, 18, (0, 17, 10), (4, 17, 49));
+    // A pool that pays first: whoever pays the fee is the customer.
+    let block = l.txs.id.len() as u64;
+    let tx = transaction(&mut l, block);
+    transfer(&mut l, tx, 0, 18, 0, 1, MoveKind::Fee);
+    transfer(&mut l, tx, 2, 7, 18, 200, MoveKind::Token);
+    transfer(&mut l, tx, 0, 18, 7, 10, MoveKind::Token);
+    // Two of the thief's addresses trade with his contract in both directions: nobody else vouches for the token.
+    pair(&mut l, 1, (0, 22, 1_000), (3, 22, 1_000));
+    pair(&mut l, 21, (3, 22, 1_000), (0, 22, 1_000));
+    // His helper makes a price with dust.
+    pair(&mut l, 21, (0, 22, 1), (2, 22, 1_000));
     let all = credible(&l, &labels);
     let m = &l.moves;
     let believed: Vec<(u32, Basis, bool)> =
@@ -387,10 +396,16 @@ fn a_swap_needs_somebody_who_vouches_for_it() {
     // Whoever mints the real thing at the price that others paid has wrapped it on the way.
     assert_eq!(believed[..4], [known(2), known(3), (4, Basis::Wrapped, true), (5, Basis::Labelled, false)]);
     assert_eq!(believed[4..9], [known(6), known(7), known(8), known(9), known(10)]);
-    assert_eq!(believed[9..], [(13, Basis::BothWays, true), (14, Basis::BothWays, true)]);
+    assert_eq!(believed[9..], [known(13)]);
+    let last = all.believed.last().unwrap().swap;
+    assert_eq!((m.from[last.pay as usize].0, m.from[last.get as usize].0), (18, 7));
     let doubted: Vec<(u32, Doubt)> = all.doubted.iter().map(|(s, d)| (m.tx[s.pay as usize].0, *d)).collect();
     let unknown = |tx| (tx, Doubt::Unknown);
-    assert_eq!(doubted, [unknown(0), unknown(1), (11, Doubt::Price), (12, Doubt::Shared)]);
+    let price = |tx| (tx, Doubt::Price);
+    assert_eq!(
+        doubted,
+        [unknown(0), unknown(1), price(11), (12, Doubt::Shared), unknown(14), unknown(15), price(16)]
+    );
 }
 
 /// With a believed set of swaps, the self-made token stays clean and the coin is followed to where it was paid.
