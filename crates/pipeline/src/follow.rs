@@ -214,8 +214,8 @@ pub fn follow(funds: &Funds, labels: &LabelTable, s: &FollowSettings) -> Result<
     let m = &ledger.moves;
     let on = |swap: &Swap| {
         let at = |i: u64| usize::try_from(i).ok().filter(|i| *i < m.tx.len());
-        let sides = [swap.pay, swap.get].into_iter().filter_map(at);
-        sides.into_iter().any(|i| moved.contains(&(m.tx[i], m.from[i], m.asset[i])))
+        let mut sides = [swap.pay, swap.get].into_iter().filter_map(at);
+        sides.any(|i| moved.contains(&(m.tx[i], m.from[i], m.asset[i])))
     };
     let mut out = Followed {
         settings: s.clone(),
