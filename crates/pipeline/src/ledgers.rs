@@ -182,15 +182,22 @@ impl Funds {
     /// Why it is no address.
     pub fn parties(&self, text: &str) -> Result<Vec<PartyId>, palisade_model::AddressError> {
         let text = text.trim();
-        let mut spellings = vec![text.to_owned()];
-        match Address::parse(text).or_else(|e| Address::evm_any_case(text).map_err(|_| e)) {
-            Ok(address) => spellings.push(address.text().to_owned()),
+        let found = |spelling: &str| self.index.get(spelling).cloned().unwrap_or_default();
+        let address = match Address::parse(text).or_else(|e| Address::evm_any_case(text).map_err(|_| e)) {
+            Ok(address) => address,
             // A chain unknown here has addresses of its own.
             Err(e) if !self.index.contains_key(text) => return Err(e),
-            Err(_) => {}
+            Err(_) => return Ok(found(text)),
+        };
+        let mut parties = found(text);
+        if address.text() != text {
+            parties.extend(found(address.text()));
         }
-        spellings.dedup();
-        Ok(spellings.iter().filter_map(|s| self.index.get(s.as_str())).flatten().copied().collect())
+        if parties.is_empty() {
+            // The ledgers may write the same key in another way.
+            parties = address.spellings().iter().flat_map(|s| found(s.text())).collect();
+        }
+        Ok(parties)
     }
 
     /// What lists say of the parties of the ledger.
@@ -212,12 +219,18 @@ impl Funds {
             let kinds = kinds(party, info.map(|i| i.format));
             for listed in &party.addresses {
                 let parsed = Address::parse(&listed.text).or_else(|_| Address::evm_any_case(&listed.text));
-                let text = parsed.as_ref().map_or(listed.text.trim(), Address::text);
-                for id in self.index.get(text).into_iter().flatten() {
-                    let on = Chain::of_ledger(&self.ledger.parties[id.0 as usize].chain);
-                    let same = parsed.as_ref().ok().zip(on).is_none_or(|(a, on)| a.chains().contains(&on));
-                    if same {
-                        kinds.iter().for_each(|k| table.add(*id, label(*k)));
+                let Ok(parsed) = parsed else {
+                    let all = self.index.get(listed.text.trim()).into_iter().flatten();
+                    all.for_each(|id| kinds.iter().for_each(|k| table.add(*id, label(*k))));
+                    continue;
+                };
+                // Whoever has a key has it in every way in which it is written.
+                for address in parsed.spellings() {
+                    for id in self.index.get(address.text()).into_iter().flatten() {
+                        let on = Chain::of_ledger(&self.ledger.parties[id.0 as usize].chain);
+                        if on.is_none_or(|on| address.chains().contains(&on)) {
+                            kinds.iter().for_each(|k| table.add(*id, label(*k)));
+                        }
                     }
                 }
             }
@@ -508,12 +521,13 @@ fn seeds(survey: &Survey, lists: &Lists, starts: &[String]) -> Seeds {
     seeds
 }
 
-/// An address as somebody writes it, and as ledgers have it.
+/// An address as somebody writes it, and in all ways in which ledgers may have it.
 fn spellings(text: &str) -> Vec<String> {
     let text = text.trim();
     let parsed = Address::parse(text).or_else(|e| Address::evm_any_case(text).map_err(|_| e));
-    let canonical = parsed.ok().map(|a| a.text().to_owned());
-    canonical.into_iter().filter(|c| c != text).chain([text.to_owned()]).collect()
+    let all = parsed.map(|a| a.spellings()).unwrap_or_default();
+    let all = all.iter().map(|a| a.text().to_owned()).filter(|a| a != text);
+    all.chain([text.to_owned()]).collect()
 }
 
 /// All files, gone through once.
