@@ -480,7 +480,7 @@ fn convert(args: &Screen, form: ListForm) -> Result<Exit> {
     let mut sink = Sink::open(args.output.as_deref())?;
     let written = sink.step(|out| match form {
         ListForm::Ftm => {
-            let ftm = export::Ftm::new(&lists);
+            let mut ftm = export::Ftm::new(&lists);
             lists.parties.iter().try_for_each(|p| out.write_all(ftm.entities(p).as_bytes()))
         }
         ListForm::Tagpack => {

@@ -9,7 +9,7 @@
 
 use std::fmt::Write as _;
 
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::decisions::entry_id;
@@ -23,6 +23,8 @@ pub struct Ftm<'l> {
     /// Entities by list and the list's own id, and by name: whom owners and links mean.
     ids: HashMap<(u32, &'l str), usize>,
     names: HashMap<&'l str, usize>,
+    /// Entities of a name only that are written already.
+    said: HashSet<String>,
 }
 
 /// Years of a span that are written one by one; of a longer one, its ends.
@@ -36,12 +38,12 @@ impl<'l> Ftm<'l> {
             ids.entry((party.list.0, party.id.as_str())).or_insert(at);
             names.entry(party.primary()).or_insert(at);
         }
-        Ftm { lists, ids, names }
+        Ftm { lists, ids, names, said: HashSet::default() }
     }
 
     /// A party as entities: itself, a wallet for each address, its sanction, its papers, who owns it and to whom it is linked.
     /// One JSON object a line, each with a line end.
-    pub fn entities(&self, party: &Party) -> String {
+    pub fn entities(&mut self, party: &Party) -> String {
         let id = self.id(party);
         let mut properties = Properties::default();
         for name in &party.names {
@@ -153,16 +155,18 @@ impl<'l> Ftm<'l> {
     }
 
     /// The id of somebody whom a party names, who gets an entity of a name only if no list has one.
-    fn other(&self, party: &Party, id: &str, name: &str, out: &mut Lines) -> String {
+    fn other(&mut self, party: &Party, id: &str, name: &str, out: &mut Lines) -> String {
         let by_id = Some(id).filter(|i| !i.is_empty()).and_then(|i| self.ids.get(&(party.list.0, i)));
         let known = by_id.or_else(|| self.names.get(name)).and_then(|at| self.lists.parties.get(*at));
         if let Some(known) = known {
             return self.id(known);
         }
         let id = format!("named-{}", entry_id(&[name]));
-        let mut properties = Properties::default();
-        properties.add("name", name);
-        out.entity(&id, Schema::LegalEntity.name(), properties.0);
+        if self.said.insert(id.clone()) {
+            let mut properties = Properties::default();
+            properties.add("name", name);
+            out.entity(&id, Schema::LegalEntity.name(), properties.0);
+        }
         id
     }
 }

@@ -55,7 +55,7 @@ pub fn fuzz(data: &[u8]) {
     lists.parties.truncate(50);
     let names: Vec<Query> =
         lists.parties.iter().take(5).map(|p| Query::name(p.primary().to_owned(), p.schema)).collect();
-    let ftm = export::Ftm::new(&lists);
+    let mut ftm = export::Ftm::new(&lists);
     lists.parties.iter().for_each(|p| drop(ftm.entities(p)));
     export::tagpack(&lists, "", "", None);
     let screen = Screen::new(lists);

@@ -202,7 +202,8 @@ fn any_bytes_end() {
 #[test]
 fn what_goes_out_comes_in() {
     let (lists, _) = load(SIMPLE);
-    let text: String = lists.parties.iter().map(|p| export::Ftm::new(&lists).entities(p)).collect();
+    let mut ftm = export::Ftm::new(&lists);
+    let text: String = lists.parties.iter().map(|p| ftm.entities(p)).collect();
     let (again, problems) = load(&text);
     assert_eq!(problems, []);
     let (before, after) =
@@ -337,10 +338,10 @@ fn labels_keep_what_they_are_and_since_when() {
 fn followthemoney_keeps_all_that_is_known() {
     let list = "id,name,schema,birth_date,gender,countries,identifiers,owners,linked,listed_from\n\
         1,Ivan Ivanov,Person,circa 1970,male,Russia,Passport:A1234567 (Russia);INN:7707083893,,Petr Petrov,2020-03-02\n\
-        2,Alpha Ltd,Company,,,,Registration Number:99887766 (Cyprus),1:60;Somebody Else:40,,2020-03-02\n\
+        2,Alpha Ltd,Company,,,,Registration Number:99887766 (Cyprus),1:60;Somebody Else:40,Petr Petrov,2020-03-02\n\
         3,MV Tanker,Vessel,,,,IMO:9187629;MMSI:273123456,,,2020-03-02\n";
     let (lists, _) = load(list);
-    let ftm = export::Ftm::new(&lists);
+    let mut ftm = export::Ftm::new(&lists);
     let text: String = lists.parties.iter().map(|p| ftm.entities(p)).collect();
     let (again, problems) = load(&text);
     assert_eq!(problems, []);
@@ -360,7 +361,8 @@ fn followthemoney_keeps_all_that_is_known() {
         assert_eq!(owners(before), owners(after));
         assert_eq!(before.standing(Date::new(2021, 1, 1)), after.standing(Date::new(2021, 1, 1)));
     }
-    // Whom the list only names is not listed by it.
+    // Whom the list only names is not listed by it, and stands there once.
+    assert_eq!(again.parties.iter().filter(|p| p.primary() == "Petr Petrov").count(), 1);
     let other = again.parties.iter().find(|p| p.primary() == "Somebody Else").unwrap();
     assert_eq!(other.standing(None), Standing::Mentioned);
 }
