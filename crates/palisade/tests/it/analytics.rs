@@ -22,8 +22,8 @@ fn budgets() -> BTreeMap<String, f64> {
 #[test]
 fn no_detector_exceeds_its_budget_over_exercises() {
     let budgets = budgets();
-    assert_eq!(budgets.len(), 12);
-    for (scenario, seed) in [("energy", "21"), ("wiper", "22")] {
+    assert_eq!(budgets.len(), 14);
+    for (scenario, seed) in [("energy", "21"), ("wiper", "22"), ("exchange", "23")] {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("exercise");
         expect(0, &["exercise", "--scenario", scenario, "--seed", seed, "--days", "30", &arg(&folder)]);
