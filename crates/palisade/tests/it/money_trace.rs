@@ -146,11 +146,7 @@ fn what_goes_by_a_swap_and_comes_back_counts_once() {
     assert_eq!(ends.len(), 2, "{ends:?}");
     assert!(ends.iter().any(|e| e.1 == "50" && e.2 == "0.500000"), "{ends:?}");
     assert!(
-        ends.contains(&end(
-            &of(&all, "edge").last().unwrap()["to"].as_str().unwrap().to_owned(),
-            "50",
-            "0.500000"
-        )),
+        ends.contains(&end(of(&all, "edge").last().unwrap()["to"].as_str().unwrap(), "50", "0.500000")),
         "{ends:?}"
     );
     let table = trace(&[]);

@@ -134,9 +134,9 @@ fn elsewhere(
         made.arg("sign_ins_before", known);
         made.cite_entry(rule.entry);
         // The session in which it was set, if it is there.
-        let same =
+        let mut same =
             list.iter().filter(|(t, address, _)| t.0 >= midnight && *t <= time && *address == rule.address);
-        if let Some((_, _, entry)) = same.last() {
+        if let Some((_, _, entry)) = same.next_back() {
             made.cite(&entry.first);
         }
         out.extend(made.finish("host.mail_rule_from_elsewhere", &[rule.user, rule.address, rule.what]));
