@@ -106,7 +106,7 @@ fn the_places_where_it_ends_are_what_entered() {
             for &method in methods {
                 let plan =
                     Plan { method, starts: starts.clone(), swaps: swaps.clone(), openings: openings.clone() };
-                let covered = |p: PartyId| p.0 % 2 == 0;
+                let covered = |p: PartyId| p.0.is_multiple_of(2);
                 let mut options = Options::new(plan, &d.labels, &covered);
                 options.floor.clone_from(&d.floor);
                 (options.max_hops, options.max_edges, options.until) = (d.max_hops, d.max_edges, d.until);
