@@ -9,6 +9,30 @@ use super::{Cells, Tell, cut, list, state_code};
 
 pub(super) const HEADER: [&str; 5] = ["Title", "Date", "Sponsor", "Type", "Category"];
 
+/// What the tracker calls kinds of operations, and kinds of victims: closed lists, so that a word in the wrong column shows.
+const KINDS: [&str; 7] = [
+    "Espionage",
+    "Sabotage",
+    "Denial of service",
+    "Data destruction",
+    "Financial Theft",
+    "Defacement",
+    "Doxing",
+];
+const CATEGORIES: [&str; 4] = ["Private sector", "Government", "Civil society", "Military"];
+
+/// Whether cells stand under the heads of others: commas of a text that nobody quoted push them to the right.
+fn slid(sponsor: &str, kind: &str, category: &str) -> bool {
+    let holds = |cell: &str, words: &[&str]| cell.split(',').any(|w| words.contains(&w.trim()));
+    let odd = |cell: &str| cell.contains("://");
+    holds(sponsor, &KINDS)
+        || holds(sponsor, &CATEGORIES)
+        || holds(kind, &CATEGORIES)
+        || holds(category, &KINDS)
+        || odd(kind)
+        || odd(category)
+}
+
 pub(super) fn row(cells: &Cells<'_>, tell: &mut Tell) -> Option<Incident> {
     let text = cells.get("Date");
     let Some(day) = us_day(&text) else {
@@ -16,8 +40,18 @@ pub(super) fn row(cells: &Cells<'_>, tell: &mut Tell) -> Option<Incident> {
         tell.say(ProblemCode::DamagedRecord, cells.offset, format!("an incident {what} and is not counted"));
         return None;
     };
-    // Rows whose cells slid to the right hold addresses and kinds in the wrong column: no state is better than such one.
-    let sponsor = cells.get("Sponsor");
+    let (kind, category) = (cells.get("Type"), cells.get("Category"));
+    let mut sponsor = cells.get("Sponsor");
+    // No state is better than that of a victim, no sector better than a kind.
+    let whole = !slid(&sponsor, &kind, &category);
+    if !whole {
+        tell.say(
+            ProblemCode::DamagedRecord,
+            cells.offset,
+            "the cells of a row stand in wrong columns; the incident is counted without state, kind and sector".into(),
+        );
+        sponsor.clear();
+    }
     let mut states: Vec<String> = Vec::new();
     let parts = ["Korea (Democratic People's Republic of)", "Palestine, State of"];
     if let Some(code) =
@@ -37,19 +71,15 @@ pub(super) fn row(cells: &Cells<'_>, tell: &mut Tell) -> Option<Incident> {
             }
         }
     }
-    let words = |column: &str| {
-        let cell = cells.get(column);
-        let cell = if cell.contains("://") { String::new() } else { cell };
-        list(cell.split(',').map(str::to_owned))
-    };
+    let words = |cell: &str| list(cell.split(',').filter(|_| whole).map(str::to_owned));
     Some(Incident {
         id: format!("cfr:row-{}", cells.number),
         title: cut(&cells.get("Title")),
         days: Days::day(day),
         reported: Some(Days::day(day)),
         states: list(states.into_iter()),
-        sectors: words("Category"),
-        kinds: words("Type"),
+        sectors: words(&category),
+        kinds: words(&kind),
     })
 }
 

@@ -62,6 +62,30 @@ fn cfr_as_given() {
     let of = |code: &str| all.incidents.iter().filter(|i| i.states.iter().any(|s| s == code)).count();
     assert!(of("KP") >= 75 && of("CN") >= 255, "{} {}", of("KP"), of("CN"));
     assert!(all.incidents.iter().all(|i| i.states.iter().all(|s| s.len() == 2)));
+    let sectors: std::collections::BTreeSet<&str> =
+        all.incidents.iter().flat_map(|i| i.sectors.iter().map(String::as_str)).collect();
+    assert_eq!(
+        sectors.into_iter().collect::<Vec<_>>(),
+        ["Civil society", "Government", "Military", "Private sector"]
+    );
+}
+
+#[test]
+fn cells_in_wrong_columns_are_a_problem_and_no_sector() {
+    let rows = "Title,Date,Sponsor,Type,Category,Sources_1\n\
+        whole,1/20/2022,China,Espionage,\"Government, Military\",https://x.example\n\
+        slid,5/17/2018, United Kingdom,,Espionage,Private sector\n\
+        slid,5/18/2018,Espionage,\"Government, Military\",https://x.example,\n\
+        slid,5/19/2018,China,https://x.example,,\n";
+    let all = read(rows.as_bytes(), &Origin::file("t"));
+    let told: Vec<_> =
+        all.incidents.iter().map(|i| (i.states.join("|"), i.kinds.join("|"), i.sectors.join("|"))).collect();
+    let none = (String::new(), String::new(), String::new());
+    let whole = ("CN".to_owned(), "Espionage".to_owned(), "Government|Military".to_owned());
+    assert_eq!(told, [none.clone(), none.clone(), none, whole]);
+    let slid: u64 =
+        all.problems.iter().filter(|p| p.message.contains("wrong columns")).map(|p| p.count).sum();
+    assert_eq!(slid, 3, "{:#?}", all.problems);
 }
 
 #[test]
