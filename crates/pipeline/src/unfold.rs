@@ -321,7 +321,7 @@ pub(crate) fn fold(before: &mut Finding, made: &Finding, shows: Option<&Arc<Rule
     let one = before.rule.id == made.rule.id
         && before.host == made.host
         && shows.is_none_or(|s| s.id != made.rule.id)
-        && apart(before.time_end, made.time).is_some_and(|t| t <= BESIDE)
+        && beside(before, made.time)
         && before.citations.len() < MAX_CITED;
     if one {
         before.citations.extend(
@@ -336,6 +336,12 @@ pub(crate) fn fold(before: &mut Finding, made: &Finding, shows: Option<&Arc<Rule
         before.recovered |= made.recovered;
     }
     one
+}
+
+/// Whether a moment lies within a finding's span or no farther from it than [`BESIDE`].
+fn beside(finding: &Finding, time: Option<Time>) -> bool {
+    let (Some(first), Some(last), Some(time)) = (finding.time, finding.time_end, time) else { return false };
+    (first.0.saturating_sub(BESIDE)..=last.0.saturating_add(BESIDE)).contains(&time.0)
 }
 
 /// How far two moments are apart, in microseconds.
