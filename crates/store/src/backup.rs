@@ -137,8 +137,9 @@ fn move_to_server(from: &Path, to: &Path, url: &str) -> Result<Backup> {
     if let Some(config) = place::config_without_store(from)? {
         place::write_whole(to, CONFIG, config.as_bytes())?;
     }
-    copy_profiles(from, to)?;
+    // A case is made in a directory that holds its settings and nothing else.
     let mut case = Case::create_with_database(to, url)?;
+    copy_profiles(from, to)?;
     let mut done = Backup::default();
     let Parts { conn, runtime, .. } = case.parts()?;
     // Both connections live in one runtime, or one of them would wait for ever.
