@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_model::{IncidentReport, Month, Weight};
+use palisade_model::{IncidentReport, Weight};
 
 mod features;
 mod fit;
 mod library;
+mod marks;
 mod matrix;
 mod next;
 mod settings;
@@ -21,11 +22,12 @@ mod words;
 pub use features::{MEASURES, NAMES};
 pub use fit::{Calibration, KNOWN_FROM, Trial, Tried, UnknownWeights, blend, unknown_weights, weights};
 pub use library::{Class, Known, Library, MAX_ACTORS, MAX_ITEMS, View};
-pub use matrix::{Matrix, Row, counterfactual, matrix};
+pub use marks::{Marked, Marks};
+pub use matrix::{Matrix, Row, counterfactual, matrix, unnamed_without};
 pub use next::{Companion, companions};
-pub use settings::{Costs, Settings, SettingsError};
+pub use settings::{Costs, MarkKind, Settings, SettingsError};
 pub use statement::{Basis, Change, SAID, Said, SaidReason, Statement, UNKNOWN, titled};
-pub use victims::{Target, Targets, targets};
+pub use victims::{Target, Targets, VictimPart, pull, targets};
 pub use words::{Confidence, Grounds, confidence, likelihood_words};
 
 /// Most items of one incident that are weighed; a campaign has tens.
@@ -84,35 +86,33 @@ pub struct Assessment {
     /// Items that were weighed.
     pub weighed: usize,
     /// Items that no report tells of, or beyond the limit; they say nothing for anybody.
-    pub not_weighed: usize,
+    pub not_weighed: Vec<String>,
 }
 
-/// Numbers of items that the library has, sorted, each once.
+/// Numbers of items that the view has, sorted, each once.
 fn numbers(view: &View<'_>, ids: &[String]) -> Vec<usize> {
-    let known: BTreeSet<usize> =
-        ids.iter().filter_map(|i| view.library.items.binary_search(i).ok()).collect();
+    let known: BTreeSet<usize> = ids.iter().filter_map(|i| view.library.place(i)).collect();
     known.into_iter().filter(|i| view.seen[*i] > 0).take(MAX_INCIDENT_ITEMS).collect()
 }
 
-/// Assesses incidents one by one, each from its own items; with `as_of`, only reports from before that month are used.
-/// One view serves all, so a thousand incidents cost one count of the knowledge.
+/// Assesses incidents one by one, each from its own items, under one view: a thousand incidents cost one count of the knowledge.
 pub fn assess_all<'a>(
-    library: &'a Library,
+    view: &'a View<'_>,
     settings: &'a Settings,
     incidents: &'a [IncidentReport],
-    as_of: Option<Month>,
 ) -> impl Iterator<Item = Assessment> + 'a {
-    let view = library.view(as_of, &BTreeSet::new(), None);
-    incidents.iter().map(move |i| assess(&view, settings, i, false))
+    incidents.iter().map(move |i| assess(view, settings, i, false))
 }
 
 /// Assesses one incident under a view. `reasons`: whether terms are wanted, too.
 pub fn assess(view: &View<'_>, settings: &Settings, incident: &IncidentReport, reasons: bool) -> Assessment {
     let ids: BTreeSet<&String> = incident.techniques.iter().chain(&incident.software).collect();
-    let given = ids.len() + incident.artefacts.len();
     let ids: Vec<String> = ids.into_iter().cloned().collect();
     let mut items = numbers(view, &ids);
-    let not_weighed = given - items.len() - incident.artefacts.len();
+    let not_weighed: Vec<String> = {
+        let told = |i: &&String| view.library.place(i).is_some_and(|n| items.binary_search(&n).is_ok());
+        ids.iter().filter(|i| !told(i)).cloned().collect()
+    };
     let dear = |i: &usize| view.class(*i) != Class::Tool;
     let artefacts =
         incident.artefacts.iter().filter(|a| !settings.costs.of(&a.class).1 && a.nats > 0.0).count();
@@ -124,9 +124,15 @@ pub fn assess(view: &View<'_>, settings: &Settings, incident: &IncidentReport, r
     }
     let all = features::measure(view, &items, incident.date);
     let mut scored: Vec<(usize, Vec<Reason>, Weight)> = Vec::new();
+    // Scores by method, and what artefacts add to them.
+    let (mut method, mut added): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
     let known: Vec<usize> = (0..all.len()).filter(|a| view.knows(*a)).collect();
     for actor in &known {
         let terms = terms(view, settings, incident, &items, &all[*actor], *actor, enough);
+        let (by_method, by_artefact) = terms.split_at((1 + items.len()).min(terms.len()));
+        let sum = |some: &[Reason]| some.iter().map(|t| t.weight).sum::<Weight>();
+        method.push(sum(by_method).nats());
+        added.push(sum(by_artefact).nats());
         let score = terms.iter().map(|t| t.weight).sum();
         scored.push((*actor, if reasons { terms } else { Vec::new() }, score));
     }
@@ -141,11 +147,11 @@ pub fn assess(view: &View<'_>, settings: &Settings, incident: &IncidentReport, r
     } else if !enough {
         prior
     } else {
-        let candidates: Vec<(usize, [f64; MEASURES])> = known.iter().map(|a| (*a, all[*a].total())).collect();
-        let signs =
-            fit::unknown_signs(&candidates, &settings.weights, items.iter().filter(|i| dear(i)).count());
+        let signs = fit::unknown_signs(&method, items.iter().filter(|i| dear(i)).count());
         let u: f64 = signs.iter().zip(&settings.unknown).map(|(x, b)| x * b).sum();
-        1.0 / (1.0 + (-(u + (prior / (1.0 - prior)).ln())).exp())
+        // What artefacts say of the known as a whole they say against somebody unknown, of whom they are as likely as of anybody.
+        let speaks: f64 = fit::softmax(&method).iter().zip(&added).map(|(p, a)| p * a.exp()).sum();
+        1.0 / (1.0 + (-(u + (prior / (1.0 - prior)).ln() - speaks.ln())).exp())
     };
     let mut candidates: Vec<Candidate> = scored
         .into_iter()
@@ -158,7 +164,12 @@ pub fn assess(view: &View<'_>, settings: &Settings, incident: &IncidentReport, r
         })
         .collect();
     let states = states(&candidates, unknown, settings.stateless);
-    candidates.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.actor.id.cmp(&b.actor.id)));
+    candidates.sort_by(|a, b| {
+        b.probability
+            .total_cmp(&a.probability)
+            .then_with(|| b.score.cmp(&a.score))
+            .then_with(|| a.actor.id.cmp(&b.actor.id))
+    });
     let answer = if !enough {
         Answer::Insufficient
     } else if candidates.first().is_some_and(|c| c.probability >= settings.name_group) {
@@ -209,11 +220,13 @@ fn terms(
     let mut artefacts: Vec<_> =
         incident.artefacts.iter().filter(|_| enough).take(MAX_INCIDENT_ITEMS).collect();
     artefacts.sort_by(|a, b| (&a.name, &a.class).cmp(&(&b.name, &b.class)).then(a.nats.total_cmp(&b.nats)));
-    for a in artefacts {
+    // One thing may point to several, to each as strongly as it does: one piece of evidence, told once.
+    for same in artefacts.chunk_by(|a, b| (&a.name, &a.class) == (&b.name, &b.class)) {
+        let Some(a) = same.first() else { continue };
         let at = |p: &String| *p == known.id || known.nation.as_ref() == Some(p);
         let (factor, cheap) = settings.costs.of(&a.class);
-        let nats =
-            if a.nats.is_finite() && a.points_to.iter().any(at) { a.nats.clamp(-20.0, 20.0) } else { 0.0 };
+        let points = same.iter().filter(|a| a.nats.is_finite() && a.points_to.iter().any(at));
+        let nats = points.map(|a| a.nats).sum::<f64>().clamp(-20.0, 20.0);
         let capped = if cheap { Capped::Cheap } else { Capped::Not };
         out.push((a.name.clone(), a.class.clone(), factor * nats, capped));
     }

@@ -117,6 +117,8 @@ pub struct RuleInfo {
     pub confidence: Confidence,
     /// ATT&CK, ATT&CK for ICS or DISARM technique ids.
     pub attack: Vec<String>,
+    /// ATT&CK ids of the software that it recognises: `S0002`.
+    pub software: Vec<String>,
     /// Author, kept with every finding (the Detection Rule License asks for it).
     pub author: Option<String>,
     /// Licence of the rule.

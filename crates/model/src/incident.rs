@@ -128,6 +128,10 @@ pub struct Incident {
     pub states: Vec<String>,
     /// What kinds of organisations it hit, in the collection's words. Sorted.
     pub sectors: Vec<String>,
+    /// Countries whose organisations it hit: ISO 3166-1 alpha-2 codes where known, else the collection's words. Sorted; empty
+    /// where the collection does not say.
+    #[serde(default)]
+    pub countries: Vec<String>,
     /// What kind of operation it was, in the collection's words. Sorted.
     pub kinds: Vec<String>,
 }

@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Observable;
+
 /// A calendar month: reports are dated no finer. Order is order in time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Month(u16, u8);
@@ -143,6 +145,21 @@ pub struct Account {
     pub items: Vec<String>,
 }
 
+/// A thing that a report ties to an actor, or to a piece of software: a domain of its infrastructure, a file of its malware.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Mark {
+    /// Id of the actor, or of software (`S0002`): whoever uses that is looked up like any other.
+    pub of: String,
+    /// How the source cites the report, or names itself.
+    pub report: String,
+    /// First month for which it is said.
+    pub from: Option<Month>,
+    /// Last month, if somebody says; addresses change hands.
+    pub to: Option<Month>,
+    /// The thing.
+    pub observable: Observable,
+}
+
 /// Everything known about actors, as of a month.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Knowledge {
@@ -156,6 +173,9 @@ pub struct Knowledge {
     pub items: Vec<Item>,
     /// Accounts, sorted by actor, date and report.
     pub accounts: Vec<Account>,
+    /// Marks, sorted.
+    #[serde(default)]
+    pub marks: Vec<Mark>,
 }
 
 impl Knowledge {
@@ -169,6 +189,8 @@ impl Knowledge {
         }
         self.accounts.sort();
         self.accounts.dedup();
+        self.marks.sort();
+        self.marks.dedup();
         self.items.sort_by(|a, b| (&a.id, a.kind, &a.name).cmp(&(&b.id, b.kind, &b.name)));
         self.items.dedup_by(|a, b| a.id == b.id);
         self.actors.sort_by(|a, b| (&a.id, &a.name, &a.nation).cmp(&(&b.id, &b.name, &b.nation)));
@@ -207,6 +229,7 @@ impl Knowledge {
         self.actors.extend(other.actors);
         self.items.extend(other.items);
         self.accounts.extend(other.accounts);
+        self.marks.extend(other.marks);
         self.normalise();
         self.accounts.dedup_by(|later, first| {
             let same =

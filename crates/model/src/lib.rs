@@ -8,6 +8,7 @@
 //! `unsafe`. The same input gives the same output on every machine.
 
 mod address;
+mod attack;
 mod batch;
 mod budget;
 mod campaign;
@@ -32,6 +33,7 @@ mod value;
 mod verdict;
 
 pub use address::{Address, AddressError, Chain, transaction_id};
+pub use attack::current_technique;
 pub use batch::{
     Batch, Buffers, Event, HashNames, MAX_ARENA_BYTES, MAX_ROWS, RowBatch, RowBuilder, RowHeader, RowText,
 };
@@ -49,7 +51,7 @@ pub use hex::unhex;
 pub use incident::{Day, Days, Incident, Occasion};
 pub use json::unescape_json;
 pub use knowledge::{
-    Account, Actor, Alias, AliasMeaning, Artefact, IncidentReport, Item, ItemKind, Knowledge, Month,
+    Account, Actor, Alias, AliasMeaning, Artefact, IncidentReport, Item, ItemKind, Knowledge, Mark, Month,
 };
 pub use likelihood::Likelihood;
 pub use object::{Content, Hints, Object, Origin, ReadSeek};

@@ -130,6 +130,13 @@ impl Observable {
         value.map(|v| Observable { kind, value: v.into() }).ok_or(ObservableError(kind))
     }
 
+    /// One as [`Display`](fmt::Display) writes it: `kind:value`.
+    pub fn typed(text: &str) -> Option<Observable> {
+        let (kind, value) = text.split_once(':')?;
+        let kind = serde_json::from_value(kind.into()).ok()?;
+        Observable::parse(kind, value).ok()
+    }
+
     /// A file hash, its kind told by its length. All-zero hashes (Sysmon's "not computed") are none.
     pub fn hash(text: &str) -> Result<Observable, ObservableError> {
         let kind = match text.trim().len() {
@@ -169,6 +176,19 @@ impl Observable {
     /// The canonical text.
     pub fn value(&self) -> &str {
         &self.value
+    }
+}
+
+impl<'de> Deserialize<'de> for Observable {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Observable, D::Error> {
+        #[derive(Deserialize)]
+        struct Plain {
+            #[serde(rename = "type")]
+            kind: ObservableKind,
+            value: String,
+        }
+        let plain = Plain::deserialize(d)?;
+        Observable::parse(plain.kind, &plain.value).map_err(serde::de::Error::custom)
     }
 }
 

@@ -6,8 +6,8 @@ use std::io::{self, Write as _};
 
 use anyhow::{Result, anyhow, bail};
 use palisade_campaign::{Graph, Joined, Link, between, explain as explanation, without};
-use palisade_model::{Campaign, FindingId, Term, Time, Verdict, VerdictKind, Weight, terminal};
-use palisade_pipeline::{CaseFindings, join_case, observable};
+use palisade_model::{Campaign, FindingId, Observable, Term, Time, Verdict, VerdictKind, Weight, terminal};
+use palisade_pipeline::{CaseFindings, join_case};
 use palisade_store::{Case, StoredFinding};
 use serde_json::{Value, json};
 
@@ -437,7 +437,7 @@ pub fn pair(args: &CampaignWord, kind: VerdictKind) -> Result<Exit> {
 
 /// `palisade campaign exclude`.
 pub fn exclude(args: &CampaignExclude) -> Result<Exit> {
-    let o = observable(&args.observable).ok_or_else(|| {
+    let o = Observable::typed(&args.observable).ok_or_else(|| {
         anyhow!("{} is no observable; write it as kind:value, ip:203.0.113.7", args.observable)
     })?;
     let (read, before) = joined(&args.case)?;

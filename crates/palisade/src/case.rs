@@ -7,8 +7,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
-use palisade_model::{Judgements, Severity, Time, Verdict, VerdictKind, csv_cell, terminal};
-use palisade_pipeline::{Input, LoadedRules, observable, settled};
+use palisade_model::{Judgements, Observable, Severity, Time, Verdict, VerdictKind, csv_cell, terminal};
+use palisade_pipeline::{Input, LoadedRules, settled};
 use palisade_store::{Backup, Case, Filter, Outcome, Overview, RunInfo, StoredFinding, verify};
 use sha2::Digest as _;
 
@@ -524,7 +524,7 @@ pub fn verdict_add(args: &VerdictAdd) -> Result<Exit> {
     let mut subject = args.subjects.clone();
     for scope in &args.only {
         let host = scope.strip_prefix("host:").filter(|h| !h.is_empty()).map(|_| scope.clone());
-        let written = host.or_else(|| observable(scope).map(|o| o.to_string()));
+        let written = host.or_else(|| Observable::typed(scope).map(|o| o.to_string()));
         subject.push(written.ok_or_else(|| {
             anyhow!("--only {scope} is neither host:NAME nor an observable like account:…, ip:…, domain:…, sha256:…")
         })?);

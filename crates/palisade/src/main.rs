@@ -81,6 +81,8 @@ fn main() -> ExitCode {
         args::Command::Screen(a) => screen::run(&a),
         args::Command::Assess(a) => assess::run(&a),
         args::Command::Intel(args::IntelCommand::Add(a)) => intel::add(&a),
+        args::Command::Intel(args::IntelCommand::List(a)) => intel::list(&a),
+        args::Command::Intel(args::IntelCommand::Remove(a)) => intel::remove(&a),
         args::Command::Warn(a) => warn::run(&a),
         args::Command::Exercise(a) => exercise::run(&a),
         args::Command::Demo(a) => demo::run(&a),

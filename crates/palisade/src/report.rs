@@ -14,6 +14,7 @@ use palisade_report as forms;
 use palisade_store::{Case, Overview, StoredExhibit};
 
 use crate::args::{EditionName, Report, ReportFormat, TlpName};
+use crate::assess::adopt::Word;
 use crate::campaign::joined;
 use crate::errors::{Exit, reason};
 use crate::output::{Sink, count, plural};
@@ -152,10 +153,12 @@ fn material(dir: &Path, title: Option<&str>, made: Time) -> Result<forms::Materi
     let verdicts = case.verdicts()?.into_iter().map(|(_, v)| v).collect();
     let exhibits = exhibits(case.exhibits()?, &overview);
     let findings = findings(&read);
-    let gravity = gravity::of(&joined.campaigns, &findings)?;
-    let hypotheses = attribution::of(dir, &mut case, &joined)?;
     let config = crate::case::config(dir);
     let organisation = inputs::organisation(config.as_deref())?;
+    let words = Word::all(&mut case)?;
+    let (hypotheses, hold) = attribution::of(dir, &words, &read, &joined)?;
+    let asked = gravity::Asked { answers: case.answers()?, words: hold, organisation: &organisation };
+    let gravity = gravity::of(&joined.campaigns, &findings, &asked)?;
     let folder = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(forms::Material {
         case: title.map_or(folder, str::to_owned),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_campaign::{Evidence, Former, Frequency, Graph, Joined, Words, campaigns};
 use palisade_model::{
-    CampaignId, FindingId, Judged, Judgements, Observable, ObservableKind, Time, Vector, Verdict, VerdictKind,
+    CampaignId, FindingId, Judged, Judgements, Observable, Time, Vector, Verdict, VerdictKind,
 };
 use palisade_store::{Case, Filter, StoredCampaign, StoredCitation, StoredFinding};
 
@@ -101,18 +101,11 @@ pub fn join_case<'r>(
     Ok((graph, joined))
 }
 
-/// An observable as `kind:value`.
-pub fn observable(text: &str) -> Option<Observable> {
-    let (kind, value) = text.split_once(':')?;
-    let kind: ObservableKind = serde_json::from_value(kind.into()).ok()?;
-    Observable::parse(kind, value).ok()
-}
-
 /// The observables of a kept finding.
 pub fn observables(f: &StoredFinding) -> Vec<Observable> {
     let part = |o: &serde_json::Value, name: &str| o.get(name).and_then(|v| v.as_str()).map(str::to_owned);
     let all = f.observables.as_array().into_iter().flatten();
-    all.filter_map(|o| observable(&format!("{}:{}", part(o, "type")?, part(o, "value")?))).collect()
+    all.filter_map(|o| Observable::typed(&format!("{}:{}", part(o, "type")?, part(o, "value")?))).collect()
 }
 
 /// The word by which somebody said that a kept finding is none, with its number.
@@ -221,7 +214,9 @@ fn words(case: &mut Case, findings: &[StoredFinding], at: Time) -> palisade_stor
             VerdictKind::Pin => words.pins.extend(pair()),
             VerdictKind::Cut => words.cuts.extend(pair()),
             VerdictKind::Exclude => {
-                words.excluded.extend(v.subject.iter().filter_map(|s| observable(s)).map(|o| o.to_string()));
+                words
+                    .excluded
+                    .extend(v.subject.iter().filter_map(|s| Observable::typed(s)).map(|o| o.to_string()));
             }
             VerdictKind::FalsePositive | VerdictKind::Confirmed | VerdictKind::Comment => {}
         }

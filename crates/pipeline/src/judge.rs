@@ -325,6 +325,7 @@ fn indicator_infos(knowledge: &Knowledge) -> Vec<Arc<RuleInfo>> {
             // A list says that a value was bad once, somewhere.
             confidence: Confidence(60),
             attack: Vec::new(),
+            software: Vec::new(),
             author: None,
             license: None,
             description: (!i.note.is_empty()).then(|| i.note.clone()),

@@ -40,7 +40,7 @@ pub use analytics::{Analytics, AnalyticsError};
 pub use evidence::{EvidenceFile, Source, Sources};
 pub use follow::{FollowError, FollowSettings, Followed, Prices, follow, units};
 pub use hunt::{HuntSettings, hunt, looked_items};
-pub use join::{CaseFindings, dismissed, join_case, observable, observables, settled, vector};
+pub use join::{CaseFindings, dismissed, join_case, observables, settled, vector};
 pub use keep::{Input, Keep, indicator_rows};
 pub use kev::{Kev, KevEntry};
 pub use knowledge::{Knowledge, KnowledgeError};

@@ -6,6 +6,8 @@ use serde::Deserialize;
 ///
 /// ```toml
 /// name = "Example Energy"
+/// country = "UA"                       # ISO 3166-1 alpha-2: whom such actors usually hit is compared with it
+/// sector = "Energy"                    # in the words of the collection of incidents that is loaded
 /// networks = ["10.0.0.0/8"]            # its own address ranges
 /// domains = ["example.org"]            # its own domains
 /// protected_names = ["Example Energy"] # names that look-alikes imitate
@@ -13,15 +15,23 @@ use serde::Deserialize;
 /// wallets = ["0x5f…"]                  # addresses whose funds are followed in every ledger
 /// [timezones]                          # zone of times without one, by source name (prefix match)
 /// "dc01" = "Europe/Kyiv"
+/// [gravity.nciss]                      # where its own levels begin on a scale without published ones
+/// "severe" = 60
 /// [retention]                          # what `palisade case retain` keeps
 /// days = 365
 /// bytes = "200GiB"
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Organisation {
     /// Its name.
     pub name: String,
+    /// Its country, ISO 3166-1 alpha-2.
+    pub country: Option<String>,
+    /// Its sector, in the words of the collection of incidents that `palisade assess --victims` is given.
+    pub sector: Option<String>,
+    /// Where levels of a scale begin, by the scale's id: level and least score. Published scales without cut-offs get none of ours.
+    pub gravity: std::collections::BTreeMap<String, std::collections::BTreeMap<String, f64>>,
     /// Its address ranges in CIDR notation.
     pub networks: Vec<String>,
     /// Its domains.

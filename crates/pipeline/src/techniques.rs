@@ -8,13 +8,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use palisade_host::detect::Presence;
-use palisade_model::{Coverage, Logsource, ShapeId, Time};
+use palisade_model::{Coverage, Logsource, RuleInfo, ShapeId, Time, current_technique};
 
 use crate::knowledge::Knowledge;
 use crate::summary::{HostSeen, LogSeen, TechniqueSeen, name};
 
 /// Most machines and log sources named in one entry.
 const MAX_NAMED: usize = 20;
+
+/// Most titles of rules kept for one technique.
+const MAX_TITLES: usize = 3;
 
 /// Machines as bits.
 type Bits = Vec<u64>;
@@ -55,8 +58,8 @@ struct Looked {
 }
 
 /// What rules and detectors look for, and the log sources whose records they look at; none: any.
-fn lookers(knowledge: &Knowledge) -> Vec<(&[String], Vec<Logsource>)> {
-    let mut out: Vec<(&[String], Vec<Logsource>)> = Vec::new();
+fn lookers(knowledge: &Knowledge) -> Vec<(&RuleInfo, Vec<Logsource>)> {
+    let mut out: Vec<(&RuleInfo, Vec<Logsource>)> = Vec::new();
     for (rule, info) in knowledge.engine.rules().iter().zip(&knowledge.infos) {
         let l = &rule.logsource;
         let source = Logsource {
@@ -64,11 +67,11 @@ fn lookers(knowledge: &Knowledge) -> Vec<(&[String], Vec<Logsource>)> {
             product: l.product.clone(),
             service: l.service.clone(),
         };
-        out.push((info.attack.as_slice(), vec![source]));
+        out.push((info, vec![source]));
     }
     for (info, needs) in knowledge.detectors.infos() {
         let sources = needs.iter().flat_map(|fact| knowledge.detectors.sources_of(fact)).cloned().collect();
-        out.push((info.attack.as_slice(), sources));
+        out.push((info, sources));
     }
     out
 }
@@ -80,11 +83,13 @@ pub struct Detectable {
     pub with_records: u64,
     /// Those whose kind of records was not.
     pub without: u64,
-    /// The log sources of these, each once.
+    /// Titles of the first that have their records.
+    pub titles: Vec<String>,
+    /// The log sources of the others, each once.
     pub lacking: BTreeSet<String>,
 }
 
-/// For each technique that a rule or detector looks for, by id: how many do, and whether records of their kind are among
+/// For each technique that a rule or detector looks for, by the id it has today: how many do, and whether records of their kind are among
 /// those seen (names of shapes). What looks for a technique does not look for its sub-techniques, nor the other way round;
 /// and it proves nothing by itself: it may know one of many ways.
 pub fn detectable(knowledge: &Knowledge, seen: &BTreeSet<String>) -> BTreeMap<String, Detectable> {
@@ -95,12 +100,15 @@ pub fn detectable(knowledge: &Knowledge, seen: &BTreeSet<String>) -> BTreeMap<St
         })
     };
     let mut out: BTreeMap<String, Detectable> = BTreeMap::new();
-    for (attack, sources) in lookers(knowledge) {
+    for (info, sources) in lookers(knowledge) {
         let has = if sources.is_empty() { !seen.is_empty() } else { sources.iter().any(&mut is_there) };
-        for technique in attack {
-            let of = out.entry(technique.clone()).or_default();
+        for technique in &info.attack {
+            let of = out.entry(current_technique(technique).to_owned()).or_default();
             if has {
                 of.with_records += 1;
+                if of.titles.len() < MAX_TITLES {
+                    of.titles.push(info.title.clone());
+                }
             } else {
                 of.without += 1;
                 of.lacking.extend(sources.iter().take(1).map(name));
@@ -156,11 +164,11 @@ pub(crate) fn seen(
     let mut techniques: BTreeMap<&str, Looked> = BTreeMap::new();
     let mut lacking: Vec<BTreeMap<String, u64>> = vec![BTreeMap::new(); hosts.len()];
     let mut by_source: BTreeMap<&Logsource, u64> = BTreeMap::new();
-    for (attack, sources) in &lookers {
+    for (info, sources) in &lookers {
         for source in sources.iter().take(1) {
             *by_source.entry(source).or_default() += 1;
         }
-        for id in *attack {
+        for id in &info.attack {
             let looked = techniques.entry(id).or_default();
             looked.rules += 1;
             let there: Vec<&SourceSeen> =
@@ -213,8 +221,12 @@ pub(crate) fn seen(
         }
     });
     let told = told.collect();
+    let mut by_host: HashMap<&str, Vec<&Presence>> = HashMap::new();
+    for p in presence {
+        by_host.entry(p.host.as_str()).or_default().push(p);
+    }
     let machines = hosts.iter().zip(&lacking).enumerate().map(|(n, (host, lacks))| {
-        let mine = || presence.iter().filter(|p| p.host == **host);
+        let mine = || by_host.get(*host).into_iter().flatten().copied();
         let mut logs: BTreeMap<String, LogSeen> = BTreeMap::new();
         for p in mine() {
             let log: Vec<&str> = p.shape.split('/').take(2).collect();

@@ -17,6 +17,7 @@ use sqlx::{Connection as _, Row as _};
 use crate::case::{self, Parts};
 use crate::db::{self, Access, Conn, Kind, Row};
 use crate::place;
+use crate::profiles::{PROFILES, misnamed, profiles};
 use crate::schema::{self, STEPS, TABLES};
 use crate::{
     CONFIG, Case, DATABASE, Error, Inner, LAKE, MANIFEST, Outcome, Result, custody, file_error, verify,
@@ -24,12 +25,6 @@ use crate::{
 
 /// The list of files in a backup, with their hashes.
 pub const BACKUP_LIST: &str = "backup.txt";
-
-/// The folder of a case that keeps actor profiles. What was adopted rests on them: in a copy without
-/// them it would be stale.
-pub const PROFILES: &str = "knowledge";
-/// Most profiles of a case; a case is given a handful.
-const MAX_PROFILES: usize = 1_000;
 
 /// Values in one statement; SQLite takes 32,766, PostgreSQL 65,535.
 const VALUES_AT_ONCE: usize = 8_000;
@@ -160,26 +155,11 @@ fn move_to_server(from: &Path, to: &Path, url: &str) -> Result<Backup> {
     Ok(done)
 }
 
-/// Copies the actor profiles: their names and SHA-256, sorted. One that is named after its content (`actors-` and the first
-/// eight bytes of its hash) and has another was changed, and is not taken for knowledge.
+/// Copies what the case knows of the world: names and SHA-256, sorted. A file that is named after its content and has another was
+/// changed, and is not taken for knowledge.
 fn copy_profiles(from: &Path, to: &Path) -> Result<Vec<(String, String)>> {
     let (old, new) = (from.join(PROFILES), to.join(PROFILES));
-    let entries = match std::fs::read_dir(&old) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(file_error("reading the directory", &old, e, from)),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|e| file_error("reading the directory", &old, e, from))?;
-        let file = entry.file_type().is_ok_and(|t| t.is_file());
-        names.extend(entry.file_name().into_string().ok().filter(|n| file && n.ends_with(".tsv")));
-    }
-    names.sort();
-    let bad = |file: String, why: String| Error::BadProfile { dir: from.to_owned(), file, why };
-    if names.len() > MAX_PROFILES {
-        return Err(bad(PROFILES.to_owned(), format!("is a folder of more than {MAX_PROFILES}")));
-    }
+    let names = profiles(from)?;
     if !names.is_empty() {
         case::make_dir(&new)?;
     }
@@ -190,9 +170,9 @@ fn copy_profiles(from: &Path, to: &Path) -> Result<Vec<(String, String)>> {
         sync(&new, to)?;
         let found = File::open(&new).and_then(|mut f| verify::hash(&mut f));
         let (sha256, _) = found.map_err(|e| file_error("reading", &new, e, to))?;
-        let named = name.strip_prefix("actors-").and_then(|n| n.strip_suffix(".tsv"));
-        if named.is_some_and(|n| n.len() == 16 && !sha256.starts_with(n)) {
-            return Err(bad(format!("{PROFILES}/{name}"), format!("was changed: it has SHA-256 {sha256}")));
+        if misnamed(&name, &sha256) {
+            let why = format!("was changed: it has SHA-256 {sha256}");
+            return Err(Error::BadProfile { dir: from.to_owned(), file: format!("{PROFILES}/{name}"), why });
         }
         out.push((name, sha256));
     }

@@ -2,7 +2,8 @@
 //!
 //! Evidence, rules, lists and segments of the lake have an entry each, with path and hash. When a run
 //! ends, three entries cover all findings with their citations, all problems and all coverage; each
-//! word of an analyst adds one that covers all verdicts, all legal holds or all words on who is behind it. What leaves the lake
+//! word of an analyst adds one that covers all verdicts, all legal holds, all words on who is behind it or all answers to scales.
+//! Knowledge that the case is given has an entry for each file, and one when it is taken away. What leaves the lake
 //! (compaction, retention, erasure) has an entry over what was said of it.
 //!
 //! Each entry's hash covers the one before it, so that changing, removing or inserting an entry
@@ -25,7 +26,7 @@ pub(crate) const GENESIS: &str = "";
 pub(crate) struct Entry<'a> {
     pub(crate) seq: i64,
     pub(crate) run: i64,
-    /// `run`, `clock`, `evidence`, `rules`, `list`, `config`, `segment`, `segment-index`, `dropped`, or
+    /// `run`, `clock`, `evidence`, `rules`, `list`, `config`, `knowledge`, `knowledge-removed`, `segment`, `segment-index`, `dropped`, or
     /// the name of a [`Sealed`].
     pub(crate) kind: &'a str,
     /// Of `clock`, the remark; of `dropped`, why it left.
@@ -146,10 +147,11 @@ pub(crate) enum Sealed {
     Holds,
     Exhibits,
     Attributions,
+    Answers,
 }
 
 impl Sealed {
-    pub(crate) const ALL: [Sealed; 7] = [
+    pub(crate) const ALL: [Sealed; 8] = [
         Sealed::Findings,
         Sealed::Problems,
         Sealed::Coverage,
@@ -157,6 +159,7 @@ impl Sealed {
         Sealed::Holds,
         Sealed::Exhibits,
         Sealed::Attributions,
+        Sealed::Answers,
     ];
 
     /// Its kind in the chain.
@@ -169,6 +172,7 @@ impl Sealed {
             Sealed::Holds => "holds",
             Sealed::Exhibits => "exhibits",
             Sealed::Attributions => "attributions",
+            Sealed::Answers => "answers",
         }
     }
 
@@ -215,6 +219,11 @@ impl Sealed {
                 "SELECT id, campaign, kind, analyst, time_us, reason, body, undone FROM attribution ORDER BY id",
                 &[1, 2, 3, 5, 6],
                 &[0, 4, 7],
+            ),
+            Sealed::Answers => (
+                "SELECT id, campaign, scale, item, choices, analyst, time_us, reason, undone FROM answer ORDER BY id",
+                &[1, 2, 3, 4, 5, 7],
+                &[0, 6, 8],
             ),
         };
         let (mut hash, mut count) = (Sha256::new(), 0);

@@ -20,6 +20,7 @@
 //! What this room never does: read evidence (except to hash it in [`verify`]), judge, read a clock,
 //! or change a file outside the case directory. Times come from the caller.
 
+mod answers;
 mod attributions;
 mod backup;
 mod campaigns;
@@ -34,6 +35,7 @@ mod lines;
 mod lock;
 mod overview;
 mod place;
+mod profiles;
 mod read;
 mod run;
 mod schema;
@@ -43,8 +45,9 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
+pub use answers::StoredAnswer;
 pub use attributions::{MAX_ATTRIBUTION_BYTES, StoredAttribution};
-pub use backup::{BACKUP_LIST, Backup, PROFILES};
+pub use backup::{BACKUP_LIST, Backup};
 pub use campaigns::{CampaignChange, StoredCampaign};
 pub use case::{Case, SourceState};
 pub use changed::FindingOfRun;
@@ -54,6 +57,7 @@ pub use lake::{RowSet, Standing};
 pub use lines::{ParquetLines, is_parquet};
 pub use overview::{LakeSummary, Overview, ProblemRow, RunRow, SeenShape, SourceRow};
 pub use place::redact;
+pub use profiles::{PROFILES, ProfileKind, profiles};
 pub use read::{Counts, Filter, StoredCitation, StoredFinding};
 pub use run::{
     Added, CitedSource, ClockBack, CoverageRow, IndicatorRow, Resolve, RunInfo, RunWriter, Said,
@@ -242,6 +246,9 @@ pub enum Error {
     /// No such word on who is behind a campaign.
     #[error("the case has no adopted assessment {0}; `palisade assess history` lists them")]
     NoAttribution(i64),
+    /// No such answer to a question of a scale.
+    #[error("the case has no answer {0}; `palisade assess answers` lists them")]
+    NoAnswer(i64),
     /// What is to be kept is longer than the case takes.
     #[error("{what} may be {most} bytes long; it was not kept")]
     TooLarge {

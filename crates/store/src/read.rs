@@ -66,6 +66,8 @@ pub struct StoredFinding {
     pub observables: serde_json::Value,
     /// Technique ids.
     pub attack: Vec<String>,
+    /// ATT&CK ids of software.
+    pub software: Vec<String>,
     /// The rule's author.
     pub author: Option<String>,
     /// The rule's licence.
@@ -301,6 +303,9 @@ fn finding(row: &Row) -> Result<StoredFinding, Inner> {
     let severity: String = row.try_get(3)?;
     let severity = Severity::parse(&severity)
         .ok_or_else(|| sqlx::Error::Decode(format!("{severity:?} is no severity").into()))?;
+    // Software stands behind the techniques, in the same column.
+    let (software, attack) =
+        parsed::<Vec<String>>(row.try_get(11)?)?.into_iter().partition(|id| id.starts_with('S'));
     Ok(StoredFinding {
         id: row.try_get(0)?,
         rule_id: row.try_get(1)?,
@@ -313,7 +318,8 @@ fn finding(row: &Row) -> Result<StoredFinding, Inner> {
         host: row.try_get(8)?,
         message: parsed(row.try_get(9)?)?,
         observables: parsed(row.try_get(10)?)?,
-        attack: parsed(row.try_get(11)?)?,
+        attack,
+        software,
         author: row.try_get(12)?,
         license: row.try_get(13)?,
         recovered: row.try_get::<i64, _>(14)? != 0,

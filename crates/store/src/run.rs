@@ -617,6 +617,7 @@ async fn put_finding(conn: &mut Conn, run: i64, id: &str, f: &Finding) -> Result
     let [host, author, license] =
         [&f.host, &f.rule.author, &f.rule.license].map(|t| t.as_deref().map(|t| db::clean(t).into_owned()));
     let rank = palisade_model::Severity::ALL.iter().position(|s| *s == f.rule.level).unwrap_or(0);
+    let attack: Vec<&String> = f.rule.attack.iter().chain(&f.rule.software).collect();
     let done = sqlx::query(
         "INSERT INTO finding (id, rule_id, title, severity, severity_rank, confidence, vector, time_us,
             time_end_us, host, message, observables, attack, author, license, recovered, first_run)
@@ -635,7 +636,7 @@ async fn put_finding(conn: &mut Conn, run: i64, id: &str, f: &Finding) -> Result
     .bind(&host)
     .bind(json(&f.message))
     .bind(json(&f.observables))
-    .bind(json(&f.rule.attack))
+    .bind(json(&attack))
     .bind(&author)
     .bind(&license)
     .bind(i64::from(f.recovered))
@@ -659,7 +660,7 @@ async fn put_finding(conn: &mut Conn, run: i64, id: &str, f: &Finding) -> Result
         .bind(&host)
         .bind(json(&f.message))
         .bind(json(&f.observables))
-        .bind(json(&f.rule.attack))
+        .bind(json(&attack))
         .bind(&author)
         .bind(&license)
         .execute(conn)

@@ -31,16 +31,17 @@ pub struct Step {
 }
 
 /// Steps from an empty database, in order; a released step never changes.
-pub const STEPS: [Step; 5] = [
+pub const STEPS: [Step; 6] = [
     Step { version: 2, name: "the case and its lake", sql: BASE },
     Step { version: 3, name: "campaigns keep their names", sql: CAMPAIGNS },
     Step { version: 4, name: "exhibits are kept", sql: EXHIBITS },
     Step { version: 5, name: "screening asks only what changed", sql: SCREENING },
     Step { version: 6, name: "assessments are adopted", sql: ATTRIBUTIONS },
+    Step { version: 7, name: "questions of scales are answered", sql: ANSWERS },
 ];
 
 /// The tables that are copied from one database to another, each after those it refers to.
-pub const TABLES: [&str; 23] = [
+pub const TABLES: [&str; 24] = [
     "run",
     "source",
     "source_path",
@@ -64,6 +65,7 @@ pub const TABLES: [&str; 23] = [
     "screened_query",
     "screening_hit",
     "attribution",
+    "answer",
 ];
 
 /// What refers to what: table, column, table, column.
@@ -309,6 +311,20 @@ CREATE TABLE attribution (
     time_us  BIGINT NOT NULL,
     reason   TEXT NOT NULL,
     body     TEXT NOT NULL,
+    undone   BIGINT
+);
+";
+
+const ANSWERS: &str = "
+CREATE TABLE answer (
+    id       BIGINT PRIMARY KEY,
+    campaign TEXT NOT NULL,
+    scale    TEXT NOT NULL,
+    item     TEXT NOT NULL,
+    choices  TEXT NOT NULL,
+    analyst  TEXT NOT NULL,
+    time_us  BIGINT NOT NULL,
+    reason   TEXT NOT NULL,
     undone   BIGINT
 );
 ";

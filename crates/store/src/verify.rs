@@ -16,7 +16,7 @@ use crate::case::Parts;
 use crate::custody::{self, GENESIS, Sealed};
 use crate::db::{self, Conn, Kind};
 use crate::run::RunInfo;
-use crate::{Case, Inner, LAKE, MANIFEST, Result, schema};
+use crate::{Case, Inner, LAKE, MANIFEST, Result, profiles, schema};
 
 /// Evidence is hashed in blocks of this size.
 const BLOCK: usize = 256 << 10;
@@ -60,12 +60,12 @@ impl Report {
         self.checks.iter().all(|c| c.outcome != Outcome::Failed)
     }
 
-    fn line(&mut self, outcome: Outcome, what: impl Into<String>) {
+    pub(crate) fn line(&mut self, outcome: Outcome, what: impl Into<String>) {
         self.checks.push(Check { outcome, what: what.into() });
     }
 
     /// Faults if there are any, else one good line.
-    fn lines(&mut self, good: String, faults: Vec<String>) {
+    pub(crate) fn lines(&mut self, good: String, faults: Vec<String>) {
         if faults.is_empty() {
             self.line(Outcome::Ok, good);
         }
@@ -124,6 +124,7 @@ pub fn verify(dir: impl AsRef<Path>, evidence_roots: &[PathBuf]) -> Result<Repor
         Box::pin(async move {
             knowledge(conn, report).await?;
             manifest(conn, &dir, report).await?;
+            profiles::check(conn, &dir, report).await?;
             lake(conn, &dir, report).await?;
             evidence(conn, &roots, report).await
         })

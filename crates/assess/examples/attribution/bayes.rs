@@ -49,7 +49,8 @@ fn score(library: &Library, n: usize, g: &Given, dated: bool) -> Option<Scored> 
         top: 0.0,
         first: names[first].clone(),
         unknown: 0.0,
-        state: (String::new(), 0.0, 0.0),
+        named: 0.0,
+        state: (String::new(), 0.0),
     };
     case.known.then_some(Scored { case, date: g.date, scores, truth })
 }

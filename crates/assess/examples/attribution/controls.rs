@@ -135,12 +135,19 @@ pub fn planted(bench: &Bench, settings: &dyn Fn(usize) -> Settings) {
 /// States, and who is taken for whom among North Korea's groups.
 pub fn states(bench: &Bench, cases: &[Case]) {
     let known: Vec<&Case> = cases.iter().filter(|c| c.known).collect();
+    // As the program reads states from descriptions, not as a table of others has them: whether somebody is tied to a state is one
+    // question, whether this incident is theirs another.
+    let own = |c: &Case| {
+        let actor = bench.position(&bench.given[c.n].group).map(|a| &bench.library.actors()[a]);
+        actor.and_then(|a| a.nation.clone()).unwrap_or_else(|| "none".to_owned())
+    };
     println!("state       n   right  named >= .8  right of these");
     let mut rows: BTreeMap<String, [usize; 4]> = BTreeMap::new();
     for c in &known {
-        let own = bench.given[c.n].nation.clone().unwrap_or_else(|| "none".to_owned());
+        let own = own(c);
         let right = usize::from(c.state.0 == own);
-        let named = usize::from(c.state.1 >= 0.8);
+        // Being tied to none is no state that could be named.
+        let named = usize::from(c.state.1 >= 0.8 && c.state.0.len() == 2);
         for key in [own, "all".to_owned()] {
             let row = rows.entry(key).or_default();
             for (sum, add) in row.iter_mut().zip([1, right, named, named * right]) {
@@ -155,13 +162,16 @@ pub fn states(bench: &Bench, cases: &[Case]) {
             both as f64 / named.max(1) as f64
         );
     }
-    let only: Vec<&&Case> = known.iter().filter(|c| said(c) < 0.8 && c.state.1 >= 0.8).collect();
-    let right =
-        only.iter().filter(|c| c.state.0 == bench.given[c.n].nation.as_deref().unwrap_or("none")).count();
+    let table = |c: &&&Case| bench.given[c.n].nation.as_deref().unwrap_or("none") == c.state.0;
+    let right = known.iter().filter(table).count();
+    println!("by the table's own states, which differ for some: {:.3}", right as f64 / known.len() as f64);
+    let only: Vec<&&Case> =
+        known.iter().filter(|c| said(c) < 0.8 && c.state.1 >= 0.8 && c.state.0.len() == 2).collect();
+    let right = only.iter().filter(|c| c.state.0 == own(c)).count();
     println!("state only: {} of {}, right in {right}", only.len(), known.len());
     let name = |id: &str| bench.position(id).map_or("", |a| bench.library.actors()[a].name.as_str());
     let mut taken: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for c in known.iter().filter(|c| bench.given[c.n].nation.as_deref() == Some("KP")) {
+    for c in known.iter().filter(|c| own(c) == "KP") {
         *taken.entry((name(&bench.given[c.n].group), name(&c.first))).or_default() += 1;
     }
     for ((truth, first), n) in taken {

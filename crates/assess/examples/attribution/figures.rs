@@ -21,8 +21,10 @@ pub struct Case {
     pub first: String,
     /// Probability of somebody unknown.
     pub unknown: f64,
-    /// The likeliest state, its probability, and that of the true state.
-    pub state: (String, f64, f64),
+    /// Probability of the true actor with somebody unknown among the answers, whether it is known well enough or not.
+    pub named: f64,
+    /// The likeliest state, or `none`, and its probability.
+    pub state: (String, f64),
 }
 
 impl Case {
@@ -32,7 +34,6 @@ impl Case {
             |id: &str| a.candidates.iter().find(|c| c.actor.id == id).map_or(0.0, |c| c.probability / closed);
         let truth = of(&g.group);
         let state = a.states.iter().filter(|s| *s.0 != "unknown").max_by(|x, y| x.1.total_cmp(y.1));
-        let own = g.nation.as_deref().unwrap_or("none");
         Case {
             n,
             known,
@@ -41,11 +42,8 @@ impl Case {
             top: a.candidates.first().map_or(0.0, |c| c.probability / closed),
             first: a.candidates.first().map_or(String::new(), |c| c.actor.id.clone()),
             unknown: a.unknown,
-            state: (
-                state.map_or(String::new(), |s| s.0.clone()),
-                state.map_or(0.0, |s| *s.1),
-                a.states.get(own).copied().unwrap_or(0.0),
-            ),
+            named: of(&g.group) * closed,
+            state: (state.map_or(String::new(), |s| s.0.clone()), state.map_or(0.0, |s| *s.1)),
         }
     }
 
@@ -58,6 +56,30 @@ impl Case {
     pub fn open_loss(&self) -> f64 {
         -(self.truth * (1.0 - self.unknown)).max(1e-12).ln()
     }
+}
+
+/// All incidents as they come, somebody unknown among the answers: an actor of whom hardly anything is known counts as unknown,
+/// and naming it is right, too. What the command prints, as it prints it.
+pub fn as_printed(cases: &[Case]) -> String {
+    let right = |c: &Case| if c.known { c.named } else { c.named + c.unknown };
+    let loss = cases.iter().map(|c| -right(c).max(1e-12).ln()).sum::<f64>() / cases.len().max(1) as f64;
+    let mut bins = [(0.0, 0.0); 10];
+    let mut first = 0;
+    for c in cases {
+        let group = c.top * (1.0 - c.unknown);
+        let (said, is) = if group >= c.unknown { (group, c.before == 0) } else { (c.unknown, !c.known) };
+        first += usize::from(is);
+        let b = &mut bins[((said * 10.0).ceil() as usize).clamp(1, 10) - 1];
+        b.0 += said;
+        b.1 += f64::from(u8::from(is));
+    }
+    let n = cases.len().max(1) as f64;
+    let ece = bins.iter().map(|b| (b.0 - b.1).abs()).sum::<f64>() / n;
+    format!(
+        "as printed, known or not: n {} likeliest right {:.3} log loss {loss:.3} ECE {ece:.3}",
+        cases.len(),
+        first as f64 / n
+    )
 }
 
 pub struct Figures {

@@ -119,7 +119,7 @@ impl Bench {
         let (w, doubt) = blend(&sets.iter().copied().zip(tried).collect::<Vec<_>>());
         let (known, unknown): (Vec<Trial>, Vec<Trial>) = pairs.iter().cloned().unzip();
         let known: Vec<Trial> = known.into_iter().filter(Trial::is_known).collect();
-        let unknown = unknown_weights(&known, &unknown, &w, 1.0);
+        let unknown = unknown_weights(&known, &unknown, &w, &self.settings.costs, 1.0);
         Settings { weights: w, doubt, unknown, ..self.settings.clone() }
     }
 
@@ -258,6 +258,7 @@ fn main() {
     let dated = bench.cases(&by_time, true, false);
     println!("{}", Figures::of(&dated).line("Palisade, older reports"));
     println!("  {}\n  bins: {}", figures::ece_noise(&dated), figures::bins(&dated));
+    println!("  {}", figures::as_printed(&dated));
     let (low, mean, high) = bootstrap(&baseline, &dated);
     println!("  gain of log loss over naive Bayes {mean:.3} (95 % {low:.3} to {high:.3})");
     if args.iter().any(|a| a == "--dated") {
@@ -273,6 +274,7 @@ fn main() {
     let ours = bench.cases(&by_fold, false, false);
     println!("{}", Figures::of(&ours).line("Palisade, report left out"));
     println!("  {}\n  bins: {}", figures::ece_noise(&ours), figures::bins(&ours));
+    println!("  {}", figures::as_printed(&ours));
     let (low, mean, high) = bootstrap(&baseline, &ours);
     println!("  gain of log loss over naive Bayes {mean:.3} (95 % {low:.3} to {high:.3})");
     let unknown = bench.cases(&by_fold, false, true);

@@ -247,6 +247,7 @@ mod tests {
             reported: None,
             states: vec![],
             sectors: vec![],
+            countries: Vec::new(),
             kinds: vec![],
         };
         let all = outcomes([&i].into_iter(), &Step::Month.periods(year.first, year.last));

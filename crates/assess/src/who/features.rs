@@ -178,8 +178,9 @@ fn like_reports(view: &View<'_>, items: &[usize], classes: &[Class], all: &mut [
 /// Reports about the actor, all and those near in time: who is active is seen more often. And how many techniques are told of
 /// it: a report that says much is of somebody of whom much was said.
 fn activity(view: &View<'_>, at: Option<Month>, all: &mut [Measures]) {
-    let newest = view.votes.iter().filter_map(|n| view.library.votes[*n].date).max();
-    let now = at.or(newest).map_or(0, Month::index);
+    // Nobody is less active because what is known of everybody is old.
+    let newest = view.newest();
+    let now = at.map_or(newest, |at| newest.map_or(Some(at), |n| Some(at.min(n)))).map_or(0, Month::index);
     let mut recent = vec![0.0; all.len()];
     for n in &view.votes {
         let vote = &view.library.votes[*n];

@@ -308,24 +308,15 @@ fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
 /// What tells somebody unknown: the four numbers of [`unknown_signs`], weighed by a logistic regression.
 pub type UnknownWeights = [f64; 4];
 
-/// A constant; how well the best actor fits; how sharply it stands out; how much evidence there is.
-pub(super) fn unknown_signs(
-    candidates: &[(usize, [f64; MEASURES])],
-    w: &[f64; MEASURES],
-    items: usize,
-) -> UnknownWeights {
-    let scores: Vec<f64> = candidates.iter().map(|(_, x)| dot(x, w)).collect();
-    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let likeliest = softmax(&scores).into_iter().fold(0.0, f64::max);
-    if candidates.is_empty() {
+/// A constant; how well the best actor fits; how sharply it stands out; how much evidence there is. `scores` of the known actors,
+/// what is cheap and what is rare held down: who plants that must not come to look known by it.
+pub(super) fn unknown_signs(scores: &[f64], items: usize) -> UnknownWeights {
+    if scores.is_empty() {
         return [1.0, 0.0, 0.0, 0.0];
     }
-    [
-        1.0,
-        top,
-        (likeliest.clamp(1e-6, 1.0 - 1e-6) / (1.0 - likeliest.clamp(1e-6, 1.0 - 1e-6))).ln(),
-        (1.0 + items as f64).ln(),
-    ]
+    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let likeliest = softmax(scores).into_iter().fold(0.0, f64::max).clamp(1e-6, 1.0 - 1e-6);
+    [1.0, top, (likeliest / (1.0 - likeliest)).ln(), (1.0 + items as f64).ln()]
 }
 
 /// Weights of the signs, from incidents of known actors and the same incidents with their actor taken out of the
@@ -334,9 +325,10 @@ pub fn unknown_weights(
     known: &[Trial],
     unknown: &[Trial],
     w: &[f64; MEASURES],
+    costs: &Costs,
     ridge: f64,
 ) -> UnknownWeights {
-    let signs = |t: &Trial| unknown_signs(&t.candidates, w, t.items);
+    let signs = |t: &Trial| unknown_signs(&t.held_down(w, costs), t.items);
     let mut cases: Vec<(UnknownWeights, f64, f64)> = Vec::new();
     let half = |n: usize| 0.5 * (known.len() + unknown.len()) as f64 / n.max(1) as f64;
     cases.extend(known.iter().map(|t| (signs(t), 0.0, half(known.len()))));

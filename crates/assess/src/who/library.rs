@@ -4,8 +4,9 @@
 //! sees nothing newer, and an evaluation never sees the report it asks about. What this module never does: weigh.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use palisade_model::{ItemKind, Knowledge, Month};
+use palisade_model::{Alias, IncidentReport, ItemKind, Knowledge, Month, current_technique};
 
 /// Most actors compared. ATT&CK knows about 170, MISP's galaxy about 1,000.
 pub const MAX_ACTORS: usize = 5_000;
@@ -28,7 +29,7 @@ pub enum Class {
 }
 
 /// An actor to be compared.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Known {
     /// Id.
     pub id: String,
@@ -36,6 +37,8 @@ pub struct Known {
     pub name: String,
     /// Its state, ISO 3166 alpha-2.
     pub nation: Option<String>,
+    /// Other names, each with who uses it so, and when.
+    pub aliases: Arc<[Alias]>,
 }
 
 /// What one report tells of one actor.
@@ -51,6 +54,8 @@ pub(super) struct Vote {
 /// Compiled knowledge.
 pub struct Library {
     pub(super) actors: Vec<Known>,
+    /// Actors that are known by name only.
+    by_name: Vec<Known>,
     /// Ids, sorted.
     pub(super) items: Vec<String>,
     pub(super) names: Vec<String>,
@@ -68,18 +73,28 @@ impl Library {
     pub fn new(knowledge: &Knowledge) -> Library {
         let told: BTreeSet<&str> = knowledge.accounts.iter().map(|a| a.actor.as_str()).collect();
         let mut by_id: BTreeMap<&str, Known> = BTreeMap::new();
-        for a in knowledge.actors.iter().filter(|a| told.contains(a.id.as_str())) {
-            let known = Known { id: a.id.clone(), name: a.name.clone(), nation: a.nation.clone() };
-            by_id.entry(&a.id).or_insert(known);
+        let mut by_name = Vec::new();
+        for a in &knowledge.actors {
+            let known = Known {
+                id: a.id.clone(),
+                name: a.name.clone(),
+                nation: a.nation.clone(),
+                aliases: a.aliases.as_slice().into(),
+            };
+            if told.contains(a.id.as_str()) {
+                by_id.entry(&a.id).or_insert(known);
+            } else if by_name.len() < MAX_ACTORS {
+                by_name.push(known);
+            }
         }
         let mut left_out = by_id.len().saturating_sub(MAX_ACTORS);
         let actors: Vec<Known> = by_id.into_values().take(MAX_ACTORS).collect();
         let used: BTreeSet<&str> =
-            knowledge.accounts.iter().flat_map(|a| a.items.iter().map(String::as_str)).collect();
+            knowledge.accounts.iter().flat_map(|a| a.items.iter().map(|i| current_technique(i))).collect();
         left_out += used.len().saturating_sub(MAX_ITEMS);
         let items: Vec<String> = used.into_iter().take(MAX_ITEMS).map(str::to_owned).collect();
         let described: BTreeMap<&str, (ItemKind, &str)> =
-            knowledge.items.iter().map(|i| (i.id.as_str(), (i.kind, i.name.as_str()))).collect();
+            knowledge.items.iter().map(|i| (current_technique(&i.id), (i.kind, i.name.as_str()))).collect();
         // Software that nobody described is taken for the cheaper kind.
         let undescribed = |id: &str| if id.starts_with('T') { ItemKind::Technique } else { ItemKind::Tool };
         let kinds = items.iter().map(|i| described.get(i.as_str()).map_or_else(|| undescribed(i), |d| d.0));
@@ -94,7 +109,7 @@ impl Library {
         for a in &knowledge.accounts {
             let Ok(actor) = actors.binary_search_by(|k| k.id.as_str().cmp(&a.actor)) else { continue };
             let Ok(report) = reports.binary_search(&a.report) else { continue };
-            let mut of: Vec<usize> = a.items.iter().filter_map(|i| items.binary_search(i).ok()).collect();
+            let mut of: Vec<usize> = a.items.iter().filter_map(|i| place(&items, i)).collect();
             of.sort_unstable();
             of.dedup();
             if !of.is_empty() {
@@ -106,7 +121,7 @@ impl Library {
         });
         votes.dedup();
         let (as_of, notices) = (knowledge.as_of, knowledge.notices.clone());
-        Library { actors, items, names, kinds, votes, reports, as_of, notices, left_out }
+        Library { actors, by_name, items, names, kinds, votes, reports, as_of, notices, left_out }
     }
 
     /// Who can be named.
@@ -116,8 +131,24 @@ impl Library {
 
     /// The name of a technique or a piece of software; empty if nobody told it.
     pub fn name(&self, id: &str) -> &str {
-        let at = self.items.binary_search_by(|i| i.as_str().cmp(id)).ok();
-        at.and_then(|i| self.names.get(i)).map_or("", String::as_str)
+        self.place(id).and_then(|i| self.names.get(i)).map_or("", String::as_str)
+    }
+
+    /// The number of an item, by its id of today or of old.
+    pub(super) fn place(&self, id: &str) -> Option<usize> {
+        place(&self.items, id)
+    }
+
+    /// Actors whom a text may mean: by id, by main name, or by a name that somebody gives them, with that name. Names are many to
+    /// many, so there may be several.
+    pub fn named(&self, text: &str) -> Vec<(&Known, Option<&Alias>)> {
+        let same = |name: &str| name.eq_ignore_ascii_case(text.trim());
+        let all = || self.actors.iter().chain(&self.by_name);
+        let own: Vec<_> = all().filter(|a| same(&a.id) || same(&a.name)).collect();
+        if !own.is_empty() {
+            return own.into_iter().map(|a| (a, None)).collect();
+        }
+        all().filter_map(|a| Some((a, Some(a.aliases.iter().find(|n| same(&n.name))?)))).collect()
     }
 
     /// The month of the newest report.
@@ -183,6 +214,10 @@ impl Library {
     }
 }
 
+fn place(items: &[String], id: &str) -> Option<usize> {
+    items.binary_search_by(|i| i.as_str().cmp(current_technique(id))).ok()
+}
+
 /// What was known at a moment, counted.
 pub struct View<'l> {
     pub(super) library: &'l Library,
@@ -234,16 +269,27 @@ impl View<'_> {
         }
     }
 
-    /// Reports that tell of an actor (its index in [`Library::actors`]), and by how many months the youngest of them is
-    /// older than the youngest of all; `None` if none has a date.
-    pub fn told_of(&self, actor: usize) -> (usize, Option<i32>) {
-        let votes = || self.votes.iter().map(|n| &self.library.votes[*n]);
-        let newest = |of: &dyn Fn(&Vote) -> bool| {
-            votes().filter(|v| of(v)).filter_map(|v| v.date).map(|d| d.index()).max()
-        };
-        let reports: BTreeSet<usize> = votes().filter(|v| v.actor == actor).map(|v| v.report).collect();
-        let age = newest(&|_| true).zip(newest(&|v| v.actor == actor)).map(|(all, own)| all - own);
-        (reports.len(), age)
+    /// Reports that tell of an actor (its index in [`Library::actors`]) what an incident shows, too; and by how many months the
+    /// youngest report on it is older than `at`, or where that is not known than the youngest of all. `None` if none has a date.
+    pub fn told_of(
+        &self,
+        actor: usize,
+        incident: &IncidentReport,
+        at: Option<Month>,
+    ) -> (usize, Option<i32>) {
+        let ids = incident.techniques.iter().chain(&incident.software);
+        let shown: BTreeSet<usize> = ids.filter_map(|i| self.library.place(i)).collect();
+        let own = || self.votes.iter().map(|n| &self.library.votes[*n]).filter(|v| v.actor == actor);
+        let sharing = own().filter(|v| v.items.iter().any(|i| shown.contains(i)));
+        let reports: BTreeSet<usize> = sharing.map(|v| v.report).collect();
+        let newest = own().filter_map(|v| v.date).max();
+        let now = at.max(self.newest());
+        (reports.len(), now.zip(newest).map(|(now, own)| now.index() - own.index()))
+    }
+
+    /// The month of the newest report in it.
+    pub fn newest(&self) -> Option<Month> {
+        self.votes.iter().filter_map(|n| self.library.votes[*n].date).max()
     }
 
     /// Distinct techniques known of an actor.
@@ -272,8 +318,7 @@ impl View<'_> {
 impl View<'_> {
     /// Whether an id is that of a public tool.
     pub fn is_tool(&self, id: &str) -> bool {
-        let item = self.library.items.binary_search_by(|i| i.as_str().cmp(id));
-        item.is_ok_and(|i| self.class(i) == Class::Tool)
+        self.library.place(id).is_some_and(|i| self.class(i) == Class::Tool)
     }
 
     /// What is known of each actor, as a set: for comparison with methods that count no reports.

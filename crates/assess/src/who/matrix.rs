@@ -5,7 +5,7 @@
 
 use palisade_model::{IncidentReport, Weight};
 
-use super::{Assessment, Settings, View, assess};
+use super::{Answer, Assessment, Settings, View, assess};
 
 /// Hypotheses in the matrix, likeliest first; somebody unknown comes last.
 const COLUMNS: usize = 5;
@@ -85,7 +85,7 @@ pub fn matrix(assessment: &Assessment) -> Matrix {
     m
 }
 
-/// Items without which another actor is likeliest, as few as were found; empty if taking the strongest away one
+/// Items without which another known actor is likeliest, as few as were found; empty if taking the strongest away one
 /// after another changes nothing. One item and pairs of the strongest are tried in full, larger sets greedily.
 pub fn counterfactual(
     view: &View<'_>,
@@ -94,12 +94,44 @@ pub fn counterfactual(
     made: &Assessment,
 ) -> Vec<String> {
     let [first, second, ..] = made.candidates.as_slice() else { return Vec::new() };
+    let other = |a: &Assessment| a.candidates.first().is_none_or(|c| c.actor.id != first.actor.id);
+    let against = second.reasons.iter().map(|r| r.weight.0).collect();
+    fewest(view, &Settings { floor: 0, ..settings.clone() }, incident, made, against, &other)
+}
+
+/// Items without which nobody is named any more, neither group nor state, as few as were found; empty where nobody is named
+/// now.
+pub fn unnamed_without(
+    view: &View<'_>,
+    settings: &Settings,
+    incident: &IncidentReport,
+    made: &Assessment,
+) -> Vec<String> {
+    let named = |a: &Assessment| matches!(a.answer, Answer::Group | Answer::StateOnly);
+    if !named(made) {
+        return Vec::new();
+    }
+    fewest(view, settings, incident, made, Vec::new(), &|a| !named(a))
+}
+
+/// As few items as were found without which `changed` holds. Those are tried that speak most for the likeliest, less what they
+/// are worth to another (`against`, by place).
+fn fewest(
+    view: &View<'_>,
+    settings: &Settings,
+    incident: &IncidentReport,
+    made: &Assessment,
+    against: Vec<i64>,
+    changed: &dyn Fn(&Assessment) -> bool,
+) -> Vec<String> {
+    let Some(first) = made.candidates.first() else { return Vec::new() };
+    let against = against.into_iter().chain(std::iter::repeat(0));
     let mut gains: Vec<(i64, &str)> = first
         .reasons
         .iter()
-        .zip(&second.reasons)
+        .zip(against)
         .filter(|(r, _)| r.class != "prior")
-        .map(|(a, b)| (a.weight.0 - b.weight.0, a.item.as_str()))
+        .map(|(a, b)| (a.weight.0 - b, a.item.as_str()))
         .filter(|g| g.0 > 0)
         .collect();
     gains.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
@@ -116,8 +148,7 @@ pub fn counterfactual(
                 .collect(),
             ..incident.clone()
         };
-        let again = assess(view, &Settings { floor: 0, ..settings.clone() }, &rest, false);
-        again.candidates.first().is_none_or(|c| c.actor.id != first.actor.id)
+        changed(&assess(view, settings, &rest, false))
     };
     let items: Vec<&str> = gains.iter().map(|g| g.1).take(MOST).collect();
     for item in &items {

@@ -1,5 +1,6 @@
 //! The numbers an assessment rests on, read from data: learned weights, costs to fake, floors.
 
+use palisade_model::ObservableKind;
 use serde::Deserialize;
 
 use super::features::{MEASURES, NAMES};
@@ -31,6 +32,23 @@ pub struct Costs {
     pub rare_actors: u32,
     /// Name, factor, whether it is cheap.
     pub classes: Vec<(String, f64, bool)>,
+    /// What it is worth that a report ties a thing of this kind to an actor.
+    pub marks: Vec<MarkKind>,
+}
+
+/// What a thing of one kind is worth when a report ties it to an actor.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarkKind {
+    /// The kind.
+    pub kind: ObservableKind,
+    /// Its class among the costs to fake.
+    pub class: String,
+    /// How strongly it points there, in nats, before the cost to fake.
+    pub nats: f64,
+    /// For how many months it does where nobody says until when; 0: for ever.
+    #[serde(default)]
+    pub months: i32,
 }
 
 impl Costs {
@@ -43,6 +61,8 @@ impl Costs {
             rare_actors: u32,
             #[serde(default)]
             class: Vec<Class>,
+            #[serde(default)]
+            mark: Vec<MarkKind>,
         }
         #[derive(Deserialize)]
         struct Class {
@@ -59,12 +79,19 @@ impl Costs {
         if let Some(bad) = file.class.iter().find(|c| !(0.0..=1.0).contains(&c.factor)) {
             return Err(SettingsError::Factor(bad.name.clone()));
         }
+        let strange = |m: &&MarkKind| {
+            !(0.0..=20.0).contains(&m.nats) || m.months < 0 || !file.class.iter().any(|c| c.name == m.class)
+        };
+        if let Some(bad) = file.mark.iter().find(strange) {
+            return Err(SettingsError::Weight(format!("a mark of kind {}", bad.kind.name())));
+        }
         let classes = file.class.into_iter().map(|c| (c.name, c.factor, c.cheap)).collect();
         Ok(Costs {
             cheap_cap: file.cheap_cap,
             rare_cap: file.rare_cap,
             rare_actors: file.rare_actors,
             classes,
+            marks: file.mark,
         })
     }
 

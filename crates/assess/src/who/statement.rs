@@ -12,10 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, Assessment, Candidate, Confidence, Settings, View, confidence, counterfactual, likelihood_words,
+    unnamed_without,
 };
 
 /// Groups in a statement, likeliest first.
 pub const SAID: usize = 5;
+/// States in a statement, and the least chance of one.
+const STATES: (usize, f64) = (3, 0.05);
 /// Reasons for, and against, kept of each.
 const REASONS: usize = 12;
 /// The id of somebody unknown.
@@ -136,12 +139,15 @@ pub struct Statement {
     pub answer: String,
     /// The id of whom it concludes on; `None`: it cannot be told.
     pub concluded: Option<String>,
-    /// Who could be behind it: the likeliest groups, the state concluded on, somebody unknown last.
+    /// Who could be behind it: the likeliest states, the likeliest groups, somebody unknown last.
     pub said: Vec<Said>,
     /// How far it can be trusted: `low`, `moderate`, `high`. Never in one sentence with a likelihood.
     pub confidence: String,
-    /// Without these items somebody else would be likeliest; empty if no few do that.
+    /// Without these items another known actor would be likeliest; empty if no few do that.
     pub would_change: Vec<String>,
+    /// Without these items nobody would be named; empty if nobody is.
+    #[serde(default)]
+    pub would_unname: Vec<String>,
     /// What it rests on.
     pub basis: Basis,
 }
@@ -180,22 +186,25 @@ impl Statement {
     ) -> Statement {
         let enough = made.answer != Answer::Insufficient;
         let candidates = made.candidates.iter().take(if enough { SAID } else { 0 });
-        let mut said: Vec<Said> = candidates.map(|c| candidate(view, c)).collect();
-        let state = made.states.iter().filter(|(s, _)| s.len() == 2).max_by(|a, b| a.1.total_cmp(b.1));
-        let concluded = match (made.answer, made.candidates.first(), state) {
-            (Answer::Group, Some(c), _) => Some(c.actor.id.clone()),
-            (Answer::StateOnly, _, Some((state, p))) => {
-                let of_state = Said {
-                    id: format!("state:{state}"),
-                    name: format!("an actor tied to {state}"),
-                    nation: Some(state.clone()),
-                    probability: written(*p),
-                    supporting: Vec::new(),
-                    against: Vec::new(),
-                };
-                said.insert(0, of_state);
-                said.first().map(|s| s.id.clone())
-            }
+        let mut states: Vec<(&String, f64)> =
+            made.states.iter().filter(|(s, _)| enough && s.len() == 2).map(|(s, p)| (s, *p)).collect();
+        states.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        let likeliest = states.first().map(|s| format!("state:{}", s.0));
+        states.retain(|s| s.1 >= STATES.1);
+        states.truncate(STATES.0);
+        // States first: they can be told more often than groups.
+        let mut said: Vec<Said> = states.into_iter().map(|(state, p)| of_state(state, p)).collect();
+        said.extend(candidates.map(|c| candidate(view, c)));
+        let change = if enough { counterfactual(view, settings, incident, made) } else { Vec::new() };
+        let top = made.candidates.first().filter(|_| enough);
+        let actor = top.and_then(|c| view.library.actors().iter().position(|a| a.id == c.actor.id));
+        let told = actor.map_or((0, None), |a| view.told_of(a, incident, incident.date));
+        let trust = confidence(made, told.0, told.1, change.len() != 1).confidence();
+        // A name escalates: likely enough is not enough where the assessment itself is hardly to be trusted.
+        let concluded = match (made.answer, top) {
+            _ if trust == Confidence::Low => None,
+            (Answer::Group, Some(c)) => Some(c.actor.id.clone()),
+            (Answer::StateOnly, _) => likeliest,
             _ => None,
         };
         said.push(Said {
@@ -206,17 +215,15 @@ impl Statement {
             supporting: Vec::new(),
             against: Vec::new(),
         });
-        let change = if enough { counterfactual(view, settings, incident, made) } else { Vec::new() };
-        let top = made.candidates.first().filter(|_| enough);
-        let actor = top.and_then(|c| view.library.actors().iter().position(|a| a.id == c.actor.id));
-        let told = actor.map_or((0, None), |a| view.told_of(a));
-        let grounds = confidence(made, told.0, told.1, change.len() != 1);
+        let unname =
+            if concluded.is_some() { unnamed_without(view, settings, incident, made) } else { Vec::new() };
         Statement {
             answer: made.answer.name().to_owned(),
             concluded,
             said,
-            confidence: grounds.confidence().name().to_owned(),
+            confidence: trust.name().to_owned(),
             would_change: change,
+            would_unname: unname,
             basis,
         }
     }
@@ -240,6 +247,7 @@ impl Statement {
             said: vec![who, rest],
             confidence: confidence.name().to_owned(),
             would_change: Vec::new(),
+            would_unname: Vec::new(),
             basis,
         }
     }
@@ -262,6 +270,9 @@ impl Statement {
                 None => "nothing is said".to_owned(),
             },
             (None, "insufficient") => "the evidence is insufficient".to_owned(),
+            (None, "group" | "state_only") => {
+                "cannot be told: one is likely enough, but too little stands behind that".to_owned()
+            }
             (None, _) => "cannot be told: no group and no state is likely enough".to_owned(),
         }
     }
@@ -283,6 +294,17 @@ impl Said {
         let bare =
             self.id == UNKNOWN || self.id == OTHER || self.id.starts_with("state:") || self.id == self.name;
         if bare { self.name.clone() } else { format!("{} ({})", self.name, self.id) }
+    }
+}
+
+fn of_state(state: &str, probability: f64) -> Said {
+    Said {
+        id: format!("state:{state}"),
+        name: format!("an actor tied to {state}"),
+        nation: Some(state.to_owned()),
+        probability: written(probability),
+        supporting: Vec::new(),
+        against: Vec::new(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Whom such actors usually hit: sectors by state, from a collection of recorded incidents, beside how often all do.
+//! Whom such actors usually hit: sectors and countries by state, from a collection of recorded incidents, beside how often
+//! all do; and, the other way round, what a victim's sector or country says of states.
 //!
 //! Ranked possibilities, not forecasts: a collection records what somebody published. Whether knowing the state tells
 //! anything of the sector at all is measured on the same collection, each incident foretold from earlier ones, and is told
@@ -12,8 +13,26 @@ use palisade_model::Incident;
 const PRIOR: f64 = 10.0;
 /// Incidents before the first that is foretold.
 const WARM_UP: usize = 50;
-/// Most sectors of a collection; those met first are kept.
-const MAX_SECTORS: usize = 200;
+/// Most sectors or countries of a collection; those met first are kept.
+const MAX_WORDS: usize = 300;
+
+/// What of a victim is asked about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum VictimPart {
+    /// Its sector.
+    Sector,
+    /// Its country.
+    Country,
+}
+
+impl VictimPart {
+    fn of(self, i: &Incident) -> &[String] {
+        match self {
+            VictimPart::Sector => &i.sectors,
+            VictimPart::Country => &i.countries,
+        }
+    }
+}
 
 /// How often incidents hit a sector.
 #[derive(Clone, PartialEq, Debug)]
@@ -90,32 +109,10 @@ impl<'i> Counts<'i> {
 
 /// Sectors that incidents hit, for states with these chances; what is left of them belongs to the base rate.
 pub fn targets(incidents: &[Incident], states: &BTreeMap<String, f64>) -> Targets {
-    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut ordered: Vec<(&Incident, Vec<usize>)> = Vec::new();
-    let mut told: Vec<&Incident> = incidents.iter().filter(|i| !i.sectors.is_empty()).collect();
-    told.sort_by(|a, b| (a.days, &a.id, &a.title).cmp(&(b.days, &b.id, &b.title)));
-    for i in told {
-        let mut hit = Vec::new();
-        for sector in &i.sectors {
-            let next = names.len();
-            if names.contains_key(sector.as_str()) || next < MAX_SECTORS {
-                hit.push(*names.entry(sector).or_insert(next));
-            }
-        }
-        hit.sort_unstable();
-        hit.dedup();
-        ordered.push((i, hit));
-    }
-    let width = names.len();
-    let mut counts = Counts::default();
-    let mut gains: Vec<f64> = Vec::new();
-    for (n, (i, hit)) in ordered.iter().enumerate() {
-        if n >= WARM_UP && !i.states.is_empty() {
-            gains.push(gain(&counts, i, hit, width));
-        }
-        counts.add(i, hit, width);
-    }
-    let mut targets: Vec<Target> = names
+    let table = Table::of(incidents, VictimPart::Sector);
+    let counts = &table.counts;
+    let mut targets: Vec<Target> = table
+        .names
         .iter()
         .map(|(name, s)| {
             let base = counts.base(*s);
@@ -126,7 +123,60 @@ pub fn targets(incidents: &[Incident], states: &BTreeMap<String, f64>) -> Target
         })
         .collect();
     targets.sort_by(|a, b| b.rate.total_cmp(&a.rate).then_with(|| a.sector.cmp(&b.sector)));
-    Targets { targets, incidents: ordered.len(), gain: interval(&gains) }
+    Targets { targets, incidents: table.incidents, gain: interval(&table.gains) }
+}
+
+/// What it says of states that a victim is of this sector or country, in nats: the logarithm of how often a state's incidents
+/// hit such victims over how often all do. Nothing where knowing the state has not been shown to foretell victims, and nothing
+/// for a word that the collection does not use.
+pub fn pull(incidents: &[Incident], part: VictimPart, word: &str) -> BTreeMap<String, f64> {
+    let table = Table::of(incidents, part);
+    let shown = interval(&table.gains).is_some_and(|g| g.0 > 0.0);
+    let place = table.names.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).filter(|_| shown);
+    let Some((_, place)) = place else { return BTreeMap::new() };
+    let counts = &table.counts;
+    let states = counts.by_state.keys().filter(|s| s.len() == 2);
+    states.map(|s| ((*s).to_owned(), (counts.of(s, *place) / counts.base(*place)).ln())).collect()
+}
+
+/// A collection counted, and how well each of its incidents was foretold from earlier ones.
+struct Table<'i> {
+    /// Words and their places.
+    names: BTreeMap<&'i str, usize>,
+    counts: Counts<'i>,
+    incidents: usize,
+    gains: Vec<f64>,
+}
+
+impl<'i> Table<'i> {
+    fn of(incidents: &'i [Incident], part: VictimPart) -> Table<'i> {
+        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut ordered: Vec<(&Incident, Vec<usize>)> = Vec::new();
+        let mut told: Vec<&Incident> = incidents.iter().filter(|i| !part.of(i).is_empty()).collect();
+        told.sort_by(|a, b| (a.days, &a.id, &a.title).cmp(&(b.days, &b.id, &b.title)));
+        for i in told {
+            let mut hit = Vec::new();
+            for word in part.of(i) {
+                let next = names.len();
+                if names.contains_key(word.as_str()) || next < MAX_WORDS {
+                    hit.push(*names.entry(word).or_insert(next));
+                }
+            }
+            hit.sort_unstable();
+            hit.dedup();
+            ordered.push((i, hit));
+        }
+        let width = names.len();
+        let mut counts = Counts::default();
+        let mut gains: Vec<f64> = Vec::new();
+        for (n, (i, hit)) in ordered.iter().enumerate() {
+            if n >= WARM_UP && !i.states.is_empty() {
+                gains.push(gain(&counts, i, hit, width));
+            }
+            counts.add(i, hit, width);
+        }
+        Table { names, counts, incidents: ordered.len(), gains }
+    }
 }
 
 /// How many nats better an incident's sectors are foretold from its states than from all.

@@ -157,6 +157,7 @@ fn hit(n: i32, state: &str, sectors: &[&str]) -> Incident {
         reported: None,
         states: if state.is_empty() { vec![] } else { vec![state.to_owned()] },
         sectors: sectors.iter().map(|s| (*s).to_owned()).collect(),
+        countries: Vec::new(),
         kinds: vec![],
     }
 }

@@ -49,6 +49,7 @@ fn incident(n: usize, days: Days, state: &str) -> Incident {
         reported: None,
         states: vec![state.to_owned()],
         sectors: vec![],
+        countries: Vec::new(),
         kinds: vec![],
     }
 }

@@ -9,12 +9,15 @@
 //! alias   G0032  same  1  mitre-attack  2016-01  -  HIDDEN COBRA
 //! item    S0002  tool  Mimikatz
 //! account G0032  2018-02  REPORT  T1005 T1059.001 S0002
+//! mark    G0032  2018-02  2018-09  REPORT  domain:example.org
 //! ```
 //! `-` stands for what is not known. What a line says twice counts once.
 
 use std::fmt::Write as _;
 
-use palisade_model::{Account, Actor, Alias, AliasMeaning, Item, ItemKind, Knowledge, Month, ProblemCode};
+use palisade_model::{
+    Account, Actor, Alias, AliasMeaning, Item, ItemKind, Knowledge, Mark, Month, Observable, ProblemCode,
+};
 
 use super::{MAX_OBJECTS, Sink, is_item, tidy};
 
@@ -62,6 +65,11 @@ pub fn write(knowledge: &Knowledge) -> String {
     for a in &knowledge.accounts {
         let report = if a.report.is_empty() { "-".to_owned() } else { tidy(&a.report) };
         let _ = writeln!(out, "account\t{}\t{}\t{report}\t{}", a.actor, month(a.date), a.items.join(" "));
+    }
+    for m in &knowledge.marks {
+        let report = if m.report.is_empty() { "-".to_owned() } else { tidy(&m.report) };
+        let (from, to) = (month(m.from), month(m.to));
+        let _ = writeln!(out, "mark\t{}\t{from}\t{to}\t{report}\t{}", m.of, m.observable);
     }
     out
 }
@@ -124,6 +132,14 @@ fn fact(line: &str, to: &mut Sink) -> Option<()> {
             date: month(m)?,
             report: if *report == "-" { String::new() } else { name(report)? },
             items: items.split(' ').filter(|i| is_item(i)).map(str::to_owned).collect(),
+        }),
+        ["mark", of, from, till, report, thing] => k.marks.push(Mark {
+            of: name(of)?,
+            report: if *report == "-" { String::new() } else { name(report)? },
+            from: month(from)?,
+            to: month(till)?,
+            // A tab or a line end in it would not come back: then it is no line of this form.
+            observable: Observable::typed(thing)?,
         }),
         _ => return None,
     }

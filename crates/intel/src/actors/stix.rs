@@ -1,12 +1,15 @@
 //! STIX 2.0 and 2.1 bundles in ATT&CK's way of writing (OASIS STIX 2.1; MITRE's `attack-stix-data` usage notes).
 //!
 //! Groups (`intrusion-set`, `threat-actor`), techniques, software, and who uses what, with the reports each statement
-//! cites. Revoked and deprecated objects are left out. A citation's date is the year and month it prints; where it
+//! cites; and indicators of a group or of software, as far as their pattern is a list of values (`[a = 'x' OR b = 'y']`): what
+//! must hold together with something else is a mark of nobody. Revoked and deprecated objects are left out. A citation's date is the year and month it prints; where it
 //! prints none, the day it was retrieved, which is an upper bound.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_model::{Account, Actor, Alias, AliasMeaning, Item, ItemKind, Month, ProblemCode};
+use palisade_model::{
+    Account, Actor, Alias, AliasMeaning, Item, ItemKind, Mark, Month, Observable, ObservableKind, ProblemCode,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -28,6 +31,9 @@ struct Object {
     source_ref: String,
     target_ref: String,
     definition: Definition,
+    pattern: String,
+    valid_from: String,
+    valid_until: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -56,6 +62,9 @@ pub(super) fn read(objects: &[&RawValue], to: &mut Sink) {
     let mut actors: BTreeMap<String, String> = BTreeMap::new();
     let mut items: BTreeMap<String, String> = BTreeMap::new();
     let mut uses: Vec<(String, String, Vec<String>)> = Vec::new();
+    let mut citing: Vec<Citing> = Vec::new();
+    let mut patterns: BTreeMap<String, Pattern> = BTreeMap::new();
+    let mut indicates: Vec<(String, String)> = Vec::new();
     for raw in objects.iter().take(MAX_OBJECTS) {
         let o: Object = match serde_json::from_str(raw.get()) {
             Ok(o) => o,
@@ -74,7 +83,7 @@ pub(super) fn read(objects: &[&RawValue], to: &mut Sink) {
             continue;
         }
         match o.kind.as_str() {
-            "intrusion-set" | "threat-actor" => actor(o, &mut actors, to),
+            "intrusion-set" | "threat-actor" => actor(o, &mut actors, &mut citing, to),
             "attack-pattern" => item(o, ItemKind::Technique, &mut items, to),
             "malware" => item(o, ItemKind::Malware, &mut items, to),
             "tool" => item(o, ItemKind::Tool, &mut items, to),
@@ -82,6 +91,12 @@ pub(super) fn read(objects: &[&RawValue], to: &mut Sink) {
                 let cited = o.external_references.iter().map(|r| tidy(&r.source_name));
                 let cited: BTreeSet<String> = cited.filter(|n| !n.is_empty() && !is_own(n)).collect();
                 uses.push((o.source_ref, o.target_ref, cited.into_iter().collect()));
+            }
+            "relationship" if o.relationship_type == "indicates" => {
+                indicates.push((o.source_ref, o.target_ref));
+            }
+            "indicator" => {
+                patterns.extend(pattern(o, to));
             }
             "marking-definition" if !o.definition.statement.is_empty() => {
                 to.knowledge.notices.push(tidy(&o.definition.statement));
@@ -98,11 +113,111 @@ pub(super) fn read(objects: &[&RawValue], to: &mut Sink) {
             accounts.entry((actor.clone(), report)).or_default().insert(item.clone());
         }
     }
+    // A name is as old as the first report that is cited for it.
+    for c in citing {
+        let first = c.reports.iter().filter_map(|r| dates.get(r)).map(|d| d.1).min();
+        let alias = to.knowledge.actors.get_mut(c.actor).and_then(|a| a.aliases.get_mut(c.alias));
+        if let (Some(alias), Some(first)) = (alias, first) {
+            alias.from = Some(first);
+        }
+    }
+    for (from, what) in indicates {
+        let of = actors.get(&what).or_else(|| items.get(&what).filter(|id| id.starts_with('S')));
+        let (Some(of), Some(p)) = (of, patterns.get(&from)) else { continue };
+        to.knowledge.as_of = to.knowledge.as_of.max(p.from);
+        to.knowledge.marks.extend(p.things.iter().map(|thing| Mark {
+            of: of.clone(),
+            report: p.report.clone(),
+            from: p.from,
+            to: p.to,
+            observable: thing.clone(),
+        }));
+    }
     for ((actor, report), items) in accounts {
         let date = dates.get(&report).map(|d| d.1);
         to.knowledge.as_of = to.knowledge.as_of.max(date);
         to.knowledge.accounts.push(Account { actor, date, report, items: items.into_iter().collect() });
     }
+}
+
+/// What an indicator says.
+struct Pattern {
+    report: String,
+    from: Option<Month>,
+    to: Option<Month>,
+    things: Vec<Observable>,
+}
+
+/// The values of an indicator whose pattern is a list of them, behind its id.
+fn pattern(o: Object, to: &mut Sink) -> Option<(String, Pattern)> {
+    let Some(things) = things(&o.pattern) else {
+        let what = "an indicator whose pattern is no list of values marks nobody".to_owned();
+        to.say(ProblemCode::Unrecognised, what);
+        return None;
+    };
+    let cited = o.external_references.iter().map(|r| tidy(&r.source_name)).find(|n| !n.is_empty());
+    let report = cited.unwrap_or_else(|| tidy(&o.name));
+    let month = |t: &str| Month::parse(t.get(..10).unwrap_or_default());
+    Some((o.id, Pattern { report, from: month(&o.valid_from), to: month(&o.valid_until), things }))
+}
+
+/// Most values taken of one pattern.
+const MAX_THINGS: usize = 1_000;
+
+/// Values of `[path = 'value' OR path = 'value'] OR […]` (STIX 2.1, 9); `None` for any other pattern.
+fn things(pattern: &str) -> Option<Vec<Observable>> {
+    let mut out = Vec::new();
+    let mut rest = pattern.trim();
+    let mut inside = false;
+    loop {
+        rest = rest.trim_start();
+        if !inside {
+            rest = rest.strip_prefix('[')?.trim_start();
+            inside = true;
+        }
+        let (path, after) = rest.split_once('=')?;
+        let value = after.trim_start().strip_prefix('\'')?;
+        let mut text = String::new();
+        let mut chars = value.char_indices();
+        let end = loop {
+            match chars.next()? {
+                (_, '\\') => text.push(chars.next()?.1),
+                (at, '\'') => break at + 1,
+                (_, c) => text.push(c),
+            }
+        };
+        // A value that is no observable (`-`, a loopback address) marks nobody; one of an object that is not known, too.
+        out.extend(kind(path.trim()).and_then(|k| Observable::parse(k, &text).ok()));
+        if out.len() > MAX_THINGS {
+            return None;
+        }
+        rest = value.get(end..)?.trim_start();
+        if let Some(after) = rest.strip_prefix(']') {
+            inside = false;
+            rest = after.trim_start();
+        }
+        if rest.is_empty() {
+            return (!inside).then_some(out);
+        }
+        rest = rest.strip_prefix("OR")?;
+    }
+}
+
+/// What the value of an object path of STIX is.
+fn kind(path: &str) -> Option<ObservableKind> {
+    let hash = path.strip_prefix("file:hashes.").map(|h| h.trim_matches(['\'', '"']).replace('-', ""));
+    Some(match (path, hash.as_deref()) {
+        ("ipv4-addr:value" | "ipv6-addr:value", _) => ObservableKind::Ip,
+        ("domain-name:value", _) => ObservableKind::Domain,
+        ("url:value", _) => ObservableKind::Url,
+        ("email-addr:value" | "email-message:from_ref.value", _) => ObservableKind::Email,
+        ("file:name", _) => ObservableKind::FileName,
+        (_, Some("MD5")) => ObservableKind::Md5,
+        (_, Some("SHA1")) => ObservableKind::Sha1,
+        (_, Some("SHA256")) => ObservableKind::Sha256,
+        (_, Some("SHA512")) => ObservableKind::Sha512,
+        _ => return None,
+    })
 }
 
 /// ATT&CK's references to itself and to CAPEC are no reports.
@@ -118,7 +233,20 @@ fn external(o: &Object) -> Option<&str> {
     own.map(|r| r.external_id.trim()).find(|id| !id.is_empty() && id.len() <= 32)
 }
 
-fn actor(o: Object, actors: &mut BTreeMap<String, String>, to: &mut Sink) {
+/// Reports that are cited for an actor's name: places of the actor and of the name.
+struct Citing {
+    actor: usize,
+    alias: usize,
+    reports: Vec<String>,
+}
+
+/// Names of the reports in a text of ATT&CK's: `(Citation: A)(Citation: B)`.
+fn citations(text: &str) -> Vec<String> {
+    let parts = text.split("(Citation:").skip(1).take(100);
+    parts.map(|p| tidy(p.split(')').next().unwrap_or_default())).filter(|r| !r.is_empty()).collect()
+}
+
+fn actor(o: Object, actors: &mut BTreeMap<String, String>, citing: &mut Vec<Citing>, to: &mut Sink) {
     // A group of another publisher has no ATT&CK id; its STIX id names it as well.
     let id = tidy(external(&o).unwrap_or(&o.id)).replace(' ', "_");
     if id.is_empty() || o.name.trim().is_empty() {
@@ -134,11 +262,17 @@ fn actor(o: Object, actors: &mut BTreeMap<String, String>, to: &mut Sink) {
         meaning: AliasMeaning::Same,
         weight: 1.0,
     });
+    let aliases: Vec<Alias> = aliases.collect();
+    for (alias, a) in aliases.iter().enumerate() {
+        let own = o.external_references.iter().find(|r| tidy(&r.source_name) == a.name);
+        let reports = own.map_or_else(Vec::new, |r| citations(&r.description));
+        citing.push(Citing { actor: to.knowledge.actors.len(), alias, reports });
+    }
     to.knowledge.actors.push(Actor {
         id: id.clone(),
         name: tidy(&o.name),
         nation: nation::of(&o.description).map(str::to_owned),
-        aliases: aliases.collect(),
+        aliases,
     });
     actors.insert(o.id, id);
 }

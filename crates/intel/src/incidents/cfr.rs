@@ -79,6 +79,7 @@ pub(super) fn row(cells: &Cells<'_>, tell: &mut Tell) -> Option<Incident> {
         reported: Some(Days::day(day)),
         states: list(states.into_iter()),
         sectors: words(&category),
+        countries: Vec::new(),
         kinds: words(&kind),
     })
 }

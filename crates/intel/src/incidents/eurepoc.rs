@@ -49,6 +49,10 @@ pub(super) fn row(cells: &Cells<'_>, tell: &mut Tell) -> Option<Incident> {
             texts(&cells.get("receiver_category"))
                 .map(|s| s.split(" (").next().unwrap_or_default().to_owned()),
         ),
+        countries: list(texts(&cells.get("receiver_country")).map(|s| match state_code(&s) {
+            Some(code) => code.to_owned(),
+            None => s,
+        })),
         kinds: list(cells.get("incident_type").split(';').map(str::to_owned)),
     })
 }

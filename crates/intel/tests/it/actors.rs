@@ -221,3 +221,68 @@ fn the_bundle_given() {
     let (all, same) = known.fold((0, 0), |(n, s), (ours, theirs)| (n + 1, s + usize::from(ours == *theirs)));
     assert!(all > 800 && same * 100 >= all * 98, "{same} of {all} dates as in the table");
 }
+
+#[test]
+fn names_are_as_old_as_the_reports_cited_for_them() {
+    let text = STIX.replace(
+        r#""external_references":[{"source_name":"mitre-attack","external_id":"G0001"}]}"#,
+        r#""external_references":[{"source_name":"mitre-attack","external_id":"G0001"},
+            {"source_name":"Alias A","description":"(Citation: Report B)(Citation: Report A)"}]}"#,
+    );
+    let (k, _) = ask(&text);
+    assert_eq!(k.actors[0].aliases[0].from, Month::new(2015, 3));
+    assert_eq!(ask(&write(&k)).0, k, "a profile keeps it");
+}
+
+#[test]
+fn indicators_are_marks_of_whom_they_indicate() {
+    let indicator = |n: u8, pattern: &str, of: &str| {
+        format!(
+            r#",{{"type":"indicator","id":"indicator--{n}","name":"Set {n}","pattern":"{pattern}","valid_from":"2021-03-04T00:00:00Z"}},
+            {{"type":"relationship","relationship_type":"indicates","source_ref":"indicator--{n}","target_ref":"{of}"}}"#
+        )
+    };
+    let all = [
+        indicator(
+            1,
+            "[domain-name:value = 'Evil.example.com'] OR [ipv4-addr:value='203.0.113.7']",
+            "intrusion-set--1",
+        ),
+        indicator(2, &format!("[file:hashes.'SHA-256' = '{}']", "ab".repeat(32)), "malware--1"),
+        // Both must hold: the name alone would mark everybody who has such a file.
+        indicator(3, "[file:name = 'svchost.exe' AND file:size = 5]", "intrusion-set--1"),
+        // A revoked group marks nobody, a loopback address nothing.
+        indicator(4, "[domain-name:value = 'other.example.com']", "intrusion-set--3"),
+        indicator(
+            5,
+            "[ipv4-addr:value = '127.0.0.1' OR domain-name:value = 'it\\\\'s.example.com']",
+            "intrusion-set--1",
+        ),
+        indicator(6, "[domain-name:value = 'never closed", "intrusion-set--1"),
+    ];
+    let (k, problems) = ask(&STIX.replace("]}\n", "]}").replace("]}", "]}").replacen(
+        r#"{"type":7}"#,
+        &format!(r#"{{"type":7}}{}"#, all.concat()),
+        1,
+    ));
+    let marks: Vec<String> =
+        k.marks.iter().map(|m| format!("{} {} {}", m.of, m.report, m.observable)).collect();
+    let hash = format!("S0100 Set 2 sha256:{}", "ab".repeat(32));
+    assert_eq!(marks, ["G0001 Set 1 ip:203.0.113.7", "G0001 Set 1 domain:evil.example.com", hash.as_str()]);
+    assert!(k.marks.iter().all(|m| m.from == Month::new(2021, 3) && m.to.is_none()));
+    let told = problems.iter().filter(|p| p.message.contains("indicator")).map(|p| p.count).sum::<u64>();
+    assert_eq!(told, 2, "{problems:#?}");
+    let (again, problems) = ask(&write(&k));
+    assert_eq!((again, problems.len()), (k, 0));
+}
+
+#[test]
+fn a_mark_of_a_profile_that_is_none_is_a_problem() {
+    let text = "palisade-actors 1\nactor\tG0001\t-\tOne\nmark\tG0001\t2021-01\t-\tA report\tdomain:a.example.com\n\
+                mark\tG0001\t2021-01\t-\tA report\tdomain:localhost\nmark\tG0001\tsoon\t-\tA report\tip:203.0.113.7\n";
+    let (k, problems) = ask(text);
+    assert_eq!((k.marks.len(), problems.len()), (1, 2));
+    let mut twice = k.clone();
+    twice.add(k.clone());
+    assert_eq!(twice.marks, k.marks, "what is said twice counts once");
+}

@@ -419,6 +419,7 @@ fn finding(house: &House, example: &Example, batch: &RowBatch) -> Finding {
         level: Severity::High,
         confidence: Confidence(75),
         attack: vec!["T0855".to_owned()],
+        software: Vec::new(),
         author: None,
         license: None,
         description: None,

@@ -31,10 +31,11 @@ pub struct Assess {
     /// A JSON array of incidents
     #[arg(long, value_name = "FILE", required_unless_present = "case")]
     pub incidents: Option<PathBuf>,
-    /// A case: its campaigns, by the techniques of their findings
+    /// A case: its campaigns, by techniques, software, addresses, files, wallets, and who was hit
     #[arg(long, value_name = "DIR", conflicts_with = "incidents")]
     pub case: Option<PathBuf>,
-    /// Recorded incidents (CSV of EuRepoC or CFR): which sectors such actors usually hit, beside how often all do
+    /// Recorded incidents (CSV of EuRepoC or CFR) instead of those the case keeps: which sectors such actors usually hit, beside how
+    /// often all do
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "case")]
     pub victims: Vec<PathBuf>,
     /// ATT&CK bundles (STIX 2.0, 2.1), MISP galaxies, actor profiles; instead of the shipped profile
@@ -65,6 +66,12 @@ pub enum AssessCommand {
     Undo(AssessUndo),
     /// Lists every such word, and whether it still holds
     History(AssessHistory),
+    /// Answers a question of a scale that records cannot answer; with a scale alone: shows what it asks
+    Answer(AssessAnswer),
+    /// Takes an answer back; that it was given stays in the case
+    Unanswer(AssessUndo),
+    /// Lists every answer
+    Answers(AssessAnswers),
 }
 
 /// `palisade assess adopt`.
@@ -111,6 +118,50 @@ pub struct AssessOverride {
     pub analyst: Option<String>,
 }
 
+/// `palisade assess answer`.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  palisade assess answer nis2
+      what the scale asks, and what may be answered
+  palisade assess answer nciss location-of-observed-activity business-network --case cases/2026-031 --campaign c-5f0a \\
+      --reason \"seen on file servers only\"
+      the report then has the answer with name and reason, in the place of what findings answered")]
+pub struct AssessAnswer {
+    /// The scale: nciss, eurepoc, breakout, ncsc-uk, nis2, eu-2019-796
+    #[arg(value_name = "SCALE")]
+    pub scale: String,
+    /// The question, by its id
+    #[arg(value_name = "ITEM")]
+    pub item: Option<String>,
+    /// What holds, by id; of several the highest counts; or unknown
+    #[arg(value_name = "CHOICE")]
+    pub choices: Vec<String>,
+    /// Folder of the case
+    #[arg(long, value_name = "DIR")]
+    pub case: Option<PathBuf>,
+    /// The campaign: its id, or the beginning of it
+    #[arg(long, value_name = "ID")]
+    pub campaign: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Who says it (the account's name if not given)
+    #[arg(long, value_name = "NAME")]
+    pub analyst: Option<String>,
+}
+
+/// `palisade assess answers`.
+#[derive(ClapArgs, Debug)]
+pub struct AssessAnswers {
+    /// Folder of the case
+    #[arg(long, value_name = "DIR")]
+    pub case: PathBuf,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = AssessFormat::Table)]
+    pub format: AssessFormat,
+}
+
 /// Confidence, as it is written on a command line.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ConfidenceName {
@@ -128,7 +179,7 @@ pub struct AssessUndo {
     /// Folder of the case
     #[arg(long, value_name = "DIR")]
     pub case: PathBuf,
-    /// Number of the word, as `history` shows it
+    /// Its number, as `history` or `answers` shows it
     #[arg(value_name = "N")]
     pub id: i64,
 }
@@ -156,8 +207,31 @@ pub enum AssessFormat {
 /// `palisade intel …`.
 #[derive(Subcommand, Debug)]
 pub enum IntelCommand {
-    /// Keeps actors' profiles in a case: ATT&CK bundles, MISP galaxies
+    /// Keeps knowledge in a case: ATT&CK bundles, indicators, MISP galaxies, recorded incidents
     Add(IntelAdd),
+    /// Lists what a case keeps
+    List(IntelList),
+    /// Takes a file of it away
+    Remove(IntelRemove),
+}
+
+/// `palisade intel list`.
+#[derive(ClapArgs, Debug)]
+pub struct IntelList {
+    /// Folder of the case
+    #[arg(long, value_name = "DIR")]
+    pub case: PathBuf,
+}
+
+/// `palisade intel remove`.
+#[derive(ClapArgs, Debug)]
+pub struct IntelRemove {
+    /// Folder of the case
+    #[arg(long, value_name = "DIR")]
+    pub case: PathBuf,
+    /// The file's name, as `list` shows it
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 /// `palisade intel add`.
@@ -166,7 +240,7 @@ pub struct IntelAdd {
     /// The case that keeps it
     #[arg(long, required = true, value_name = "DIR")]
     pub case: PathBuf,
-    /// ATT&CK bundles, MISP galaxies, actor profiles
+    /// ATT&CK bundles and indicators (STIX 2.0, 2.1), MISP galaxies, actor profiles, incidents (CSV of EuRepoC or CFR)
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// No remarks

@@ -9,12 +9,13 @@ use std::io::{self, Write};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_assess::who::{Basis, Change, Confidence, Said, Statement, UNKNOWN, likelihood_words};
-use palisade_model::{Campaign, FindingId, terminal};
+use palisade_model::{Alias, AliasMeaning, Campaign, FindingId, terminal};
 use palisade_store::{Case, StoredAttribution};
 use serde_json::{Value, json};
 
 use super::Known;
 use super::campaigns::{basis, said};
+use super::seen::Traces;
 use crate::args::{AssessAdopt, AssessFormat, AssessHistory, AssessOverride, AssessUndo, ConfidenceName};
 use crate::campaign::{find, joined};
 use crate::case::analyst;
@@ -93,10 +94,10 @@ pub fn holding<'w>(words: &'w [Word], c: &Campaign) -> Option<&'w Word> {
 /// `palisade assess adopt`.
 pub fn adopt(args: &AssessAdopt) -> Result<Exit> {
     let known = Known::read(Some(&args.case), &[], true)?;
-    let (_, joined) = joined(&args.case)?;
+    let (read, joined) = joined(&args.case)?;
     let c = find(&joined, &args.campaign)?;
     let view = known.library.view(None, &BTreeSet::new(), None);
-    let (_, statement) = said(&view, &known, c);
+    let (_, statement) = said(&view, &known, c, &Traces::new(&read, &known, None).of(c));
     if statement.answer == "insufficient" {
         bail!(
             "the evidence of {} is insufficient for an assessment, so there is none to adopt; `palisade assess override` \
@@ -113,7 +114,7 @@ pub fn overrule(args: &AssessOverride) -> Result<Exit> {
         bail!("--likelihood {} is not between 0 and 1", args.likelihood);
     }
     let known = Known::read(Some(&args.case), &[], true)?;
-    let (_, joined) = joined(&args.case)?;
+    let (read, joined) = joined(&args.case)?;
     let c = find(&joined, &args.campaign)?;
     let confidence = match args.confidence {
         ConfidenceName::Low => Confidence::Low,
@@ -121,7 +122,8 @@ pub fn overrule(args: &AssessOverride) -> Result<Exit> {
         ConfidenceName::High => Confidence::High,
     };
     let who = Said { probability: args.likelihood, ..who(&known, &args.actor)? };
-    let statement = Statement::by_analyst(who, confidence, basis(c, &known));
+    let statement =
+        Statement::by_analyst(who, confidence, basis(c, &Traces::new(&read, &known, None).of(c), &known));
     keep(&args.case, c, "overridden", args.analyst.as_deref(), &args.reason, &statement)
 }
 
@@ -151,19 +153,31 @@ fn who(known: &Known, text: &str) -> Result<Said> {
             Some(code.to_owned()),
         ));
     }
-    let fits = |a: &&palisade_assess::who::Known| {
-        a.id.eq_ignore_ascii_case(text) || a.name.eq_ignore_ascii_case(text)
-    };
-    let found: Vec<_> = known.library.actors().iter().filter(fits).collect();
+    let found = known.library.named(text);
     match found.as_slice() {
-        [one] => Ok(said(&one.id, &one.name, one.nation.clone())),
-        // Several actors of one name: names are not merged, so the id decides.
-        [_, _, ..] => {
-            let ids: Vec<&str> = found.iter().map(|a| a.id.as_str()).collect();
-            bail!("{text} is the name of several actors ({}); give an id", ids.join(", "))
+        [(one, alias)] if alias.is_none_or(|a| a.meaning == AliasMeaning::Same) => {
+            Ok(said(&one.id, &one.name, one.nation.clone()))
+        }
+        // Several actors of one name, or one that means more or less than an actor: names are not merged, so the id decides.
+        [_, ..] => {
+            let each: Vec<String> = found.iter().map(|(a, alias)| meant(a, *alias)).collect();
+            bail!("{text} may mean {}; give an id", each.join("; "))
         }
         [] => Ok(said(text, text, None)),
     }
+}
+
+/// An actor that a name may mean, with who says so.
+fn meant(a: &palisade_assess::who::Known, alias: Option<&Alias>) -> String {
+    let id = format!("{} ({})", a.name, a.id);
+    let Some(alias) = alias else { return id };
+    let how = match alias.meaning {
+        AliasMeaning::Same => "the same",
+        AliasMeaning::Umbrella => "it and others",
+        AliasMeaning::Part => "a part of it",
+        AliasMeaning::Overlaps => "an overlap with it",
+    };
+    format!("{id}: {how}, says {}", alias.source)
 }
 
 fn keep(
@@ -207,7 +221,8 @@ pub fn undo(args: &AssessUndo) -> Result<Exit> {
 /// `palisade assess history`.
 pub fn history(args: &AssessHistory) -> Result<Exit> {
     let known = Known::read(Some(&args.case), &[], true)?;
-    let (_, joined) = joined(&args.case)?;
+    let (read, joined) = joined(&args.case)?;
+    let traces = Traces::new(&read, &known, None);
     let words = Word::all(&mut Case::open_read_only(&args.case)?)?;
     let clock = Clock::default();
     let mut out = io::stdout().lock();
@@ -216,7 +231,7 @@ pub fn history(args: &AssessHistory) -> Result<Exit> {
     }
     for word in &words {
         let campaign = joined.campaigns.iter().find(|c| word.is_about(c));
-        let now = campaign.map(|c| basis(c, &known));
+        let now = campaign.map(|c| basis(c, &traces.of(c), &known));
         let later = campaign.and_then(|c| holding(&words, c)).filter(|w| w.number != word.number);
         let state = match (word.stored.undone, later) {
             (Some(at), _) => format!("taken back {}", clock.short(at)),

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, bail};
 use palisade_assess::who::{Targets, targets};
 use palisade_intel::incidents;
-use palisade_model::{Incident, Origin, terminal};
+use palisade_model::{Incident, Month, Origin, current_technique, terminal};
 use palisade_pipeline::{Detectable, Knowledge, RuleSources, detectable, load_rules};
 use palisade_store::Case;
 use serde_json::{Value, json};
@@ -22,8 +22,8 @@ use crate::errors::{note, reason};
 const SHAPES: u64 = 100_000;
 /// Sectors told of each campaign.
 const SECTORS: usize = 5;
-/// Log sources told that a technique lacks.
-const LACKING: usize = 3;
+/// Rules, or log sources that are missing, told of a technique.
+const LISTED: usize = 3;
 
 /// What the shipped rules can see in the records of a case.
 pub struct Coverage {
@@ -39,32 +39,58 @@ impl Coverage {
         Ok(Coverage { by_technique: detectable(&knowledge, &seen) })
     }
 
+    /// Rules for a technique by its id, and for those below it: what looks for PowerShell looks for one of many interpreters.
+    fn of_technique(&self, technique: &str) -> (Detectable, bool) {
+        let id = current_technique(technique);
+        let below = format!("{id}.");
+        let mut all = self.by_technique.get(id).cloned().unwrap_or_default();
+        let mut parts = false;
+        for (_, d) in self.by_technique.range(below.clone()..).take_while(|(k, _)| k.starts_with(&below)) {
+            parts = true;
+            all.with_records += d.with_records;
+            all.without += d.without;
+            all.titles.extend(d.titles.iter().cloned());
+            all.lacking.extend(d.lacking.iter().cloned());
+        }
+        (all, parts)
+    }
+
     /// In words that end a line.
     pub fn words(&self, technique: &str) -> String {
-        match self.by_technique.get(technique) {
-            None => "no shipped rule looks for it".to_owned(),
-            Some(d) if d.with_records > 0 => {
-                format!(
-                    "{} of {} rules for it have their records here",
-                    d.with_records,
-                    d.with_records + d.without
-                )
-            }
-            Some(d) => {
-                let lacking: Vec<&str> = d.lacking.iter().take(LACKING).map(String::as_str).collect();
-                let more = d.lacking.len().saturating_sub(LACKING);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                format!("blind: its rules need records that are not here: {}{more}", lacking.join(", "))
-            }
+        let (d, parts) = self.of_technique(technique);
+        let parts = if parts { " (sub-techniques counted)" } else { "" };
+        if d.with_records + d.without == 0 {
+            return "no shipped rule looks for it".to_owned();
         }
+        if d.with_records > 0 {
+            let titles = listed(d.titles.iter().map(String::as_str), d.with_records as usize);
+            return format!(
+                "{} of {} rules for it have their records here{parts}: {}",
+                d.with_records,
+                d.with_records + d.without,
+                terminal(&titles)
+            );
+        }
+        let lacking = listed(d.lacking.iter().map(String::as_str), d.lacking.len());
+        format!("blind: its rules need records that are not here{parts}: {lacking}")
     }
 
     /// For programs.
     pub fn value(&self, technique: &str) -> Value {
-        let none = Detectable::default();
-        let d = self.by_technique.get(technique).unwrap_or(&none);
-        json!({"rules_with_records": d.with_records, "rules_without": d.without, "lacking": d.lacking})
+        let (d, _) = self.of_technique(technique);
+        json!({
+            "rules_with_records": d.with_records, "rules_without": d.without,
+            "rules": d.titles, "lacking": d.lacking,
+        })
     }
+}
+
+/// The first of some, and how many more there are.
+fn listed<'t>(some: impl Iterator<Item = &'t str>, of: usize) -> String {
+    let shown: Vec<&str> = some.take(LISTED).collect();
+    let more = of.saturating_sub(shown.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// Recorded incidents, to see whom the actors of states hit.
@@ -72,28 +98,50 @@ pub struct Victims {
     incidents: Vec<Incident>,
 }
 
-impl Victims {
-    /// Reads collections; none without files.
-    pub fn read(files: &[PathBuf]) -> Result<Option<Victims>> {
-        let mut all = Vec::new();
-        for path in files {
-            let failed = |e: &dyn std::error::Error| anyhow!("{} could not be read: {e}", path.display());
-            let file = File::open(path)
-                .map_err(|e| anyhow!("{} could not be read: {}", path.display(), reason(&e)))?;
-            let mut buffered = BufReader::new(file);
-            let packed =
-                io::BufRead::fill_buf(&mut buffered).is_ok_and(|b| b.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
-            let text: Box<dyn Read> = if packed {
-                Box::new(zstd::stream::read::Decoder::with_buffer(buffered).map_err(|e| failed(&e))?)
-            } else {
-                Box::new(buffered)
-            };
-            let read = incidents::read(text, &Origin::file(path.display().to_string()));
+/// Reads collections of one kind; the same incident in two of them would count twice.
+pub fn collections(files: &[PathBuf], quiet: bool) -> Result<Vec<Incident>> {
+    let mut all = Vec::new();
+    let mut kind = "";
+    for path in files {
+        let failed = |e: &dyn std::error::Error| anyhow!("{} could not be read: {e}", path.display());
+        let file =
+            File::open(path).map_err(|e| anyhow!("{} could not be read: {}", path.display(), reason(&e)))?;
+        let mut buffered = BufReader::new(file);
+        let packed =
+            io::BufRead::fill_buf(&mut buffered).is_ok_and(|b| b.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
+        let text: Box<dyn Read> = if packed {
+            Box::new(zstd::stream::read::Decoder::with_buffer(buffered).map_err(|e| failed(&e))?)
+        } else {
+            Box::new(buffered)
+        };
+        let read = incidents::read(text, &Origin::file(path.display().to_string()));
+        if !quiet {
             read.problems.iter().for_each(|p| note(&p.to_string()));
-            if read.incidents.is_empty() {
-                bail!("{} holds no incidents that can be used", path.display());
-            }
-            all.extend(read.incidents);
+        }
+        if read.incidents.is_empty() {
+            bail!("{} holds no incidents that can be used", path.display());
+        }
+        if !kind.is_empty() && kind != read.name {
+            bail!(
+                "{} is of {}, another one of {kind}: the same incident would count twice; give files of one collection",
+                path.display(),
+                read.name
+            );
+        }
+        kind = read.name;
+        all.extend(read.incidents);
+    }
+    Ok(all)
+}
+
+impl Victims {
+    /// Those of the files, or else those that the case keeps; with `before` only incidents known before that month. None without
+    /// any.
+    pub fn read(files: &[PathBuf], kept: &[Incident], before: Option<Month>) -> Result<Option<Victims>> {
+        let mut all = if files.is_empty() { kept.to_vec() } else { collections(files, false)? };
+        if let Some(before) = before {
+            let told = |i: &Incident| i.reported.map_or(i.days.last, |r| r.last);
+            all.retain(|i| Month::parse(&told(i).to_string()).is_some_and(|m| m < before));
         }
         Ok((!all.is_empty()).then_some(Victims { incidents: all }))
     }

@@ -137,7 +137,7 @@ impl Objects {
         &self.buffer
     }
 
-    /// `"rule":{…},"severity":…,"confidence":…,"attack":[…]`
+    /// `"rule":{…},"severity":…,"confidence":…,"attack":[…]`, and `"software":[…]` if the rule recognises any
     fn rule(&mut self, rule: &Arc<RuleInfo>, b: &mut Vec<u8>) {
         if let Some((_, json)) = self.rules.get(&Arc::as_ptr(rule)) {
             b.extend_from_slice(json);
@@ -170,6 +170,13 @@ impl Objects {
             string(id, b);
         }
         b.push(b']');
+        for (i, id) in rule.software.iter().enumerate() {
+            b.extend_from_slice(if i == 0 { b",\"software\":[" } else { b"," });
+            string(id, b);
+        }
+        if !rule.software.is_empty() {
+            b.push(b']');
+        }
         if self.rules.len() >= MAX_RULES_KEPT {
             self.rules.clear();
         }

@@ -6,48 +6,59 @@ use std::path::Path;
 use anyhow::Result;
 use palisade_assess::who::{Said, SaidReason, Statement, titled};
 use palisade_campaign::Joined;
-use palisade_model::{Campaign, FindingId, Month, Time};
+use palisade_model::{Campaign, CampaignId, Month, Time};
+use palisade_pipeline::CaseFindings;
 use palisade_report as forms;
-use palisade_store::Case;
 
 use crate::assess::Known;
 use crate::assess::adopt::{Word, holding};
-use crate::assess::campaigns::{basis, largest, said};
+use crate::assess::campaigns::{CAMPAIGNS, basis, largest, said};
+use crate::assess::seen::{Seen, Traces};
 
 /// Findings that a reason cites.
 const CITED: usize = 3;
 
 /// For each campaign that somebody spoke of, and for the largest others, what is said of who is behind it. A word that is
 /// stale stands beside the draft that is made now. Where the evidence is insufficient nothing is said.
-pub fn of(dir: &Path, case: &mut Case, joined: &Joined) -> Result<Vec<forms::Hypothesis>> {
-    let words = Word::all(case)?;
+///
+/// And the words that hold.
+pub fn of<'w>(
+    dir: &Path,
+    words: &'w [Word],
+    read: &CaseFindings,
+    joined: &Joined,
+) -> Result<(Vec<forms::Hypothesis>, BTreeMap<CampaignId, &'w Word>)> {
     let mut campaigns = largest(joined);
-    let told: BTreeSet<_> = campaigns.iter().map(|c| c.id).collect();
-    campaigns
-        .extend(joined.campaigns.iter().filter(|c| !told.contains(&c.id) && holding(&words, c).is_some()));
+    let told: BTreeSet<_> = campaigns.iter().take(CAMPAIGNS).map(|c| c.id).collect();
+    campaigns.retain(|c| told.contains(&c.id) || holding(words, c).is_some());
     if campaigns.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), BTreeMap::new()));
     }
     let known = Known::read(Some(dir), &[], true)?;
     let view = known.library.view(None, &BTreeSet::new(), None);
-    let mut out = Vec::new();
+    let traces = Traces::new(read, &known, None);
+    let (mut out, mut hold) = (Vec::new(), BTreeMap::new());
     for c in campaigns {
-        let word = holding(&words, c);
+        let seen = traces.of(c);
+        let word = holding(words, c);
         let stale: Vec<String> = word.map_or_else(Vec::new, |w| {
-            w.changes(Some(&basis(c, &known))).iter().map(ToString::to_string).collect()
+            w.changes(Some(&basis(c, &seen, &known))).iter().map(ToString::to_string).collect()
         });
         if let Some(w) = word {
+            if stale.is_empty() {
+                hold.insert(c.id, w);
+            }
             let by = Adopted { analyst: &w.stored.analyst, reason: &w.stored.reason, stale: &stale };
-            out.extend(hypotheses(&w.statement, c, Some(&by)));
+            out.extend(hypotheses(&w.statement, c, &seen, Some(&by)));
         }
         if word.is_none() || !stale.is_empty() {
-            let (_, draft) = said(&view, &known, c);
+            let (_, draft) = said(&view, &known, c, &seen);
             if draft.answer != "insufficient" {
-                out.extend(hypotheses(&draft, c, None));
+                out.extend(hypotheses(&draft, c, &seen, None));
             }
         }
     }
-    Ok(out)
+    Ok((out, hold))
 }
 
 /// Who stands for a statement, why, and what has changed since.
@@ -57,19 +68,15 @@ struct Adopted<'a> {
     stale: &'a [String],
 }
 
-fn hypotheses(s: &Statement, c: &Campaign, by: Option<&Adopted<'_>>) -> Vec<forms::Hypothesis> {
-    let mut shown: BTreeMap<&str, Vec<FindingId>> = BTreeMap::new();
-    for step in &c.steps {
-        for technique in &step.attack {
-            let of = shown.entry(technique).or_default();
-            of.extend(step.findings.iter().take(CITED.saturating_sub(of.len())));
-        }
-    }
+fn hypotheses(s: &Statement, c: &Campaign, seen: &Seen, by: Option<&Adopted<'_>>) -> Vec<forms::Hypothesis> {
     let evidence = |all: &[SaidReason]| -> Vec<forms::Evidence> {
         all.iter()
             .map(|r| forms::Evidence {
                 text: format!("{} ({} nats)", titled(&r.item, &r.name), r.weight),
-                findings: shown.get(r.item.as_str()).cloned().unwrap_or_default(),
+                findings: seen
+                    .shown
+                    .get(&r.item)
+                    .map_or_else(Vec::new, |of| of.iter().take(CITED).copied().collect()),
             })
             .collect()
     };
@@ -117,10 +124,14 @@ fn attributed(said: &Said) -> forms::Attributed {
 }
 
 fn change(s: &Statement) -> Vec<String> {
-    if s.would_change.is_empty() {
-        return Vec::new();
+    let mut out = Vec::new();
+    if !s.would_change.is_empty() {
+        out.push(format!("Without {} another known actor would be likeliest.", s.would_change.join(", ")));
     }
-    vec![format!("Without {} somebody else would be likeliest.", s.would_change.join(", "))]
+    if !s.would_unname.is_empty() {
+        out.push(format!("Without {} nobody would be named.", s.would_unname.join(", ")));
+    }
+    out
 }
 
 fn first_day(month: Month) -> Option<Time> {

@@ -3,11 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use palisade_assess::gravity::{Accumulation, Act, Derivation, Judged, Scale, accumulate, derive, judge};
-use palisade_model::{Campaign, FindingId};
+use palisade_assess::gravity::{
+    Accumulation, Act, Cuts, Derivation, Judged, Scale, accumulate, derive, judge,
+};
+use palisade_model::{Campaign, CampaignId, FindingId, Time};
+use palisade_pipeline::Organisation;
 use palisade_report as forms;
+use palisade_store::StoredAnswer;
 
-/// Campaigns that are judged; those with most findings first.
+use crate::assess::adopt::Word;
+use crate::assess::answers::{by_attribution, over};
+
+/// Campaigns that are shown on every scale; those with most findings first.
 const CAMPAIGNS: usize = 10;
 
 /// Campaigns that lie so close in time, in microseconds, count as going on at the same time: a day, since findings mark moments.
@@ -17,9 +24,23 @@ const ASKED: [&str; 3] = ["ncsc-uk", "nis2", "eu-2019-796"];
 /// The scale whose scores stand beside the count of campaigns.
 const SCORED: &str = "nciss";
 
-/// Each campaign on each scale of which its findings answer something; and behind them, if there are several, what they come
-/// to together: counted, never added up to a graver one.
-pub fn of(campaigns: &[Campaign], findings: &[forms::Finding]) -> Result<Vec<forms::Gravity>> {
+/// What the scales are asked with beside findings.
+pub struct Asked<'c> {
+    /// What analysts answered.
+    pub answers: Vec<(i64, StoredAnswer)>,
+    /// Their words on who is behind it that hold, by campaign.
+    pub words: BTreeMap<CampaignId, &'c Word>,
+    /// What the case says of the organisation.
+    pub organisation: &'c Organisation,
+}
+
+/// Each campaign on each scale of which its findings or an analyst answer something; and behind them, if there are several, what
+/// they come to together: counted, never added up to a graver one.
+pub fn of(
+    campaigns: &[Campaign],
+    findings: &[forms::Finding],
+    asked: &Asked<'_>,
+) -> Result<Vec<forms::Gravity>> {
     let scales = Scale::shipped()?;
     let table = Derivation::shipped(&scales)?;
     let by_id: BTreeMap<FindingId, &forms::Finding> = findings.iter().map(|f| (f.id, f)).collect();
@@ -28,17 +49,28 @@ pub fn of(campaigns: &[Campaign], findings: &[forms::Finding]) -> Result<Vec<for
     largest.sort_by_key(|(c, members)| (std::cmp::Reverse(members.len()), c.id));
     let mut out = Vec::new();
     let mut scores: BTreeMap<String, (f64, f64)> = BTreeMap::new();
-    for (at, (campaign, members)) in largest.iter().take(CAMPAIGNS).enumerate() {
+    for (at, (campaign, members)) in largest.iter().enumerate() {
         for scale in &scales {
-            let seen = members.iter().filter_map(|id| Some((*id, by_id.get(id)?.attack.as_slice())));
-            let answers = derive(&table, scale, seen);
-            // Records answer little of what a notification asks; at the largest campaign the questions stand all the same.
-            let asked = at == 0 && ASKED.contains(&scale.id.as_str());
-            if answers.is_empty() && !asked {
+            // The highest score is that of all campaigns, of which the largest are shown.
+            if at >= CAMPAIGNS && scale.id != SCORED {
                 continue;
             }
-            let judged = judge(scale, &answers, None);
+            let seen = members.iter().filter_map(|id| Some((*id, by_id.get(id)?.attack.as_slice())));
+            let mut answers = derive(&table, scale, seen);
+            over(&mut answers, scale, campaign, &asked.answers);
+            if let Some(word) = asked.words.get(&campaign.id) {
+                by_attribution(&mut answers, scale, word);
+            }
+            // Records answer little of what a notification asks; at the largest campaign the questions stand all the same.
+            let stands = at == 0 && ASKED.contains(&scale.id.as_str());
+            if answers.is_empty() && !stands {
+                continue;
+            }
+            let judged = judge(scale, &answers, cuts(asked.organisation, scale).as_ref());
             scores.extend(score_of(&judged).map(|range| (campaign.id.to_string(), range)));
+            if at >= CAMPAIGNS {
+                continue;
+            }
             let evidence = judged.evidence().into_iter();
             out.push(forms::Gravity {
                 scale: judged.name.clone(),
@@ -50,16 +82,30 @@ pub fn of(campaigns: &[Campaign], findings: &[forms::Finding]) -> Result<Vec<for
             });
         }
     }
+    let o = asked.organisation;
     let act = |c: &Campaign| -> Option<Act> {
         let span = c.span().0.zip(c.span().1)?;
         let id = c.id.to_string();
         let score = scores.get(&id).copied();
-        // Whose machines they are the case does not say: each campaign may have hit another organisation, or all one.
-        Some(Act { id, span, organisation: None, sector: None, score, findings: c.findings().collect() })
+        let organisation = Some(o.name.clone()).filter(|n| !n.is_empty());
+        Some(Act {
+            id,
+            span,
+            organisation,
+            sector: o.sector.clone(),
+            score,
+            findings: c.findings().collect(),
+        })
     };
     let acts: Vec<Act> = campaigns.iter().filter_map(act).collect();
-    out.extend((acts.len() > 1).then(|| together(&accumulate(&acts, NEAR))));
+    out.extend((acts.len() > 1).then(|| together(&accumulate(&acts, NEAR), &acts)));
     Ok(out)
+}
+
+/// The organisation's own levels of a scale.
+fn cuts(o: &Organisation, scale: &Scale) -> Option<Cuts> {
+    let own = o.gravity.get(&scale.id)?;
+    Some(Cuts(own.iter().map(|(level, from)| (level.clone(), *from)).collect()))
 }
 
 fn score_of(judged: &Judged) -> Option<(f64, f64)> {
@@ -67,7 +113,7 @@ fn score_of(judged: &Judged) -> Option<(f64, f64)> {
 }
 
 /// What campaigns come to together.
-fn together(all: &Accumulation) -> forms::Gravity {
+fn together(all: &Accumulation, acts: &[Act]) -> forms::Gravity {
     let mut inputs = vec![("campaigns with a time".to_owned(), all.acts.to_string(), String::new())];
     inputs.extend(
         all.per_year
@@ -75,11 +121,32 @@ fn together(all: &Accumulation) -> forms::Gravity {
     );
     let (least, most) = all.simultaneous;
     inputs.push(("organisations at the same time".to_owned(), range(least, most), String::new()));
+    let sectors = if all.sectors.is_empty() { "not known".to_owned() } else { all.sectors.join(", ") };
+    inputs.push(("sectors".to_owned(), sectors, String::new()));
+    // How they lie in time: a rising number is what single scores do not show.
+    let mut quarters: BTreeMap<String, usize> = BTreeMap::new();
+    for a in acts {
+        *quarters.entry(quarter(a.span.0)).or_default() += 1;
+    }
+    let first = quarters.len().saturating_sub(QUARTERS);
+    for (quarter, n) in quarters.into_iter().skip(first) {
+        inputs.push((format!("began in {quarter}"), n.to_string(), String::new()));
+    }
     inputs.extend(all.highest.map(|(least, most)| {
         ("highest NCISS score of one of them".to_owned(), format!("{least:.1} to {most:.1}"), String::new())
     }));
     let level = "counted; each keeps its own score, and they are not added up to a graver one".to_owned();
     forms::Gravity { scale: "Accumulation".to_owned(), level, inputs, ..forms::Gravity::default() }
+}
+
+/// Quarters told, the last ones.
+const QUARTERS: usize = 12;
+
+/// `2026, quarter 3`.
+fn quarter(t: Time) -> String {
+    let text = t.to_string();
+    let month: u8 = text.get(5..7).and_then(|m| m.parse().ok()).unwrap_or(1);
+    format!("{}, quarter {}", text.get(..4).unwrap_or_default(), (month.saturating_sub(1)) / 3 + 1)
 }
 
 fn range(least: usize, most: usize) -> String {

@@ -126,6 +126,7 @@ impl Correlations {
             level: crate::engine::severity(d.level),
             confidence: crate::engine::confidence(d.status),
             attack: d.techniques.clone(),
+            software: crate::sigma::software(&d.tags),
             author: d.author.clone(),
             license: d.license.clone(),
             description: d.description.clone(),

@@ -254,6 +254,7 @@ pub fn rule_info(rule: &Rule) -> RuleInfo {
         level: severity(rule.level),
         confidence: confidence(rule.status),
         attack: rule.techniques.clone(),
+        software: crate::sigma::software(&rule.tags),
         author: rule.author.clone(),
         license: rule.license.clone(),
         description: rule.description.clone(),

@@ -283,7 +283,7 @@ fn related(node: &Node) -> Result<Vec<Related>, Fault> {
 
 /// Techniques and tactics among the tags: `attack.t1059.001`, `attack.defense-evasion`.
 ///
-/// Groups (`g0016`) and software (`s0154`) are neither and stay in the tags.
+/// Groups (`g0016`) and software ([`software`]) are neither.
 pub fn attack(tags: &[String]) -> (Vec<String>, Vec<String>) {
     let (mut techniques, mut tactics) = (Vec::new(), Vec::new());
     for tag in tags {
@@ -307,4 +307,15 @@ pub fn attack(tags: &[String]) -> (Vec<String>, Vec<String>) {
         }
     }
     (techniques, tactics)
+}
+
+/// ATT&CK software among the tags: `attack.s0002` is `S0002`.
+pub fn software(tags: &[String]) -> Vec<String> {
+    let id = |tag: &String| {
+        let id = tag.to_ascii_lowercase().strip_prefix("attack.")?.to_ascii_uppercase();
+        let digits = id.strip_prefix('S')?;
+        (digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(id)
+    };
+    let ids: std::collections::BTreeSet<String> = tags.iter().filter_map(id).collect();
+    ids.into_iter().collect()
 }

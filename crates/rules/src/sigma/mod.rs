@@ -32,6 +32,7 @@ mod text;
 pub mod time;
 pub mod yaml;
 
+pub use document::software;
 pub use ir::{Document, Rule, RuleError, Severity};
 pub use ruleset::RuleSet;
 

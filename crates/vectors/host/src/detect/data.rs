@@ -220,6 +220,7 @@ impl Spec {
                 level,
                 confidence: Confidence(parsed.confidence.min(100)),
                 attack: parsed.attack,
+                software: Vec::new(),
                 author: Some("Palisade".to_owned()),
                 license: Some("Apache-2.0".to_owned()),
                 description: Some(parsed.description.trim().to_owned()),

@@ -84,6 +84,7 @@ fn info(rule: &Rule) -> Arc<RuleInfo> {
         level: rule.level,
         confidence: Confidence(rule.confidence),
         attack: vec!["T1657".into()],
+        software: Vec::new(),
         author: None,
         license: None,
         description: None,
