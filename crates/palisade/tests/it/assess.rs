@@ -239,3 +239,132 @@ fn what_next_has_coverage_and_base_rates() {
         "{told}"
     );
 }
+
+/// A finding of the campaign and an observable of that kind that it has.
+fn observable(case: &str, id: &str, kind: &str) -> String {
+    let text = expect(0, &["campaign", "show", "--case", case, id, "--format", "json"]).out;
+    let campaign: Value = serde_json::from_str(&text).unwrap();
+    let mine: Vec<String> = campaign["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|s| s["findings"].as_array().unwrap())
+        .map(|f| f.as_str().unwrap().to_owned())
+        .collect();
+    let text = expect(0, &["case", "findings", case, "--format", "ndjson"]).out;
+    let findings: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let own = findings.iter().filter(|f| mine.iter().any(|m| f["id"] == **m));
+    let mut all = own.flat_map(|f| f["observables"].as_array().unwrap());
+    let one = all.find(|o| o["type"] == kind).unwrap_or_else(|| panic!("no {kind} in {findings:#?}"));
+    one["value"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_reports_tie_to_an_actor_is_weighed_and_cited() {
+    let dir = tempfile::tempdir().unwrap();
+    let (case, id) = case(dir.path());
+    let ask = || -> Value {
+        let lines = expect(0, &["assess", "--case", &case, "--quiet", "--format", "ndjson"]).out;
+        let all = lines.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
+        all.into_iter().find(|l| l["id"] == id.as_str()).unwrap()
+    };
+    let before = ask();
+    let thing = observable(&case, &id, "ip");
+    let profile = format!(
+        "palisade-actors 1\nmark\tG0032\t-\t-\tA report\tip:{thing}\nmark\tS0154\t-\t-\tA report\tip:{thing}\n"
+    );
+    // Marks alone compare nobody: what is shipped stays known beside them.
+    let marks = file(dir.path(), "marks.tsv", &profile);
+    expect(0, &["intel", "add", "--case", &case, &marks]);
+    let after = ask();
+    let chance = |v: &Value| v["groups"]["G0032"].as_f64().unwrap();
+    assert!(chance(&after) > chance(&before), "{} {}", chance(&before), chance(&after));
+    assert!(after["unknown"].as_f64().unwrap() <= before["unknown"].as_f64().unwrap() + 1e-9);
+    assert_eq!(after["seen"]["software"], serde_json::json!(["S0154"]));
+    let name = format!("{thing} (A report)");
+    assert_eq!(after["seen"]["artefacts"][0]["name"], name.as_str());
+    assert!(!after["seen"]["findings"][&name].as_array().unwrap().is_empty());
+    assert!(after["matrix"]["rows"].as_array().unwrap().iter().any(|r| r["item"] == name.as_str()));
+    let told = expect(0, &["assess", "--case", &case, "--quiet"]).out;
+    assert!(told.contains("Cobalt Strike") && told.contains("knowledge as of"), "{told}");
+    // An analyst who says that the address joins nothing says that it marks nobody, too.
+    expect(
+        0,
+        &["campaign", "exclude", "--case", &case, &format!("ip:{thing}"), "--reason", "a gateway of ours"],
+    );
+    let lines = expect(0, &["assess", "--case", &case, "--quiet", "--format", "ndjson"]).out;
+    assert!(!lines.contains("(A report)"), "{lines}");
+}
+
+#[test]
+fn knowledge_is_added_listed_and_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (case, _) = case(dir.path());
+    let nowhere = arg(&dir.path().join("typo"));
+    let shipped = include_str!("../../../../knowledge/actors/attack.tsv");
+    let profile = file(dir.path(), "own.tsv", shipped);
+    expect(2, &["intel", "add", "--case", &nowhere, &profile]);
+    assert!(!Path::new(&nowhere).exists(), "a folder that is no case does not become one");
+    assert!(expect(0, &["intel", "list", "--case", &case]).out.contains("no knowledge of its own"));
+    // Names alone: who is compared is as shipped.
+    let galaxy = r#"{"values":[{"value":"Copper Heron","uuid":"1","meta":{"synonyms":["Tin Heron"],"country":"KP"}}]}"#;
+    let galaxy = file(dir.path(), "galaxy.json", galaxy);
+    expect(0, &["intel", "add", "--case", &case, &galaxy]);
+    expect(0, &["assess", "--case", &case, "--quiet"]);
+    expect(0, &["report", "--case", &case, "--format", "json"]);
+    let table = "ID,name,start_date,incident_type,initiator_country,receiver_category,receiver_country\n\
+                 1,One,2020-03-02,Data theft,\"['Russia']\",\"['Media']\",\"['Ukraine']\"\n";
+    let table = file(dir.path(), "incidents.csv", table);
+    expect(0, &["intel", "add", "--case", &case, &table]);
+    let listed = expect(0, &["intel", "list", "--case", &case]).out;
+    assert!(listed.contains("1 actor, 0 accounts") && listed.contains("1 incident of eurepoc"), "{listed}");
+    let verified = expect(0, &["case", "verify", &case]).out;
+    assert!(verified.contains("2 files of knowledge are as they were added"), "{verified}");
+    let name = listed.lines().find(|l| l.starts_with("incidents-")).unwrap().split(' ').next().unwrap();
+    expect(0, &["intel", "remove", "--case", &case, name]);
+    assert!(!expect(0, &["intel", "list", "--case", &case]).out.contains("eurepoc"));
+    expect(2, &["intel", "remove", "--case", &case, name]);
+    expect(0, &["case", "verify", &case]);
+}
+
+#[test]
+fn what_records_cannot_show_a_person_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let (case, id) = case(dir.path());
+    let asks = expect(0, &["assess", "answer", "breakout"]).out;
+    assert!(asks.contains("platforms") && asks.contains("several"), "{asks}");
+    assert!(expect(2, &["assess", "answer", "richter"]).err.contains("nciss"));
+    let answer = |code: i32, words: &[&str]| {
+        let args: Vec<&str> = ["assess", "answer"].iter().chain(words).copied().collect();
+        let about = ["--case", &case, "--campaign", &id, "--reason", "seen in the press", "--analyst", "Ada"];
+        expect(code, &args.into_iter().chain(about).collect::<Vec<_>>())
+    };
+    assert!(answer(2, &["breakout", "platforms", "many"]).err.contains("one, several, unknown"));
+    assert!(answer(2, &["breakout", "size", "several"]).err.contains("communities"));
+    let of = |scale: &str| -> Option<Value> {
+        let text = expect(0, &["report", "--case", &case, "--format", "json"]).out;
+        let report: Value = serde_json::from_str(&text).unwrap();
+        let all = report["gravity"].as_array().unwrap().clone();
+        all.into_iter().find(|g| g["scale"].as_str().unwrap().contains(scale) && g["subject"] == id.as_str())
+    };
+    assert!(of("Breakout").is_none(), "nothing in records says how far a story went");
+    answer(0, &["breakout", "platforms", "several"]);
+    let shown = of("Breakout").unwrap();
+    assert!(shown["level"].as_str().unwrap().starts_with("from Category 2"), "{shown}");
+    assert!(shown["evidence"].to_string().contains("Ada answered (1): seen in the press"), "{shown}");
+    answer(0, &["breakout", "mainstream", "yes"]);
+    assert!(of("Breakout").unwrap()["level"].as_str().unwrap().starts_with("from Category 4"));
+    // What was derived gives way to a person's word; "unknown" is a word, too.
+    let nciss = |g: Option<Value>| g.unwrap()["level"].clone();
+    let before = nciss(of("NCISS"));
+    answer(0, &["nciss", "observed-activity", "unknown"]);
+    assert_ne!(nciss(of("NCISS")), before);
+    expect(0, &["assess", "unanswer", "--case", &case, "3"]);
+    assert_eq!(nciss(of("NCISS")), before);
+    expect(0, &["assess", "unanswer", "--case", &case, "2"]);
+    assert!(of("Breakout").unwrap()["level"].as_str().unwrap().starts_with("from Category 2"));
+    let listed = expect(0, &["assess", "answers", "--case", &case]).out;
+    assert!(listed.contains("taken back") && listed.contains("Ada"), "{listed}");
+    let verified = expect(0, &["case", "verify", &case]).out;
+    assert!(verified.contains("3 answers are as the custody chain last had them"), "{verified}");
+}

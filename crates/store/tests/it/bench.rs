@@ -165,7 +165,7 @@ pub fn finding(text: &str, source: u32, time: i64) -> Finding {
             level: Severity::High,
             confidence: Confidence(75),
             attack: vec!["T1059.001".into()],
-            software: Vec::new(),
+            software: vec!["S0002".into()],
             author: Some("A. Uthor".into()),
             license: None,
             description: None,

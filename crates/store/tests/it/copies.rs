@@ -58,6 +58,17 @@ fn full(b: &Bench) {
     };
     case.attribution_add(&adopted).unwrap();
     assert_eq!(case.attributions().unwrap().len(), 1);
+    let answer = StoredAnswer {
+        campaign: "ab".repeat(16),
+        scale: "nis2".into(),
+        item: "losses".into(),
+        choices: vec!["no".into()],
+        analyst: "ana".into(),
+        time: Time(8),
+        reason: "asked".into(),
+        undone: None,
+    };
+    case.answer_add(&answer).unwrap();
 }
 
 fn indicators() -> Vec<IndicatorRow> {
@@ -78,7 +89,8 @@ fn answers(dir: &Path) -> String {
     let mut case = Case::open_read_only(dir).unwrap();
     let findings = case.findings(&Filter::default()).unwrap();
     let verdicts = case.verdicts().unwrap();
-    let words: Vec<String> = case.attributions().unwrap().iter().map(|a| format!("{a:?}")).collect();
+    let mut words: Vec<String> = case.attributions().unwrap().iter().map(|a| format!("{a:?}")).collect();
+    words.extend(case.answers().unwrap().iter().map(|a| format!("{a:?}")));
     let mut overview = case.overview(100).unwrap();
     overview.database = "";
     let report = verify(dir, &[]).unwrap();
@@ -133,8 +145,7 @@ pub fn a_backup_goes_back(b: &Bench) {
     let (backup, back) = (b.path("backup"), b.path("back"));
     let profile = b"palisade-actors 1\n";
     let name = format!("{PROFILES}/actors-{}.tsv", &sha256(profile)[..16]);
-    std::fs::create_dir_all(b.case().join(PROFILES)).unwrap();
-    std::fs::write(b.case().join(&name), profile).unwrap();
+    Case::open(b.case()).unwrap().profile_add(ProfileKind::Actors, profile).unwrap();
     std::fs::write(b.case().join(PROFILES).join(".half.new"), b"cut off").unwrap();
     Case::open(b.case()).unwrap().backup(&backup).unwrap();
     let done = Case::restore(&backup, &back, b.url.as_deref()).unwrap();

@@ -20,6 +20,8 @@ crate::on_both!(
     one_writer_many_readers,
     verdicts,
     attributions,
+    answers_to_scales,
+    knowledge_of_the_world,
     a_finding_needs_evidence,
     exhibits,
     screening,
@@ -37,7 +39,10 @@ pub fn round_trip(b: &Bench) {
     let f = &all[0];
     assert_eq!(f.severity, Severity::High);
     assert_eq!(f.message.args[0].1, "x\u{1b}.exe");
-    assert_eq!(f.attack, ["T1059.001"]);
+    assert_eq!(
+        (f.attack.as_slice(), f.software.as_slice()),
+        (["T1059.001".to_owned()].as_slice(), ["S0002".to_owned()].as_slice())
+    );
     assert_eq!(f.observables[0]["value"], "192.0.2.1");
     let cited = StoredCitation {
         sha256: s.sha256,
@@ -285,6 +290,68 @@ pub fn attributions(b: &Bench) {
     let neither = StoredAttribution { kind: "guessed".into(), ..word };
     assert!(case.attribution_add(&neither).is_err(), "only what an analyst can say is kept");
     assert_eq!(case.attributions().unwrap().len(), 2);
+}
+
+pub fn answers_to_scales(b: &Bench) {
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let answer = StoredAnswer {
+        campaign: "ab".repeat(16),
+        scale: "nis2".into(),
+        item: "losses".into(),
+        choices: vec!["yes".into()],
+        analyst: "ana".into(),
+        time: Time(5),
+        reason: "the bank says so".into(),
+        undone: None,
+    };
+    let first = case.answer_add(&answer).unwrap();
+    let unknown = StoredAnswer { choices: vec![], time: Time(6), ..answer.clone() };
+    let second = case.answer_add(&unknown).unwrap();
+    case.answer_undo(first, Time(9)).unwrap();
+    case.answer_undo(first, Time(10)).unwrap();
+    let taken_back = StoredAnswer { undone: Some(Time(9)), ..answer };
+    assert_eq!(case.answers().unwrap(), [(first, taken_back), (second, unknown)]);
+    let e = case.answer_undo(77, Time(9)).unwrap_err();
+    assert!(e.to_string().contains("no answer 77"), "{e}");
+    drop(case);
+    let told = |b: &Bench| format!("{:?}", verify(b.case(), &[]).unwrap().checks);
+    assert!(told(b).contains("2 answers are as the custody chain last had them"), "{}", told(b));
+    b.sql("UPDATE answer SET reason = 'nobody says so'");
+    assert!(told(b).contains("2 answers were changed"), "{}", told(b));
+}
+
+pub fn knowledge_of_the_world(b: &Bench) {
+    let mut case = Case::open_or_create(b.case()).unwrap();
+    let path = case.profile_add(ProfileKind::Actors, b"palisade-actors 1\n").unwrap();
+    // Twice the same is one file and one entry.
+    assert_eq!(case.profile_add(ProfileKind::Actors, b"palisade-actors 1\n").unwrap(), path);
+    let table = case.profile_add(ProfileKind::Incidents, b"Title,Date\n").unwrap();
+    std::fs::write(b.case().join(PROFILES).join(".actors-half.tsv"), b"cut off").unwrap();
+    let name = |p: &std::path::Path| p.file_name().unwrap().to_string_lossy().into_owned();
+    assert_eq!(profiles(&b.case()).unwrap(), [name(&path), name(&table)]);
+    assert_eq!(case.counts().unwrap().custody, 2);
+    let told = |b: &Bench| {
+        let r = verify(b.case(), &[]).unwrap();
+        (r.ok(), format!("{:?}", r.checks))
+    };
+    assert!(told(b).0 && told(b).1.contains("2 files of knowledge are as they were added"), "{:?}", told(b));
+    // By hand, changed, gone: the first is told, the others are faults.
+    let by_hand = b.case().join(PROFILES).join("actors-mine.tsv");
+    std::fs::write(&by_hand, b"palisade-actors 1\n").unwrap();
+    assert!(told(b).0 && told(b).1.contains("actors-mine.tsv has no entry"), "{:?}", told(b));
+    std::fs::write(&path, b"palisade-actors 1\nactor\tG1\tKP\tX\n").unwrap();
+    assert!(!told(b).0 && told(b).1.contains("was changed since it was added"), "{:?}", told(b));
+    std::fs::write(&path, b"palisade-actors 1\n").unwrap();
+    std::fs::remove_file(&table).unwrap();
+    assert!(!told(b).0 && told(b).1.contains("is gone"), "{:?}", told(b));
+    case.profile_add(ProfileKind::Incidents, b"Title,Date\n").unwrap();
+    // Taken away by the tool it is no fault; that it was there stays in the chain.
+    case.profile_remove(&name(&table)).unwrap();
+    assert!(told(b).0 && !table.exists(), "{:?}", told(b));
+    assert_eq!(case.counts().unwrap().custody, 3);
+    assert!(matches!(case.profile_remove("../knowledge.db"), Err(Error::BadProfile { .. })));
+    case.profile_add(ProfileKind::Incidents, b"Title,Date\n").unwrap();
+    assert!(told(b).0 && table.exists(), "{:?}", told(b));
 }
 
 pub fn a_finding_needs_evidence(b: &Bench) {
