@@ -5,6 +5,7 @@
 //! like one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use palisade_model::{Artefact, Knowledge, Mark, Month, Observable};
 
@@ -63,6 +64,9 @@ impl Marks {
         let mut found: BTreeMap<(&str, &str, &str), (f64, BTreeSet<&Observable>)> = BTreeMap::new();
         for thing in things {
             let Some(kind) = costs.marks.iter().find(|k| k.kind == thing.kind()) else { continue };
+            if is_anybodys(thing) {
+                continue;
+            }
             for m in self.by_thing.get(thing).into_iter().flatten() {
                 let early = before.is_none_or(|b| m.from.is_some_and(|from| from < b));
                 if !early || !holds(m, kind.months, seen) {
@@ -104,6 +108,15 @@ fn holds(m: &Mark, months: i32, seen: Option<(Month, Month)>) -> bool {
     // What is first reported today was in use before: as long as it would be after.
     let since = m.from.zip(lasts).map(|(from, n)| from.index() - n);
     until.is_none_or(|until| first.index() <= until) && since.is_none_or(|since| last.index() >= since)
+}
+
+/// Addresses that every house has for itself: whoever lists one means that of another house.
+fn is_anybodys(thing: &Observable) -> bool {
+    match thing.value().parse() {
+        Ok(IpAddr::V4(a)) => a.is_private() || a.is_link_local() || a.is_multicast() || a.is_broadcast(),
+        Ok(IpAddr::V6(a)) => a.is_unique_local() || a.is_unicast_link_local() || a.is_multicast(),
+        Err(_) => false,
+    }
 }
 
 fn is_software(id: &str) -> bool {

@@ -410,10 +410,18 @@ fn what_one_report_marks_counts_once_and_in_its_time() {
     k.marks.push(mark("G0002", "One", "2021-03", None, things[0]));
     k.marks.push(mark("G0001", "Two", "2021-03", None, things[0]));
     k.marks.push(mark("S0100", "Two", "2021-03", None, "ip:203.0.113.9"));
-    // Accounts belong to the victim, whoever lists them.
+    // Accounts and addresses of one's own belong to the victim, whoever lists them.
+    k.marks.push(mark("G0001", "Three", "2021-03", None, "ip:10.0.0.5"));
     k.marks.push(mark("G0001", "Two", "2021-03", None, "account:administrator"));
     let marks = Marks::new(&k);
-    let shown = observables(&[things[0], things[1], things[2], "ip:203.0.113.9", "account:administrator"]);
+    let shown = observables(&[
+        things[0],
+        things[1],
+        things[2],
+        "ip:203.0.113.9",
+        "ip:10.0.0.5",
+        "account:administrator",
+    ]);
     let seen = |a: &str, b: &str| Month::parse(a).zip(Month::parse(b));
     let said = marks.of(&shown, seen("2021-04", "2021-05"), None, &costs);
     let told: Vec<(String, String, f64)> =

@@ -269,9 +269,9 @@ fn what_reports_tie_to_an_actor_is_weighed_and_cited() {
         all.into_iter().find(|l| l["id"] == id.as_str()).unwrap()
     };
     let before = ask();
-    let thing = observable(&case, &id, "ip");
+    let thing = observable(&case, &id, "sha256");
     let profile = format!(
-        "palisade-actors 1\nmark\tG0032\t-\t-\tA report\tip:{thing}\nmark\tS0154\t-\t-\tA report\tip:{thing}\n"
+        "palisade-actors 1\nmark\tG0032\t-\t-\tA report\tsha256:{thing}\nmark\tS0154\t-\t-\tA report\tsha256:{thing}\n"
     );
     // Marks alone compare nobody: what is shipped stays known beside them.
     let marks = file(dir.path(), "marks.tsv", &profile);
@@ -287,10 +287,10 @@ fn what_reports_tie_to_an_actor_is_weighed_and_cited() {
     assert!(after["matrix"]["rows"].as_array().unwrap().iter().any(|r| r["item"] == name.as_str()));
     let told = expect(0, &["assess", "--case", &case, "--quiet"]).out;
     assert!(told.contains("Cobalt Strike") && told.contains("knowledge as of"), "{told}");
-    // An analyst who says that the address joins nothing says that it marks nobody, too.
+    // An analyst who says that the file joins nothing says that it marks nobody, too.
     expect(
         0,
-        &["campaign", "exclude", "--case", &case, &format!("ip:{thing}"), "--reason", "a gateway of ours"],
+        &["campaign", "exclude", "--case", &case, &format!("sha256:{thing}"), "--reason", "a tool of ours"],
     );
     let lines = expect(0, &["assess", "--case", &case, "--quiet", "--format", "ndjson"]).out;
     assert!(!lines.contains("(A report)"), "{lines}");

@@ -37,7 +37,7 @@ pub fn palisade(args: &[&str]) -> Run {
         .output()
         .unwrap();
     Run {
-        code: status.code().unwrap(),
+        code: status.code().unwrap_or_else(|| panic!("palisade {args:?}: {status}")),
         out: String::from_utf8(stdout).unwrap(),
         err: String::from_utf8(stderr).unwrap(),
     }

@@ -199,6 +199,9 @@ async fn session(lake: &Lake, visible: &Visible, limits: QueryLimits) -> Result<
     Ok(context)
 }
 
+/// How long threads of a query may take to end after its answer.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// Runs one query and hands its rows over, batch by batch. If each row of the answer is a row of the
 /// lake, it also has the columns that cite the evidence ([`Visible::cite`]).
 ///
@@ -235,8 +238,9 @@ pub fn query(
         }
         Either::Right((Err(_), _)) => Err(QueryError::Run("nobody watches over it".into())),
     };
-    // Work that does not look up any more is not waited for.
-    runtime.shutdown_background();
+    // Threads are joined where they end at once: some C libraries read a thread's memory again after letting go of it, and if it
+    // has ended just then, that is gone (glibc, bug 19951). Work that does not look up any more is not waited for.
+    runtime.shutdown_timeout(PATIENCE);
     let mut cost = result.map_err(|e| name_damage(e, lake))?;
     cost.seconds = started.elapsed().as_secs_f64();
     Ok(cost)
