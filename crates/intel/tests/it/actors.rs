@@ -260,11 +260,7 @@ fn indicators_are_marks_of_whom_they_indicate() {
         ),
         indicator(6, "[domain-name:value = 'never closed", "intrusion-set--1"),
     ];
-    let (k, problems) = ask(&STIX.replace("]}\n", "]}").replace("]}", "]}").replacen(
-        r#"{"type":7}"#,
-        &format!(r#"{{"type":7}}{}"#, all.concat()),
-        1,
-    ));
+    let (k, problems) = ask(&STIX.replacen(r#"{"type":7}"#, &format!(r#"{{"type":7}}{}"#, all.concat()), 1));
     let marks: Vec<String> =
         k.marks.iter().map(|m| format!("{} {} {}", m.of, m.report, m.observable)).collect();
     let hash = format!("S0100 Set 2 sha256:{}", "ab".repeat(32));
