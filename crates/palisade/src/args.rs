@@ -121,9 +121,10 @@ pub struct Investigate {
     /// Lists of known bad values (hash, ip, cidr, domain, url, path): one per line, or CSV with a header
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
     pub indicators: Vec<PathBuf>,
-    /// Weaknesses known to be exploited, as CISA lists them (JSON or CSV): findings that name one get the date and the days since
-    #[arg(long, value_name = "FILE", help_heading = "Rules and indicators")]
-    pub kev: Option<PathBuf>,
+    /// Weaknesses known to be exploited, as CISA lists them (JSON or CSV), and tables of when they were published (CSV with cve and
+    /// published): findings that name one get the dates and the days since
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    pub kev: Vec<PathBuf>,
     /// Folder with analytics of your own (TOML): a file called like a shipped one takes its place
     #[arg(long, value_name = "DIR", help_heading = "Rules and indicators", conflicts_with = "no_analytics")]
     pub analytics: Option<PathBuf>,

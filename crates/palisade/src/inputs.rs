@@ -179,13 +179,22 @@ pub fn indicators(paths: &[PathBuf]) -> Result<(Vec<Indicator>, Vec<Problem>)> {
     Ok((all, problems))
 }
 
-/// Reads the list of weaknesses that are known to be exploited, if one is named.
-pub fn kev(path: Option<&Path>) -> Result<(Kev, Vec<Problem>)> {
-    let Some(path) = path else { return Ok((Kev::default(), Vec::new())) };
+/// Reads lists of weaknesses: which are known to be exploited, and when they were published.
+pub fn kev(paths: &[PathBuf]) -> Result<(Kev, Vec<Problem>)> {
+    let (mut all, mut problems) = (Kev::default(), Vec::new());
+    for path in paths {
+        let (one, more) = kev_file(path)?;
+        all.merge(one);
+        problems.extend(more);
+    }
+    Ok((all, problems))
+}
+
+fn kev_file(path: &Path) -> Result<(Kev, Vec<Problem>)> {
     let content = text("the list of exploited weaknesses", path, MAX_LIST)?;
     let fail = |why: String| {
         anyhow!(
-            "cannot use the list of exploited weaknesses {}: {why}; give CISA's list as JSON or CSV",
+            "cannot use the list of exploited weaknesses {}: {why}; give CISA's list as JSON or CSV, or a CSV table of cve and published",
             path.display()
         )
     };

@@ -51,7 +51,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     }
     let mut loaded = inputs::rules(&args.rules, jobs)?;
     let (indicators, mut problems) = inputs::indicators(&args.indicators)?;
-    let (kev, faults) = inputs::kev(args.kev.as_deref())?;
+    let (kev, faults) = inputs::kev(&args.kev)?;
     problems.extend(faults);
     let on = !args.no_analytics && !args.rules.no_shipped_rules;
     let own = inputs::own_analytics(args.analytics.as_deref())?;
@@ -59,7 +59,7 @@ pub fn run(args: &Investigate) -> Result<Exit> {
     problems.extend(inputs::rule_problems(&loaded));
     let failed = loaded.failed() as u64;
     let r = &args.rules;
-    let mut named: Vec<PathBuf> = args.kev.clone().into_iter().collect();
+    let mut named: Vec<PathBuf> = args.kev.clone();
     if let Some(folder) = &args.analytics {
         named.extend(inputs::analytics_files(folder)?);
     }

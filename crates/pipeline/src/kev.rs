@@ -1,7 +1,8 @@
 //! Weaknesses known to be exploited, as CISA lists them (cisa.gov/known-exploited-vulnerabilities-catalog), joined to
-//! findings that name one.
+//! findings that name one; and the days on which weaknesses were published, from any table that has them: CISA lists a weakness
+//! when it knows of its use, which may be years after the disclosure.
 //!
-//! The list is the user's; none is shipped, because it would be old.
+//! The lists are the user's; none is shipped, because it would be old.
 //!
 //! What this module never does: fetch the list, or say that a weakness is there. A finding that names one gets its dates.
 
@@ -23,14 +24,17 @@ pub struct KevEntry {
     pub ransomware: bool,
 }
 
-/// The list.
+/// The lists.
 #[derive(Clone, Default, Debug)]
 pub struct Kev {
     entries: BTreeMap<String, KevEntry>,
+    /// The day of each weakness's publication, and its midnight, UTC.
+    published: BTreeMap<String, (String, Time)>,
 }
 
 impl Kev {
-    /// Reads the list as CISA gives it, JSON or CSV; says how many entries have no readable id or date.
+    /// Reads the list as CISA gives it, JSON or CSV, or a CSV table of publication (`cve`, `published`); says how many entries
+    /// have no readable id or date.
     pub fn parse(text: &str) -> Result<(Kev, u64), String> {
         let mut kev = Kev::default();
         let mut faulty = 0;
@@ -49,14 +53,21 @@ impl Kev {
             let mut rows = csv::Reader::from_reader(text.as_bytes());
             let header = rows.headers().map_err(|e| e.to_string())?.clone();
             let column = |name: &str| header.iter().position(|h| h.trim().eq_ignore_ascii_case(name));
-            let (Some(cve), Some(added)) = (column("cveID"), column("dateAdded")) else {
-                return Err("it has no columns cveID and dateAdded".to_owned());
+            let any = |names: &[&str]| names.iter().find_map(|n| column(n));
+            let cve = any(&["cveID", "cve", "cve_id", "id"]);
+            let (added, published) =
+                (column("dateAdded"), any(&["published", "datePublished", "published_date"]));
+            let (Some(cve), true) = (cve, added.is_some() || published.is_some()) else {
+                return Err("it has neither columns cveID and dateAdded nor cve and published".to_owned());
             };
             let ransom = column("knownRansomwareCampaignUse");
             for row in rows.records() {
                 let row = row.map_err(|e| e.to_string())?;
                 let get = |at: usize| row.get(at).unwrap_or("");
-                faulty += kev.add(get(cve), get(added), ransom.map_or("", get));
+                // A table may have both; an entry is faulty if it gives neither.
+                let listed = added.map(|at| kev.add(get(cve), get(at), ransom.map_or("", get)));
+                let told = published.map(|at| kev.publish(get(cve), get(at)));
+                faulty += listed.into_iter().chain(told).min().unwrap_or(1);
             }
         }
         Ok((kev, faulty))
@@ -72,14 +83,29 @@ impl Kev {
         0
     }
 
-    /// How many there are.
+    fn publish(&mut self, cve: &str, published: &str) -> u64 {
+        let day = published.trim().get(..10).unwrap_or("");
+        let (Some(id), Ok(at)) = (cves(cve).next(), Time::parse(&format!("{day}T00:00:00Z"))) else {
+            return 1;
+        };
+        self.published.insert(id, (day.to_owned(), at));
+        0
+    }
+
+    /// Adds what another list has; of two dates for one weakness the other's counts.
+    pub fn merge(&mut self, other: Kev) {
+        self.entries.extend(other.entries);
+        self.published.extend(other.published);
+    }
+
+    /// How many weaknesses it has something of.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() + self.published.keys().filter(|id| !self.entries.contains_key(*id)).count()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.published.is_empty()
     }
 
     /// Says of a finding that names a weakness which it is, when it was listed, and how long before the finding.
@@ -102,19 +128,33 @@ impl Kev {
         }
         let known: Vec<(&String, &KevEntry)> =
             named.iter().filter_map(|id| Some((id, self.entries.get(id)?))).collect();
-        let mut say = |name: &str, value: String| finding.message.args.push((name.to_owned(), value));
+        let args = &mut finding.message.args;
+        let mut say = |name: &str, value: String| args.push((name.to_owned(), value));
         say("cve", named.join(", "));
+        // Of several the one that was published first: it has been open for longest.
+        let disclosed = named.iter().filter_map(|id| Some((id, self.published.get(id)?)));
+        if let Some((id, (day, at))) = disclosed.min_by_key(|(id, (_, at))| (*at, *id)) {
+            say("published", format!("{id} on {day}"));
+            if let Some(time) = finding.time {
+                say("days_since_disclosure", days(*at, time).to_string());
+            }
+        }
         // Of several the one that was listed first: it has been open for longest.
         let Some((id, entry)) = known.iter().min_by_key(|(id, e)| (e.at, *id)) else { return };
         say("exploited_listed", format!("{id} on {}", entry.added));
         if let Some(time) = finding.time {
-            const DAY: i64 = 86_400_000_000;
-            say("days_since_listed", (time.0 - entry.at.0).div_euclid(DAY).to_string());
+            say("days_since_listed", days(entry.at, time).to_string());
         }
         if entry.ransomware {
-            finding.message.args.push(("used_for_ransom".to_owned(), "known".to_owned()));
+            say("used_for_ransom", "known".to_owned());
         }
     }
+}
+
+/// Whole days from one moment to another.
+fn days(from: Time, to: Time) -> i64 {
+    const DAY: i64 = 86_400_000_000;
+    (to.0 - from.0).div_euclid(DAY)
 }
 
 /// Identifiers of weaknesses in a text, as they are written officially: `cve_2021_44228` is `CVE-2021-44228`.
@@ -166,6 +206,15 @@ mod tests {
             let entry = &kev.entries["CVE-2021-44228"];
             assert_eq!((entry.added.as_str(), entry.ransomware), ("2021-12-10", true));
         }
+        let (mut kev, _) = Kev::parse(csv).unwrap();
+        let (days, faulty) = Kev::parse(
+            "cve,published\nCVE-2021-44228,2021-12-09T10:00:00Z\nCVE-2021-26855,2021-03-02\nx,2021-03-02\n",
+        )
+        .unwrap();
+        assert_eq!((days.len(), faulty), (2, 1));
+        kev.merge(days);
+        assert_eq!(kev.len(), 2);
+        assert_eq!(kev.published["CVE-2021-44228"].0, "2021-12-09");
         assert!(Kev::parse("a,b\n1,2\n").is_err());
         assert!(Kev::parse("{\"x\":1}").is_err());
     }

@@ -246,6 +246,7 @@ pub(crate) fn correlate(
             findings.extend(told.then(|| judge.alert(&alert)).flatten());
         })
         .map_err(Error::Spill)?;
+    findings.iter_mut().for_each(|f| knowledge.kev.join(f));
     findings.sort_by_key(|f| (f.time, f.id));
     Ok((findings, outcome.problems(&knowledge.correlations)))
 }
@@ -308,6 +309,7 @@ impl Run<'_> {
             outcome.problems
         });
         findings.retain(|f: &Finding| self.judge.in_time(f.time));
+        findings.iter_mut().for_each(|f| self.knowledge.kev.join(f));
         order.late(&findings, &[]);
         problems.into_iter().for_each(|p| order.take(Outcome::Problem(p)));
         presence

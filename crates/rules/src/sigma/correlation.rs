@@ -239,7 +239,7 @@ fn timespan(body: &Node) -> Result<u64, Fault> {
     };
     match scalar_text(value).as_deref().and_then(seconds) {
         Some(0) | None => {
-            Err(Fault::new(value.span, "`timespan` must be a number with s, m, h or d, like 15m"))
+            Err(Fault::new(value.span, "`timespan` must be a number with s, m, h, d or w, like 15m"))
         }
         Some(seconds) if seconds > TIMESPAN_MAX => {
             Err(Fault::new(value.span, format!("`timespan` is longer than {} days", TIMESPAN_MAX / 86_400)))
@@ -256,6 +256,7 @@ fn seconds(text: &str) -> Option<u64> {
         'm' => 60,
         'h' => 3_600,
         'd' => 86_400,
+        'w' => 604_800,
         _ => return None,
     };
     number.checked_mul(factor)
