@@ -189,7 +189,7 @@ pub fn read(
     sink: &mut Sink<'_>,
 ) -> Vec<Problem> {
     let mut problems = Problems::of(origin);
-    let Piece { data, offset, first_record, preface, .. } = piece;
+    let Piece { data, offset, first_record, preface, damaged, .. } = piece;
     if kind == Kind::Journal {
         // Lengths in it are binary: its structure is read before its text.
         journal::read(data, offset, first_record, context, source, &mut scratch.json, &mut problems, sink);
@@ -208,8 +208,8 @@ pub fn read(
     match kind {
         Kind::Table | Kind::PostgresCsv | Kind::MysqlAudit => {
             let made = match kind {
-                Kind::Table => table::rewrite(&text, &preface, offset, first_record, &mut problems),
-                Kind::PostgresCsv => postgres::rewrite(&text, offset, first_record, &mut problems),
+                Kind::Table => table::rewrite(&text, &preface, offset, first_record, damaged, &mut problems),
+                Kind::PostgresCsv => postgres::rewrite(&text, offset, first_record, damaged, &mut problems),
                 _ => mysql::rewrite(&text, offset, first_record, &mut problems),
             };
             made.read(context, source, &mut scratch.json, &mut problems, sink);

@@ -101,6 +101,20 @@ fn a_line_of_ten_megabytes_costs_itself() {
 }
 
 #[test]
+fn ten_megabytes_of_open_quotes_are_rows_and_one_problem() {
+    let many = (10 << 20) / "a,\"b\",\"c\n".len();
+    let text = format!("a,b,c\n{}{}", "1,2,3\n".repeat(64), "a,\"b\",\"c\n".repeat(many));
+    let (rows, said) = count(Kind::Table, &mut text.as_bytes());
+    assert_eq!(rows, 64 + many);
+    assert!(said.iter().all(|s| s.contains("a quote does not close")) && said.len() <= 2, "{said:?}");
+    // What goes on over lines for ever is cut, too, whichever place of the buffer its last line ends at.
+    let text = format!("{}{}", SAMPLES[9].2, "\tand so on\n".repeat(1 << 20));
+    let (_, said) = count(Kind::Postgres, &mut text.as_bytes());
+    assert!(said.iter().any(|s| s.contains("goes on over more than 4 MiB")), "{said:?}");
+    assert!(!said.iter().any(|s| s.contains("its first line was left out")), "{said:?}");
+}
+
+#[test]
 fn bad_bytes_and_cut_ends() {
     let house = Shipped::new();
     for (kind, head, line) in SAMPLES {
