@@ -279,6 +279,40 @@ fn iis_changes_its_fields_in_the_middle() {
 }
 
 #[test]
+fn a_client_cannot_hide_its_request_behind_a_quote() {
+    const FIELDS: &str =
+        "#Fields: date time c-ip cs-method cs-uri-stem cs(User-Agent) cs(Referer) sc-status\n";
+    let iis = format!("#Software: Microsoft Internet Information Services 10.0\n{FIELDS}");
+    let blue = format!("#Software: SGOS 6.7.4.1\n{FIELDS}");
+    let line = |agent: &str, referer: &str| {
+        format!("2024-03-01 00:00:04 203.0.113.6 POST /ecp/y.js {agent} {referer} 500\n")
+    };
+    for (head, agent, referer, wanted) in [
+        (&iis, "\"x", "-", ["\"x", ""]),
+        (&iis, "\"x", "y\"", ["\"x", "y\""]),
+        (&iis, "\"x\"", "\"", ["\"x\"", "\""]),
+        // Who wrote it is not known: quotes hold if the columns come out, and else are text.
+        (&FIELDS.to_owned(), "\"x", "-", ["\"x", ""]),
+        (&FIELDS.to_owned(), "\"x", "y\"", ["\"x", "y\""]),
+        (&FIELDS.to_owned(), "\"x\"y", "\"a b\"", ["\"x\"y", "a b"]),
+        (&blue, "\"a b\"", "\"c\"", ["a b", "c"]),
+        (&blue, "\"a\"b\"", "-", ["\"a\"b\"", ""]),
+    ] {
+        let text = format!("{head}{0}{1}{0}", line("agent", "-"), line(agent, referer));
+        let seen = Shipped::new().read(text.as_bytes());
+        assert_eq!((seen.rows.len(), seen.said().as_str()), (3, ""), "{text}");
+        assert_eq!([seen.rows[1].get("cs-user-agent"), seen.rows[1].get("cs-referer")], wanted, "{text}");
+        seen.rows[1].has(&[("cs-uri-stem", "/ecp/y.js"), ("sc-status", "500"), ("c-ip", "203.0.113.6")]);
+    }
+    // Where no reading fits, what stands before the quote is sure, and the rest is one value.
+    let text = format!("{blue}{0}{0}{1}", line("agent", "-"), line("\"a\" b\"", "-"));
+    let seen = Shipped::new().read(text.as_bytes());
+    assert_eq!(seen.rows.len(), 3);
+    assert!(seen.said().starts_with("syntax x1: a line's quotes do not agree"), "{}", seen.said());
+    seen.rows[2].has(&[("cs-uri-stem", "/ecp/y.js"), ("cs-user-agent", "\"a\" b\" - 500")]);
+}
+
+#[test]
 fn a_proxy_and_a_firewall_in_w3c_form() {
     let proxy = "#Software: SGOS 6.7.4.1\n#Version: 1.0\n\
         #Fields: date time time-taken c-ip cs-username sc-filter-result cs-categories cs(Referer) sc-status s-action cs-method cs-uri-scheme cs-host cs-uri-port cs-uri-path cs-uri-query cs(User-Agent)\n\
