@@ -421,6 +421,68 @@ fn cef_and_leef() {
     seen.rows[2].has(&[("dst", "10.0.0.5"), ("url", "https://example.com/?a=b")]);
 }
 
+/// What a rule of this category reads of a record.
+fn ruled(house: &Shipped, row: &Row, category: &str, field: &str) -> String {
+    let source = palisade_model::Logsource { category: Some(category.into()), ..Default::default() };
+    let id = house.catalogue.shape_named(&row.shape).unwrap();
+    let shape = house.catalogue.shape_of(id);
+    assert!(shape.binds(&source), "{} is not of {category}", row.shape);
+    row.get(shape.native_name(&source, field)).to_owned()
+}
+
+#[test]
+fn rules_for_firewalls_and_proxies_read_cef_leef_and_pairs() {
+    let lines = [
+        "CEF:0|Vendor|Wall|1|100|connection|3|src=203.0.113.9 spt=40000 dst=192.0.2.4 dpt=3389 proto=TCP act=deny",
+        "LEEF:1.0|Vendor|Wall|1|100|src=203.0.113.9\tsrcPort=40000\tdst=192.0.2.4\tdstPort=3389\tproto=TCP\taction=deny",
+        "time=2024-03-01T10:00:00Z src=203.0.113.9 spt=40000 dst=192.0.2.4 dpt=3389 proto=TCP act=deny",
+        "time=2024-03-01T10:00:00Z src_ip=203.0.113.9 src_port=40000 dst_ip=192.0.2.4 dst_port=3389 protocol=TCP log_subtype=deny",
+    ];
+    let wanted = [
+        ("src_ip", "203.0.113.9"),
+        ("src_port", "40000"),
+        ("dst_ip", "192.0.2.4"),
+        ("dst_port", "3389"),
+        ("action", "deny"),
+        ("protocol", "TCP"),
+    ];
+    let house = Shipped::new();
+    for line in lines {
+        for text in [format!("{line}\n"), format!("<13>2024-03-01T10:00:00Z fw1 {line}\n")] {
+            let seen = house.read(text.as_bytes());
+            // Behind a head of syslog, pairs are read if they begin as FortiGate's do.
+            if text.starts_with('<') && !line.contains("EF:") {
+                continue;
+            }
+            assert_eq!(seen.rows[0].categories, ["firewall"], "{text}");
+            for (field, value) in wanted {
+                assert_eq!(ruled(&house, &seen.rows[0], "firewall", field), value, "{field} of {text}");
+            }
+        }
+    }
+    let lines = [
+        "CEF:0|Vendor|Gate|1|1|request|3|src=192.0.2.4 request=http://a.example/x.exe?y=1 requestMethod=GET requestClientApplication=evil/1.0 dhost=a.example act=allow",
+        "LEEF:2.0|Vendor|Gate|1|1|^|src=192.0.2.4^url=http://a.example/x.exe?y=1^method=GET^userAgent=evil/1.0^domain=a.example^action=allow",
+        "time=2024-03-01T10:00:00Z src=192.0.2.4 url=\"http://a.example/x.exe?y=1\" method=GET user_agent=evil/1.0 host=a.example action=allow",
+    ];
+    for line in lines {
+        let seen = house.read(format!("{line}\n").as_bytes());
+        for (field, value) in [
+            ("c-ip", "192.0.2.4"),
+            ("c-uri", "http://a.example/x.exe?y=1"),
+            ("cs-method", "GET"),
+            ("c-useragent", "evil/1.0"),
+            ("cs-host", "a.example"),
+            ("action", "allow"),
+        ] {
+            assert_eq!(ruled(&house, &seen.rows[0], "proxy", field), value, "{field} of {line}");
+        }
+    }
+    // What is of neither stays without a category.
+    let seen = house.read(b"CEF:0|V|P|1|7|logon|5|suser=bob outcome=failure msg=src\\=1 dst\\=2\n");
+    assert!(seen.rows[0].categories.is_empty());
+}
+
 #[test]
 fn fortigate_with_and_without_syslog_around() {
     let record = r#"date=2019-05-10 time=11:37:47 logid="0000000013" type="traffic" subtype="forward" level="notice" vd="vdom1" eventtime=1557513467369913239 srcip=10.1.100.11 srcport=58012 dstip=203.0.113.85 dstport=80 action="close" policyid=1 devname="FG T" devid="FGT60E1234567890""#;
