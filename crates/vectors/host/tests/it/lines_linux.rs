@@ -255,7 +255,9 @@ fn a_journal_with_binary_fields() {
 
 #[test]
 fn a_journal_says_what_a_syslog_says() {
-    const SAID: [(&str, &str, &[(&str, &str)]); 5] = [
+    /// A program, what it said, and the fields that this gives.
+    type Said = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+    const SAID: [Said; 5] = [
         (
             "sshd",
             "Accepted publickey for alice from 2001:db8::7 port 51023 ssh2: RSA SHA256:abc",
