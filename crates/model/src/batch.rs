@@ -535,6 +535,9 @@ impl<'c> RowBuilder<'c> {
             };
             let mut out = String::new();
             for input in &derive.inputs {
+                if matches!(derive.op, DeriveOp::First) && !out.is_empty() {
+                    break;
+                }
                 let cells = &self.batch.cells[self.first_cell..];
                 for cell in cells.iter().filter(|c| c.field == *input).take(most) {
                     let text = match cell.kind {

@@ -165,6 +165,8 @@ pub enum DeriveOp {
         /// Replacement of every other text.
         default: Option<String>,
     },
+    /// The first input that is there: what one kind of record calls by one of several names.
+    First,
     /// A hexadecimal text (`0x1a4`) as decimal.
     Hex,
 }
@@ -185,6 +187,7 @@ impl DeriveOp {
                 Some(table.get(&text).or(default.as_ref()).cloned().unwrap_or(text))
             }
             DeriveOp::Table { .. } => None,
+            DeriveOp::First => Some(text),
             DeriveOp::Hex => {
                 let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
                 u64::from_str_radix(digits, 16).ok().map(|n| n.to_string())
@@ -403,6 +406,9 @@ struct DeriveToml {
     field: String,
     #[serde(default)]
     join: Vec<String>,
+    /// Names of which the first that is there counts.
+    #[serde(default)]
+    first: Vec<String>,
     #[serde(default)]
     sep: String,
     #[serde(default)]
@@ -641,9 +647,11 @@ impl Adder<'_> {
             // (4688 has a ProcessId of its own, the parent's).
             let name = format!("{}.{}", view.name, d.field);
             rename.insert(d.field.clone(), name.clone());
-            let names: Vec<String> = d.from.iter().chain(&d.join).cloned().collect();
+            let names: Vec<String> = d.from.iter().chain(&d.join).chain(&d.first).cloned().collect();
             let op = if d.hex {
                 DeriveOp::Hex
+            } else if !d.first.is_empty() {
+                DeriveOp::First
             } else if !d.table.is_empty() {
                 DeriveOp::Table { table: d.table.clone(), default: d.default.clone() }
             } else {

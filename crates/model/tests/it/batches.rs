@@ -479,6 +479,28 @@ fn digests_are_those_of_the_text_or_those_given() {
     assert_eq!(b.finish().digest(0), abc, "in used buffers");
 }
 
+/// Of several names the first that has a value gives the field.
+#[test]
+fn the_first_of_several_names() {
+    let toml = "product = \"p\"\n[[stream]]\nnames = [\"s\"]\nview = \"v\"\n[[view]]\nname = \"v\"\n\
+                [[view.derive]]\nfield = \"U\"\nfirst = [\"g\", \"h\"]\n";
+    let house = house(toml, "s", 0, &["g", "h", "v.U"]);
+    let id = |name: &str| house.fields.id(name).unwrap();
+    for (given, wanted) in [
+        (&[("g", "1"), ("h", "2")][..], Some("1")),
+        (&[("h", "2"), ("h", "3")], Some("2")),
+        (&[("g", ""), ("h", "2")], Some("2")),
+        (&[], None),
+    ] {
+        let mut b = RowBuilder::new(SourceId(0), &house.catalogue, &house.projection, Buffers::default());
+        b.begin();
+        given.iter().for_each(|(name, text)| b.text_cell(id(name), text));
+        b.end(header(&house, 1));
+        let batch = b.finish();
+        assert_eq!(batch.field(0, id("v.U")).text(), wanted);
+    }
+}
+
 /// A row filled again from what `every` gave has the computed cells of the first one.
 #[test]
 fn computed_cells_come_again() {

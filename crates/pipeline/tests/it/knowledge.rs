@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use palisade_pipeline::{Knowledge, RuleSources, detectable, load_rules};
+use palisade_pipeline::{Knowledge, RuleSources, Settings, detectable, investigate, load_rules};
+
+use crate::hostile::Said;
 
 #[test]
 fn shipped_knowledge_loads() {
@@ -38,4 +40,40 @@ fn techniques_need_rules_and_records() {
     assert!(some["T1003.001"].with_records > 0, "{:?}", some["T1003.001"]);
     assert!(some["T1003.001"].with_records <= lsass.without);
     assert!(!blind.contains_key("T9999"));
+}
+
+/// Rules of the categories `firewall` and `proxy` name fields that only a view gives to CEF, LEEF and pairs.
+#[test]
+fn rules_for_firewalls_and_proxies_fire_on_cef_leef_and_pairs() {
+    const RULES: &str = "title: Remote desktop from outside\nid: 5a0f4c6e-6a57-4d3c-9c5e-0f6e2a7b1c01\nlevel: low\nlogsource: {category: firewall}\ndetection:\n  a: {dst_port: 3389, src_ip|cidr: 203.0.113.0/24, action: deny}\n  condition: a\n---\ntitle: A program by name\nid: 5a0f4c6e-6a57-4d3c-9c5e-0f6e2a7b1c02\nlevel: low\nlogsource: {category: proxy}\ndetection:\n  a: {c-uri|contains: '/x.exe', c-useragent|startswith: evil, cs-method: GET}\n  condition: a\n";
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules.yml");
+    std::fs::write(&rules, RULES).unwrap();
+    let loaded = load_rules(&RuleSources { paths: vec![rules], ..RuleSources::default() }, 1);
+    assert!(loaded.errors.is_empty(), "{:?}", loaded.errors);
+    let knowledge = Knowledge::new(loaded.rules, Vec::new(), &[]).unwrap();
+    for (name, line, rule) in [
+        ("a.cef", "CEF:0|V|Wall|1|1|c|3|src=203.0.113.9 spt=4 dst=192.0.2.4 dpt=3389 proto=TCP act=deny", 1),
+        ("a.leef", "LEEF:1.0|V|Wall|1|1|src=203.0.113.9\tdst=192.0.2.4\tdstPort=3389\taction=deny", 1),
+        ("a.log", "time=2024-03-01T10:00:00Z src=203.0.113.9 dst=192.0.2.4 dport=3389 act=deny", 1),
+        (
+            "p.cef",
+            "CEF:0|V|Gate|1|1|r|3|src=192.0.2.4 request=http://a.example/x.exe requestMethod=GET requestClientApplication=evil/1",
+            2,
+        ),
+        (
+            "p.log",
+            "time=2024-03-01T10:00:00Z src=192.0.2.4 url=http://a.example/x.exe method=GET user_agent=evil/1",
+            2,
+        ),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("{line}\n")).unwrap();
+        let mut said = Said::default();
+        let settings = Settings { paths: vec![path], ..Settings::default() };
+        investigate(&settings, &knowledge, None, &mut said).unwrap();
+        let wanted = format!(" 5a0f4c6e-6a57-4d3c-9c5e-0f6e2a7b1c0{rule} ");
+        assert_eq!(said.findings.len(), 1, "{line}: {:?}", said.findings);
+        assert!(said.findings[0].contains(&wanted), "{:?}", said.findings);
+    }
 }

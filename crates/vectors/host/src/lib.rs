@@ -58,7 +58,7 @@ pub struct Piece {
     pub offset: u64,
     /// Number of the first record (1-based line or element); unused where records carry their own numbers.
     pub first_record: u64,
-    /// Damage that `split` already knows of in this piece (bad signature, truncated end).
+    /// Damage that `split` already knows of in this piece (bad signature, truncated end, quotes of a table that do not close).
     pub damaged: bool,
     /// What stands before the piece and says how to read it: a table's header, the fields of a
     /// W3C log, the year of a syslog. Empty where records explain themselves.

@@ -103,6 +103,8 @@ struct DialectToml {
     #[serde(default)]
     audit: Vec<String>,
     #[serde(default)]
+    program: Vec<String>,
+    #[serde(default)]
     named: Vec<String>,
     #[serde(default)]
     records: Vec<String>,
@@ -195,7 +197,7 @@ impl Dialect {
 
 /// Where names of the dialect's mounted objects begin.
 fn mounts(d: &DialectToml) -> Vec<Mount> {
-    let paths = d.mount.iter().chain(&d.json).chain(&d.xml).chain(&d.audit);
+    let paths = d.mount.iter().chain(&d.json).chain(&d.xml).chain(&d.audit).chain(&d.program);
     let texts = paths.map(|path| match path.strip_suffix(".*") {
         Some(above) => (true, format!("{above}.")),
         None => (false, format!("{path}.")),
@@ -390,7 +392,7 @@ fn merge(
 
     let unnamed = (!d.unnamed.is_empty() && fields.id("Data").is_some()).then_some(d.unnamed.as_str());
     let mut mounted = vec![ROOT];
-    for path in d.mount.iter().chain(&d.json).chain(&d.xml).chain(&d.audit) {
+    for path in d.mount.iter().chain(&d.json).chain(&d.xml).chain(&d.audit).chain(&d.program) {
         for node in b.path(ROOT, path) {
             if !mounted.contains(&node) {
                 mounted.push(node);
@@ -426,9 +428,13 @@ fn merge(
             b.add(node, tag, What::Unnamed(n));
         }
     }
-    for (paths, what) in
-        [(&d.xml, What::Xml), (&d.json, What::Json), (&d.audit, What::Audit), (&d.records, What::Records)]
-    {
+    for (paths, what) in [
+        (&d.xml, What::Xml),
+        (&d.json, What::Json),
+        (&d.audit, What::Audit),
+        (&d.program, What::Program),
+        (&d.records, What::Records),
+    ] {
         for path in paths {
             for node in b.path(ROOT, path) {
                 b.add(node, tag, what);
@@ -488,7 +494,7 @@ fn merge(
         stream_prefix: d.stream_prefix.clone(),
         stream_else: d.stream_else.clone(),
         windows,
-        embeds: !(d.xml.is_empty() && d.json.is_empty() && d.audit.is_empty() && d.named.is_empty()),
+        embeds: [&d.xml, &d.json, &d.audit, &d.program, &d.named].iter().any(|paths| !paths.is_empty()),
         names_pairs: !d.named.is_empty(),
         wraps: !d.records.is_empty(),
         mounts: mounts(d),

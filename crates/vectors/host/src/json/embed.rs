@@ -13,6 +13,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::scan::{Entry, Found, KeyCache, Kind, Scan};
 use super::trie::{DEAD, NodeId, ROOT, Trie};
+use crate::lines::{MORE_ARGUMENTS, Message, MoreArguments};
 
 /// XML elements deeper than this are not looked at; events have four levels.
 const MAX_XML_DEPTH: usize = 16;
@@ -279,6 +280,7 @@ pub(super) fn audit(
     let stamp = line.find("audit(")?;
     let time = line[stamp + 6..].split([':', ')']).next().map(str::to_owned);
     let mut rest = &line[at..];
+    let mut more = MoreArguments::default();
     let mut values = 0;
     while let Some((key, tail)) = rest.split_once('=') {
         values += 1;
@@ -295,8 +297,16 @@ pub(super) fn audit(
             (&tail[..end], &tail[end..], false)
         };
         let decoded = if quoted { None } else { untrusted(key, value) };
-        put(trie, base, key, decoded.as_deref().unwrap_or(value), false, builder, found);
+        let value = decoded.as_deref().unwrap_or(value);
+        more.add(key, value);
+        put(trie, base, key, value, false, builder, found);
         rest = next;
+    }
+    if let Some(text) = more.join() {
+        put(trie, base, MORE_ARGUMENTS, &text, false, builder, found);
+    }
+    if more.cut() {
+        found.trouble.push((ProblemCode::Limit, MoreArguments::CUT));
     }
     time
 }
@@ -319,6 +329,19 @@ fn untrusted(key: &str, value: &str) -> Option<String> {
     // Numbers such as `a0=7ffd2c3e` are hex digits too, but not text.
     let readable = text.chars().all(|c| !c.is_control() || matches!(c, '\0' | '\n' | '\t'));
     readable.then(|| text.trim_end_matches('\0').replace('\0', " "))
+}
+
+/// What a program on Linux says in so many words, as a log of text would have it: names of our own only.
+pub(super) fn program(
+    trie: &Trie,
+    base: Base,
+    name: &str,
+    text: &str,
+    message: &mut Message,
+    builder: &mut RowBuilder<'_>,
+    found: &mut Found,
+) {
+    message.read(name, text, |name, value| put(trie, base, name, value, false, builder, found));
 }
 
 /// Reads a list of `{Name, Value}` pairs that lies in the arena at `from`: each value

@@ -92,6 +92,7 @@ pub fn fuzz(data: &[u8]) {
         xml = ["Message"]
         json = ["AuditData"]
         audit = ["Message"]
+        program = ["Message"]
         named = ["Parameters"]
         stream = "Channel"
         event_id = ["EventID"]

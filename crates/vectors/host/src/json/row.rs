@@ -48,6 +48,7 @@ pub struct Scratch {
     stamp: u32,
     times: Vec<(u8, bool, Entry)>,
     path: String,
+    message: crate::lines::Message,
     spare: Buffers,
 }
 
@@ -369,10 +370,14 @@ impl Reader<'_, '_, '_, '_> {
             if e.kind != Kind::Text {
                 continue;
             }
-            let looks = |w: &What| matches!(w, What::Xml | What::Json | What::Audit);
+            let looks = |w: &What| matches!(w, What::Xml | What::Json | What::Audit | What::Program);
             let kinds: Vec<What> = self.uses(&e, tag).filter(looks).collect();
             let base = Base { node: e.node, key: self.scratch.found.key_of(i) };
             for what in kinds {
+                if what == What::Program {
+                    self.program(tag, base, e);
+                    continue;
+                }
                 if !copied {
                     copied = true;
                     let start = self.builder.arena().len();
@@ -441,6 +446,21 @@ impl Reader<'_, '_, '_, '_> {
             raw.end = self.builder.arena().len();
         }
         system
+    }
+
+    /// What the program that the record names says in this text. The record's text stays what it was.
+    fn program(&mut self, tag: u8, base: Base, e: Entry) {
+        let named = |e: &Entry| {
+            let orders =
+                self.uses(e, tag).filter_map(|w| if let What::Stream(n) = w { Some(n) } else { None });
+            orders.min().filter(|_| e.kind == Kind::Text)
+        };
+        let entries = self.scratch.found.entries.iter();
+        let best = entries.filter_map(|e| Some((named(e)?, *e))).min_by_key(|(order, _)| *order);
+        let Some((_, name)) = best else { return };
+        let (name, text) = (self.text_of(&name).into_owned(), self.text_of(&e).into_owned());
+        let Scratch { found, message, .. } = &mut *self.scratch;
+        embed::program(&self.dialects.trie, base, &name, &text, message, &mut self.builder, found);
     }
 
     fn stream(&mut self, name: &str) -> Option<StreamId> {

@@ -49,6 +49,8 @@ pub(super) enum What {
     Json,
     /// Text that holds a line of auditd.
     Audit,
+    /// What a program on Linux said.
+    Program,
     /// An array of records.
     Records,
     /// A list of name-value pairs.

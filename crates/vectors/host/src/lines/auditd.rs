@@ -7,11 +7,13 @@
 //! audit-userspace `auparse`.)
 //!
 //! A row is one event. The arguments of EXECVE hide the registers of SYSCALL under the same names
-//! (a0 …): rules ask for the former.
+//! (a0 …): rules ask for the former. Those behind `a31`, which no view can name one by one, are joined to
+//! [`MORE_ARGUMENTS`].
 
 use std::ops::Range;
 
 use memchr::memrchr_iter;
+use palisade_model::ProblemCode;
 
 use super::clock::{epoch, number};
 use super::decode::hex;
@@ -34,6 +36,53 @@ const BEHIND: usize = 32;
 
 /// Longest text of one joined event; lines beyond it become an event of their own.
 const MAX_EVENT_BYTES: usize = 1 << 20;
+
+/// The field with all arguments from `a32` on.
+pub(crate) const MORE_ARGUMENTS: &str = "more_arguments";
+
+/// How many arguments have fields that views name.
+const NAMED_ARGUMENTS: u32 = 32;
+
+/// Longest text of the arguments behind those; one argument alone may be 128 KiB (`MAX_ARG_STRLEN`).
+const MAX_MORE_BYTES: usize = 256 << 10;
+
+/// The arguments behind those that have fields of their own, in whatever order they come.
+#[derive(Default, Debug)]
+pub(crate) struct MoreArguments {
+    parts: Vec<(u32, String)>,
+    bytes: usize,
+    cut: bool,
+}
+
+impl MoreArguments {
+    /// What is said of a line that was cut.
+    pub const CUT: &str =
+        "the arguments of a command are longer than 256 KiB; CommandLine ends before the last";
+
+    /// Takes a value, if it is one of these arguments.
+    pub fn add(&mut self, name: &str, value: &str) {
+        let number = name.strip_prefix('a').filter(|_| is_argument(name)).and_then(|n| n.parse::<u32>().ok());
+        let Some(number) = number.filter(|n| *n >= NAMED_ARGUMENTS) else { return };
+        self.bytes = self.bytes.saturating_add(value.len() + 1);
+        if self.bytes > MAX_MORE_BYTES {
+            self.cut = true;
+        } else {
+            self.parts.push((number, value.to_owned()));
+        }
+    }
+
+    /// All of them, apart by blanks.
+    pub fn join(&mut self) -> Option<String> {
+        self.parts.sort_by_key(|(number, _)| *number);
+        let texts: Vec<&str> = self.parts.iter().map(|(_, text)| text.as_str()).collect();
+        (!texts.is_empty()).then(|| texts.join(" "))
+    }
+
+    /// Whether some were left out.
+    pub fn cut(&self) -> bool {
+        self.cut
+    }
+}
 
 /// The head of a record.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -114,6 +163,7 @@ struct Open {
     row: Row,
     /// Pieces of arguments that were split (`a1[0]`), in the order of the lines.
     parts: Vec<(String, String, bool)>,
+    more: MoreArguments,
 }
 
 /// Joins records to events.
@@ -163,6 +213,7 @@ impl Joiner {
                     has_arguments: false,
                     row,
                     parts: Vec::new(),
+                    more: MoreArguments::default(),
                 });
                 self.open.len() - 1
             }
@@ -184,6 +235,9 @@ impl Joiner {
     fn close(&mut self, sheet: &mut Sheet<'_, '_, '_, '_>, i: usize) {
         let mut open = self.open.remove(i);
         open.arguments();
+        if open.more.cut() {
+            sheet.problem(ProblemCode::Limit, open.at, MoreArguments::CUT);
+        }
         // The end of an event that was closed already says nothing.
         let only_end = open.row.values.iter().all(|v| match v.name {
             Name::Fixed("type") => matches!(open.row.text("", v.place), "EOE" | "1320"),
@@ -243,9 +297,9 @@ impl Open {
             });
         }
         let has_arguments = self.has_arguments;
-        let parts = &mut self.parts;
+        let (parts, more) = (&mut self.parts, &mut self.more);
         let (mut arch, mut call, mut named) = (None, None, false);
-        walk(text, head.body, &mut |name, value, quoted| {
+        let whole = walk(text, head.body, &mut |name, value, quoted| {
             let (n, v) = (&text[name.clone()], &text[value.clone()]);
             let argument = is_argument(n) || n.contains('[');
             if argument && has_arguments && !execve {
@@ -266,6 +320,9 @@ impl Open {
             }
             let name = Name::At(shift(name));
             let decoded = if quoted { None } else { decode(n, v, execve) };
+            if execve {
+                more.add(n, decoded.as_deref().unwrap_or(v));
+            }
             match decoded {
                 Some(plain) if n == "key" => {
                     // Several keys come as one, apart by 0x01.
@@ -284,6 +341,7 @@ impl Open {
                 address(v, row);
             }
         });
+        row.overflow |= !whole;
         if let (false, Some(arch), Some(call)) = (named, arch, call)
             && let Some(name) = super::programs::syscall(&arch, call)
         {
@@ -299,8 +357,13 @@ impl Open {
                 text.push_str(&more);
             }
             let plain = if quoted { None } else { decode(&name, &text, true) };
-            let (name, place) = (self.row.make(&name), self.row.make(plain.as_deref().unwrap_or(&text)));
+            let text = plain.as_deref().unwrap_or(&text);
+            self.more.add(&name, text);
+            let (name, place) = (self.row.make(&name), self.row.make(text));
             self.row.put_at(Name::At(name), place);
+        }
+        if let Some(text) = self.more.join() {
+            self.row.put_made(MORE_ARGUMENTS, &text);
         }
     }
 }
@@ -311,8 +374,9 @@ fn is_argument(name: &str) -> bool {
         .is_some_and(|n| !n.is_empty() && n.len() < 6 && n.bytes().all(|c| c.is_ascii_digit()))
 }
 
-/// Gives each `name=value` from `from` on. Nested quotes (`msg='op=… res=success'`) and braces are stepped into.
-fn walk(text: &str, from: usize, f: &mut dyn FnMut(Range<usize>, Range<usize>, bool)) {
+/// Gives each `name=value` from `from` on; whether that is all. Nested quotes (`msg='op=… res=success'`) and
+/// braces are stepped into.
+fn walk(text: &str, from: usize, f: &mut dyn FnMut(Range<usize>, Range<usize>, bool)) -> bool {
     let b = text.as_bytes();
     let mut at = from;
     let mut values = 0;
@@ -352,6 +416,7 @@ fn walk(text: &str, from: usize, f: &mut dyn FnMut(Range<usize>, Range<usize>, b
             }
         }
     }
+    at >= b.len()
 }
 
 /// The text behind hexadecimal digits, of a field that may be written so.

@@ -5,6 +5,9 @@
 //! the next key begins. `LEEF:1.0|Vendor|Product|Version|EventID|key=value<tab>…`, `LEEF:2.0` with the
 //! delimiter as another header field, a character or `x09` (IBM, "LEEF event components").
 //!
+//! Who the vendor is says nothing of what a record is about; its keys do. One with a request is a proxy's, one
+//! with two ends and a port or protocol is a firewall's, so that rules for either see it (`cef.proxy`, …).
+//!
 //! Custom labels (`cs1Label=Policy cs1=…`) name their value: it is a field under the label, too.
 
 use std::ops::Range;
@@ -66,8 +69,14 @@ fn cef(line: &str, from: usize, row: &mut Row) -> Result<(), Fault> {
         put(line, name, range, "\\|", row);
         at = next;
     }
-    row.stream("cef");
     extension(line, at.min(line.len()), row);
+    let has = |name: &str| row.value(line, name).is_some();
+    if has("request") {
+        row.stream("cef.proxy");
+    } else if has("src") && has("dst") && ["spt", "dpt", "proto"].iter().any(|n| has(n)) {
+        row.stream("cef.firewall");
+    }
+    row.stream("cef");
     finish(line, row);
     Ok(())
 }
@@ -129,7 +138,6 @@ fn leef(line: &str, from: usize, row: &mut Row) -> Result<(), Fault> {
             at = next;
         }
     }
-    row.stream("leef");
     let mut start = at.min(line.len());
     for _ in 0..MAX_PAIRS {
         if start >= line.len() {
@@ -142,6 +150,13 @@ fn leef(line: &str, from: usize, row: &mut Row) -> Result<(), Fault> {
         }
         start = end + delimiter.len_utf8();
     }
+    let has = |name: &str| row.value(line, name).is_some();
+    if has("url") {
+        row.stream("leef.proxy");
+    } else if has("src") && has("dst") && ["srcPort", "dstPort", "proto"].iter().any(|n| has(n)) {
+        row.stream("leef.firewall");
+    }
+    row.stream("leef");
     finish(line, row);
     Ok(())
 }

@@ -17,6 +17,7 @@ mod clock;
 mod decode;
 mod error_log;
 mod filter;
+mod fuzz;
 mod journal;
 mod mysql;
 mod pairs;
@@ -32,6 +33,8 @@ mod table;
 mod w3c;
 mod write_json;
 
+pub(crate) use auditd::{MORE_ARGUMENTS, MoreArguments};
+pub use fuzz::{fuzz, fuzz_kind, fuzz_mapping, fuzz_one};
 pub use split::{MAX_LINE_BYTES, PIECE_BYTES};
 pub use table::MAX_COLUMNS;
 
@@ -96,6 +99,25 @@ impl Kind {
         Kind::Syslog,
         Kind::Table,
     ];
+}
+
+/// What programs say, read where it comes inside other records.
+#[derive(Default)]
+pub(crate) struct Message(row::Row);
+
+impl Message {
+    /// Gives each name and value that a program's message has.
+    pub fn read(&mut self, program: &str, text: &str, mut f: impl FnMut(&str, &str)) {
+        let row = self.0.begin();
+        programs::read(text, program.rsplit('/').next().unwrap_or(program), 0, row);
+        for value in &row.values {
+            let name = match value.name {
+                row::Name::Fixed(name) => name,
+                row::Name::At(place) => row.text(text, place),
+            };
+            f(name, row.text(text, value.place));
+        }
+    }
 }
 
 /// What one thread keeps between pieces. It belongs to one [`Context`].
@@ -189,7 +211,7 @@ pub fn read(
     sink: &mut Sink<'_>,
 ) -> Vec<Problem> {
     let mut problems = Problems::of(origin);
-    let Piece { data, offset, first_record, preface, .. } = piece;
+    let Piece { data, offset, first_record, preface, damaged, .. } = piece;
     if kind == Kind::Journal {
         // Lengths in it are binary: its structure is read before its text.
         journal::read(data, offset, first_record, context, source, &mut scratch.json, &mut problems, sink);
@@ -208,8 +230,8 @@ pub fn read(
     match kind {
         Kind::Table | Kind::PostgresCsv | Kind::MysqlAudit => {
             let made = match kind {
-                Kind::Table => table::rewrite(&text, &preface, offset, first_record, &mut problems),
-                Kind::PostgresCsv => postgres::rewrite(&text, offset, first_record, &mut problems),
+                Kind::Table => table::rewrite(&text, &preface, offset, first_record, damaged, &mut problems),
+                Kind::PostgresCsv => postgres::rewrite(&text, offset, first_record, damaged, &mut problems),
                 _ => mysql::rewrite(&text, offset, first_record, &mut problems),
             };
             made.read(context, source, &mut scratch.json, &mut problems, sink);
@@ -262,70 +284,4 @@ fn line_at(text: &str, at: usize) -> Option<std::ops::Range<usize>> {
     let rest = text.as_bytes().get(at..).filter(|r| !r.is_empty())?;
     let end = at + memchr(b'\n', rest).unwrap_or(rest.len());
     Some(at..end)
-}
-
-/// Splits and reads any bytes as every kind, with a few names wanted: the fuzzer's door.
-/// Whatever comes in, it returns.
-pub fn fuzz(data: &[u8]) {
-    let _ = sniff(data);
-    for kind in Kind::ALL {
-        fuzz_kind(kind, data);
-    }
-}
-
-/// Splits and reads any bytes as one kind.
-pub fn fuzz_kind(kind: Kind, data: &[u8]) {
-    use palisade_model::{Batch, Catalogue, FieldId, FieldSet, FieldsBuilder, Projection};
-
-    const SET: &str = r#"
-        [[dialect]]
-        name = "all"
-        require = ["MESSAGE"]
-        json = ["AuditData"]
-        time = ["__REALTIME_TIMESTAMP"]
-    "#;
-    let mut fields = FieldsBuilder::new();
-    let mut wanted = FieldSet::new();
-    for name in
-        ["c-ip", "cs-uri-stem", "message", "type", "a0", "a1", "SYSCALL", "src_ip", "MESSAGE", "statement"]
-    {
-        wanted.insert(fields.intern(name).unwrap_or(FieldId::NONE));
-    }
-    let fields = fields.close();
-    let catalogue = Catalogue::default();
-    let mut projection = Projection::new(&catalogue);
-    for (id, _) in catalogue.shapes() {
-        projection.want(id, &wanted);
-        projection.want_text(id);
-    }
-    let set = crate::json::Dialects::parse("fuzz", SET).and_then(|set| set.close(&fields));
-    let Ok(dialects) = set else { return };
-    for whole in [false, true] {
-        if whole {
-            projection.keep_everything(&fields);
-        }
-        let as_of = palisade_model::Time::from_civil((2026, 11, 30), (0, 0, 0), 0, 0);
-        let (catalogue, projection, dialects) = (&catalogue, &projection, &dialects);
-        let context = Context { fields: &fields, catalogue, projection, dialects, zone: None, as_of };
-        let origin = Origin::file("fuzz");
-        let mut scratch = crate::Scratch::default();
-        let mut stream = data;
-        let mut pieces = Vec::new();
-        split(kind, &origin, &mut stream, &mut |piece| {
-            pieces.push(piece);
-            ControlFlow::Continue(())
-        });
-        for piece in pieces {
-            crate::read(piece, context, SourceId(0), &origin, &mut scratch, &mut |batch| {
-                for row in 0..batch.len() {
-                    batch.scan_text(row, &mut |_| {});
-                    batch.every(row, &mut |field, _| {
-                        let _ = batch.local_name(field);
-                    });
-                    let _ = batch.digest(row);
-                }
-                batch.into_buffers()
-            });
-        }
-    }
 }

@@ -15,6 +15,10 @@ const MAX_PAIRS: usize = 512;
 /// Fewest pairs that make a record of a line.
 const MIN_PAIRS: usize = 3;
 
+/// What vendors call the address that a connection came from, and the one that it went to.
+const SOURCES: [&str; 5] = ["src_ip", "srcip", "src", "source_ip", "sourceip"];
+const DESTINATIONS: [&str; 6] = ["dst_ip", "dstip", "dst", "dest_ip", "destination_ip", "destinationip"];
+
 /// Reads a line; a priority (`<189>`) may stand in front.
 pub(super) fn parse(line: &str, row: &mut Row) -> Result<(), Fault> {
     let from = match line.strip_prefix('<').and_then(|rest| rest.find('>')) {
@@ -108,6 +112,13 @@ fn stream(line: &str, row: &mut Row) {
     } else if row.value(line, "SRC").is_some() && row.value(line, "DST").is_some() {
         row.stream("syslog.kernel.netfilter");
     } else {
+        // Names as `knowledge/fields/applications.toml` has them for the same streams.
+        let has = |names: &[&str]| names.iter().any(|n| row.value(line, n).is_some());
+        if has(&["url", "uri", "request_url"]) {
+            row.stream("pairs.proxy");
+        } else if has(&SOURCES) && has(&DESTINATIONS) {
+            row.stream("pairs.firewall");
+        }
         row.stream("pairs");
     }
 }

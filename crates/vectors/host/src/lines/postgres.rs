@@ -274,30 +274,43 @@ pub(super) fn read(sheet: &mut Sheet<'_, '_, '_, '_>, row: &mut Row, first_recor
 pub(super) fn sniff_csv(lines: &[&str]) -> u32 {
     let whole = lines.join("\n");
     let (mut all, mut good) = (0u32, 0u32);
-    table::each(&whole, b',', 1, |record, _, _| {
+    let _ = table::each(&whole, b',', 1, false, |record, _, _, _| {
         all += 1;
         let (mut dated, mut level) = (false, false);
-        let count = table::values(record, b',', |i, v| match i {
+        let (count, _) = table::values(record, b',', |i, v| match i {
             0 => dated = iso(v.as_bytes()).is_some(),
             11 => level = SEVERITIES.iter().any(|s| v.starts_with(s)),
             _ => {}
         });
         good += u32::from(dated && level && (23..=26).contains(&count));
+        true
     });
     (good * 100).checked_div(all).unwrap_or(0)
 }
 
-/// Reads a piece of `csvlog`.
-pub(super) fn rewrite(text: &str, offset: u64, first_record: u64, problems: &mut Problems<'_>) -> Lines {
+/// Reads a piece of `csvlog`. `lines`: no quote of it goes on over a line.
+pub(super) fn rewrite(
+    text: &str,
+    offset: u64,
+    first_record: u64,
+    lines: bool,
+    problems: &mut Problems<'_>,
+) -> Lines {
     let mut made = Lines::default();
     let mut row: Vec<String> = Vec::new();
-    table::each(text, b',', first_record, |record, place, line| {
+    let broken = table::each(text, b',', first_record, lines, |record, place, line, must| {
         row.clear();
-        let count = table::values(record, b',', |_, v| row.push(v.into_owned()));
+        let (count, loose) = table::values(record, b',', |_, v| row.push(v.into_owned()));
         let at = offset + place.start as u64;
+        if loose && !must {
+            return false;
+        }
         if !(23..=26).contains(&count) || row.first().is_none_or(|t| iso(t.as_bytes()).is_none()) {
-            problems.add(ProblemCode::Syntax, at, "a record is not of PostgreSQL's csvlog and was left out");
-            return;
+            if must {
+                let what = "a record is not of PostgreSQL's csvlog and was left out";
+                problems.add(ProblemCode::Syntax, at, what);
+            }
+            return must;
         }
         made.begin(line, at);
         for (name, value) in COLUMNS.iter().zip(&row) {
@@ -320,6 +333,8 @@ pub(super) fn rewrite(text: &str, offset: u64, first_record: u64, problems: &mut
             }
         }
         made.end();
+        true
     });
+    broken.say(offset, problems);
     made
 }

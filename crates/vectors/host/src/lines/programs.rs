@@ -9,6 +9,13 @@ use super::row::Row;
 
 /// Reads a program's message.
 pub(super) fn read(line: &str, program: &str, from: usize, row: &mut Row) {
+    let (line, from) = match folded(line, from) {
+        Some(Folded { count, inside }) => {
+            row.put("repeated", count);
+            (line.get(..inside.end).unwrap_or(""), inside.start)
+        }
+        None => (line, from),
+    };
     let text = line.get(from..).unwrap_or("");
     if text.starts_with("pam_") {
         return pam(line, from, row);
@@ -21,6 +28,35 @@ pub(super) fn read(line: &str, program: &str, from: usize, row: &mut Row) {
         "useradd" | "usermod" | "userdel" | "groupadd" | "passwd" | "chpasswd" => accounts(line, from, row),
         _ => {}
     }
+}
+
+/// A message that stands for several.
+struct Folded {
+    /// Where it says how many.
+    count: Range<usize>,
+    /// Where the message itself is; empty if it is the one before.
+    inside: Range<usize>,
+}
+
+/// `message repeated 5 times: [ Failed password for …]` (rsyslog), `last message repeated 5 times` (BSD's
+/// syslogd): guessing passwords looks like this.
+fn folded(line: &str, from: usize) -> Option<Folded> {
+    let text = line.get(from..)?;
+    let at = from + text.strip_prefix("last ").map_or(0, |_| 5);
+    let start = at + line[at..].strip_prefix("message repeated ").map(|_| 17)?;
+    let end = start + line[start..].bytes().take(10).take_while(u8::is_ascii_digit).count();
+    let rest = line[end..].strip_prefix(" times").filter(|_| end > start)?;
+    let inside = match rest.strip_prefix(": [").map(str::trim_end) {
+        Some(inner) => {
+            // A long message is cut, and its end with it.
+            let inner = inner.strip_suffix(']').unwrap_or(inner);
+            let begin = end + 9 + (inner.len() - inner.trim_start().len());
+            begin..(end + 9 + inner.len()).max(begin)
+        }
+        None if rest.trim_end().is_empty() => line.len()..line.len(),
+        None => return None,
+    };
+    Some(Folded { count: start..end, inside })
 }
 
 /// Where `mark` ends in the text behind `from`.
@@ -38,7 +74,9 @@ fn word(line: &str, at: usize) -> Range<usize> {
     at..at + end
 }
 
-/// `… for [invalid user] NAME from ADDRESS port NUMBER …`
+/// `… for [invalid user] NAME from ADDRESS port NUMBER …`, `Invalid user NAME from ADDRESS …`,
+/// `Disconnected from [[invalid|authenticating] user NAME] ADDRESS port NUMBER …`. Each wording has its own
+/// place for the name: an account may be called `user` or `from`, and who is refused chooses the name.
 fn sshd(line: &str, from: usize, row: &mut Row) {
     let text = &line[from..];
     let action = [
@@ -53,31 +91,45 @@ fn sshd(line: &str, from: usize, row: &mut Row) {
         ("Connection from ", "connection"),
         ("Did not receive identification", "scan"),
         ("Unable to negotiate", "scan"),
-        ("error: maximum authentication attempts exceeded", "failed"),
+        ("error: maximum authentication attempts exceeded ", "failed"),
     ];
     let Some((start, action)) = action.into_iter().find(|(start, _)| text.starts_with(start)) else { return };
     row.put_made("action", action);
     if matches!(start, "Failed " | "Accepted ") {
         row.put_some("auth_method", line, word(line, from + start.len()));
     }
-    // A user's name may hold anything, even ` from `: the address is what follows the last one.
-    let name = ["invalid user ", "authenticating user ", "Invalid user ", "Illegal user ", " user ", " for "];
-    let start = name.iter().find_map(|mark| behind(line, from, mark));
-    // `Disconnected from user NAME ADDRESS port NUMBER` has it elsewhere.
-    let address = line[from..].rfind(" from ").map(|n| from + n).filter(|a| start.is_none_or(|s| s <= *a));
-    match (start, address) {
-        (Some(s), Some(end)) => row.put_some("user", line, s..end),
-        (Some(s), None) => row.put_some("user", line, word(line, s)),
-        _ => {}
-    }
-    let at = match address {
-        Some(at) => Some(at + 6),
-        // `Connection closed by [authenticating user NAME] ADDRESS port NUMBER`
-        None => {
-            line[from..].find(" port ").map(|n| from + line[from..from + n].rfind(' ').map_or(0, |m| m + 1))
+    // A word before the name says what of it is known.
+    let past =
+        |at: usize, marks: &[&str]| marks.iter().find(|m| line[at..].starts_with(**m)).map(|m| at + m.len());
+    let name = match start {
+        "Failed " | "Accepted " | "error: maximum authentication attempts exceeded " => {
+            behind(line, from, " for ").map(|at| past(at, &["invalid user ", "illegal user "]).unwrap_or(at))
+        }
+        "Invalid user " | "Illegal user " => Some(from + start.len()),
+        _ => None,
+    };
+    let at = if let Some(name) = name {
+        // A user's name may hold anything, even ` from `: the address is what follows the last one.
+        let end = line[from..].rfind(" from ").map(|n| from + n).filter(|end| *end + 1 >= name);
+        let Some(end) = end else { return row.put_some("user", line, word(line, name)) };
+        row.put_some("user", line, name.min(end)..end);
+        end + 6
+    } else {
+        let marks = [" from ", " by ", " with "];
+        let Some(at) = marks.iter().filter_map(|mark| behind(line, from, mark)).min() else { return };
+        match past(at, &["invalid user ", "authenticating user ", "user "]) {
+            // Behind such a name stand the address and the port, and nothing that a client says.
+            Some(name) => {
+                let port = line[name..].rfind(" port ").map(|n| name + n);
+                let Some(end) = port.and_then(|p| line[name..p].rfind(' ').map(|n| name + n)) else {
+                    return row.put_some("user", line, word(line, name));
+                };
+                row.put_some("user", line, name..end);
+                end + 1
+            }
+            None => at,
         }
     };
-    let Some(at) = at else { return };
     let address = word(line, at);
     if line[address.clone()].parse::<std::net::IpAddr>().is_ok() {
         row.put("src_ip", address.clone());
@@ -88,6 +140,10 @@ fn sshd(line: &str, from: usize, row: &mut Row) {
         row.put_some("src_port", line, word(line, port));
     }
 }
+
+/// What sudo says of a command: its names for the parts (`logging.c`).
+const SUDO: [&str; 11] =
+    ["HOST", "TTY", "CHROOT", "PWD", "USER", "GROUP", "TSID", "ENV", "EXIT", "SIGNAL", "COMMAND"];
 
 /// `alice : TTY=pts/0 ; PWD=/srv/alice ; USER=root ; COMMAND=/bin/ls -l`
 fn sudo(line: &str, from: usize, row: &mut Row) {
@@ -100,7 +156,8 @@ fn sudo(line: &str, from: usize, row: &mut Row) {
         let command = line[at..].starts_with("COMMAND=");
         let end = if command { line.len() } else { line[at..].find(" ; ").map_or(line.len(), |n| at + n) };
         let part = &line[at..end];
-        match part.find('=').filter(|n| part[..*n].bytes().all(|c| c.is_ascii_uppercase() || c == b'_')) {
+        // Folders are the user's to name: what is none of sudo's own names makes no field.
+        match part.find('=').filter(|n| SUDO.contains(&&part[..*n])) {
             Some(n) => row.put_named(at..at + n, at + n + 1..end),
             None => row.put_some("reason", line, at..end),
         }

@@ -175,12 +175,16 @@ impl Cutter<'_, '_, '_, '_> {
             let cut = cut_point(self.kind, &self.buf, &self.preface);
             let first = memchr(b'\n', self.buf.get(searched..).unwrap_or(&[])).map(|n| searched + n);
             if first.is_some_and(|n| n > MAX_LINE_BYTES) || cut == 0 && self.buf.len() > MAX_LINE_BYTES {
-                let whole = memrchr(b'\n', &self.buf).filter(|n| *n <= MAX_LINE_BYTES);
-                if let Some(end) = whole.filter(|_| goes_on(self.kind)) {
+                let whole = memrchr(b'\n', &self.buf[..self.buf.len().min(MAX_LINE_BYTES + 1)]);
+                if let Some(end) = whole.filter(|_| quotes(self.kind)) {
+                    // To look for its end line by line would cost the whole buffer for every line.
+                    self.problems.add(ProblemCode::Limit, self.base, table::OPEN);
+                    self.cut(end + 1, true);
+                } else if let Some(end) = whole.filter(|_| goes_on(self.kind)) {
                     let what =
                         format!("a record goes on over more than {} MiB and was cut", MAX_LINE_BYTES >> 20);
                     self.problems.add(ProblemCode::Limit, self.base, what);
-                    self.cut(end + 1);
+                    self.cut(end + 1, false);
                 } else if !self.skip_line() {
                     return;
                 }
@@ -188,7 +192,7 @@ impl Cutter<'_, '_, '_, '_> {
                 continue;
             }
             if cut > 0 {
-                self.cut(cut);
+                self.cut(cut, false);
             }
             searched = if first.is_none() && cut == 0 { self.buf.len() } else { 0 };
             if !self.more() && !self.input.ended {
@@ -209,14 +213,18 @@ impl Cutter<'_, '_, '_, '_> {
             self.buf.clear();
             return;
         }
-        self.cut(self.buf.len());
+        self.cut(self.buf.len(), false);
     }
 
     /// Takes the first record as the header of what follows; whether there is one.
     fn header(&mut self) -> bool {
-        let mut end = table::record_end(&self.buf, 0, table::separator(&self.buf));
+        let ends = |buf: &[u8]| match table::record_end(buf, 0, table::separator(buf)) {
+            table::End::At(end) => Some(end),
+            _ => None,
+        };
+        let mut end = ends(&self.buf);
         while end.is_none() && self.buf.len() <= MAX_PREFACE && self.more() {
-            end = table::record_end(&self.buf, 0, table::separator(&self.buf));
+            end = ends(&self.buf);
         }
         let end = end.or(self.input.ended.then_some(self.buf.len()));
         match end.filter(|e| *e <= MAX_PREFACE) {
@@ -238,8 +246,8 @@ impl Cutter<'_, '_, '_, '_> {
         }
     }
 
-    /// Emits the first `len` bytes.
-    fn cut(&mut self, len: usize) {
+    /// Emits the first `len` bytes; `damaged`, if they are lines of a table whose quotes do not close.
+    fn cut(&mut self, len: usize, damaged: bool) {
         if len == 0 || self.stopped {
             return;
         }
@@ -260,7 +268,7 @@ impl Cutter<'_, '_, '_, '_> {
             data,
             offset: self.base,
             first_record: self.record,
-            damaged: false,
+            damaged,
             preface,
         };
         self.base += len as u64;
@@ -297,6 +305,11 @@ impl Cutter<'_, '_, '_, '_> {
     }
 }
 
+/// Whether quotes may hold line feeds.
+fn quotes(kind: Kind) -> bool {
+    matches!(kind, Kind::Table | Kind::PostgresCsv)
+}
+
 /// Whether a line that begins no record belongs to the one before.
 fn goes_on(kind: Kind) -> bool {
     matches!(kind, Kind::Postgres | Kind::MysqlGeneral | Kind::MysqlAudit | Kind::Journal)
@@ -325,4 +338,49 @@ fn cut_point(kind: Kind, buf: &[u8], preface: &Preface) -> usize {
 /// Where the last line begins that begins a record.
 fn last_start(buf: &[u8], starts: fn(&[u8]) -> bool) -> usize {
     memrchr_iter(b'\n', buf).map(|n| n + 1).find(|at| starts(&buf[*at..])).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lines::{postgres, table::work::LOOKED};
+
+    /// Bytes looked at in search of ends of records, by both halves of reading, for each byte there is.
+    fn looked(kind: Kind, text: &str) -> f64 {
+        LOOKED.with(|n| n.set(0));
+        let origin = Origin::file("hostile.csv");
+        let mut pieces = Vec::new();
+        split(kind, &origin, &mut text.as_bytes(), &mut |piece| {
+            pieces.push(piece);
+            ControlFlow::Continue(())
+        });
+        let mut read = 0;
+        for piece in pieces {
+            let Ok(text) = String::from_utf8(piece.data) else { continue };
+            let mut problems = Problems::of(&origin);
+            let header = String::from_utf8_lossy(&piece.preface);
+            read += text.len();
+            let _ = match kind {
+                Kind::Table => table::rewrite(&text, &header, 0, 1, piece.damaged, &mut problems),
+                _ => postgres::rewrite(&text, 0, 1, piece.damaged, &mut problems),
+            };
+        }
+        assert!(read * 100 > text.len() * 95, "{read} of {} bytes reached the reader", text.len());
+        LOOKED.with(|n| n.get() as f64) / text.len() as f64
+    }
+
+    #[test]
+    fn quotes_that_never_close_cost_what_they_weigh() {
+        const LOG: &str = "2023-10-01 12:00:00 UTC,a,b,1,,s,1,x,t,v,0,LOG,00000,m,,,,,,,,,app\n";
+        let good = "1,2,3\n".repeat(64);
+        for line in ["a,\"b\",\"c\n", "\"\n", "a,b,\"\"\"\n", "a,\"b\\\",c\n", "\"a\\\"\"\n"] {
+            let many = line.repeat((10 << 20) / line.len());
+            for (kind, head) in [(Kind::Table, format!("a,b,c\n{good}")), (Kind::PostgresCsv, LOG.repeat(64))]
+            {
+                // What is cut is looked at once per block read until then, and once more by the reader.
+                let times = looked(kind, &format!("{head}{many}"));
+                assert!(times < 8.0, "{kind:?} {line:?}: each byte was looked at {times} times");
+            }
+        }
+    }
 }

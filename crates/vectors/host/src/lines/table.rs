@@ -3,7 +3,8 @@
 //!
 //! A row becomes a flat JSON record whose keys are the header's names, so that dialects recognise it by its
 //! columns and texts that hold JSON (`AuditData`) are looked into. A quote opens a value only at its
-//! beginning; inside, two quotes are one.
+//! beginning; inside, two quotes are one. A quote that never closes must neither hide the rows behind it nor
+//! cost more than they do: from there on lines are rows.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -39,28 +40,71 @@ pub(super) fn separator(head: &[u8]) -> u8 {
     [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|sep| count(*sep)).unwrap_or(b',')
 }
 
-/// Where the record that begins at `at` ends, its line feed included; `None`: not in these bytes.
-pub(super) fn record_end(buf: &[u8], at: usize, sep: u8) -> Option<usize> {
-    let mut i = at;
-    loop {
-        let n = i + memchr2(b'"', b'\n', buf.get(i..)?)?;
-        if buf[n] == b'\n' {
-            return Some(n + 1);
-        }
-        let opens = n == at || matches!(buf.get(n.wrapping_sub(1)), Some(b) if *b == sep);
-        i = if opens { close(buf, n + 1)? } else { n + 1 };
-    }
+/// Where a record ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum End {
+    /// Here, its line feed included.
+    At(usize),
+    /// With the bytes, as far as they show: no line feed follows.
+    Last,
+    /// Nowhere in these bytes: a quote in it does not close.
+    Open,
 }
 
-/// Behind the quote that ends the value which begins at `at`.
-fn close(buf: &[u8], at: usize) -> Option<usize> {
+/// Where the record that begins at `at` ends.
+pub(super) fn record_end(buf: &[u8], at: usize, sep: u8) -> End {
     let mut i = at;
+    let end = loop {
+        let Some(n) = memchr2(b'"', b'\n', buf.get(i..).unwrap_or(&[])).map(|n| i + n) else {
+            break End::Last;
+        };
+        if buf[n] == b'\n' {
+            break End::At(n + 1);
+        }
+        let opens = n == at || matches!(buf.get(n.wrapping_sub(1)), Some(b) if *b == sep);
+        i = match opens.then(|| close(buf, n + 1, sep)) {
+            None => n + 1,
+            Some(Some(close)) => close.end,
+            Some(None) => break End::Open,
+        };
+    };
+    work::looked(if let End::At(end) = end { end - at } else { buf.len() - at.min(buf.len()) });
+    end
+}
+
+/// Where a quoted value ends.
+#[derive(Clone, Copy)]
+struct Close {
+    /// Behind the quote.
+    end: usize,
+    /// Quotes inside are written with a backslash.
+    backslashes: bool,
+}
+
+/// The quote that ends the value which begins at `at`; `None`: there is none.
+///
+/// Two quotes are one. Some exporters write `\"` instead, which RFC 4180 does not know; a value is theirs if it
+/// has a quote behind a backslash and text behind that quote, which no value of RFC 4180 has: JSON inside such
+/// a value (`\""`) and folders at its end (`C:\",`) are read as the RFC says.
+fn close(buf: &[u8], at: usize, sep: u8) -> Option<Close> {
+    let mut i = at;
+    let mut backslashes = false;
     loop {
         let n = i + memchr(b'"', buf.get(i..)?)?;
-        if buf.get(n + 1) == Some(&b'"') {
-            i = n + 2;
-        } else {
-            return Some(n + 1);
+        let behind = buf[i..n].iter().rev().take_while(|c| **c == b'\\').count();
+        let escaped = behind % 2 == 1;
+        match buf.get(n + 1) {
+            Some(b'"') if !(escaped && backslashes) => i = n + 2,
+            Some(b'"') => i = n + 1,
+            None | Some(b'\r' | b'\n') => return Some(Close { end: n + 1, backslashes }),
+            Some(b) if *b == sep && !(escaped && backslashes) => {
+                return Some(Close { end: n + 1, backslashes });
+            }
+            Some(_) if escaped => {
+                backslashes = true;
+                i = n + 1;
+            }
+            Some(_) => return Some(Close { end: n + 1, backslashes }),
         }
     }
 }
@@ -68,26 +112,38 @@ fn close(buf: &[u8], at: usize) -> Option<usize> {
 /// The end of the last whole record.
 pub(super) fn cut_point(buf: &[u8], sep: u8) -> usize {
     let mut at = 0;
-    while let Some(end) = record_end(buf, at, sep) {
+    while let End::At(end) = record_end(buf, at, sep) {
         at = end;
     }
     at
 }
 
-/// The values of a record, without its line feed.
-pub(super) fn values(record: &str, sep: u8, mut f: impl FnMut(usize, Cow<'_, str>)) -> usize {
+/// The values of a record, without its line feed. A quote that does not close opens nothing: the value is
+/// what stands up to the separator. How many there are, and whether text follows a closing quote.
+pub(super) fn values(record: &str, sep: u8, mut f: impl FnMut(usize, Cow<'_, str>)) -> (usize, bool) {
     let b = record.as_bytes();
-    let (mut at, mut count) = (0, 0);
+    let (mut at, mut count, mut loose) = (0, 0, false);
+    // Once a quote has not closed, no later one is followed to the end again.
+    let mut closes = true;
     loop {
-        let (value, next): (Cow<'_, str>, usize) = if b.get(at) == Some(&b'"') {
-            let end = close(b, at + 1).unwrap_or(b.len() + 1);
+        let close = if closes && b.get(at) == Some(&b'"') {
+            let found = close(b, at + 1, sep);
+            closes = found.is_some();
+            found
+        } else {
+            None
+        };
+        let (value, next): (Cow<'_, str>, usize) = if let Some(Close { end, backslashes }) = close {
             let inner = record.get(at + 1..end - 1).unwrap_or("");
-            let value =
-                if inner.contains("\"\"") { inner.replace("\"\"", "\"").into() } else { inner.into() };
-            let end = end.min(b.len());
+            let value: Cow<'_, str> = match backslashes {
+                true => inner.replace("\\\"", "\"").into(),
+                false if inner.contains("\"\"") => inner.replace("\"\"", "\"").into(),
+                false => inner.into(),
+            };
             // Text between the quote and the separator belongs to nobody's format; it stays with the value.
             let next = end + memchr(sep, &b[end..]).unwrap_or(b.len() - end);
             let tail = &record[end..next];
+            loose |= !tail.trim().is_empty();
             (if tail.trim().is_empty() { value } else { format!("{value}{tail}").into() }, next)
         } else {
             let next = at + memchr(sep, &b[at..]).unwrap_or(b.len() - at);
@@ -98,7 +154,7 @@ pub(super) fn values(record: &str, sep: u8, mut f: impl FnMut(usize, Cow<'_, str
         }
         count += 1;
         if next >= b.len() {
-            return count;
+            return (count, loose);
         }
         at = next + 1;
     }
@@ -113,7 +169,7 @@ fn trimmed(record: &str) -> &str {
 pub(super) fn sniff(text: &str) -> u32 {
     let b = text.as_bytes();
     let sep = separator(b);
-    let Some(end) = record_end(b, 0, sep) else { return 0 };
+    let End::At(end) = record_end(b, 0, sep) else { return 0 };
     let mut names: Vec<String> = Vec::new();
     values(trimmed(&text[..end]), sep, |_, v| names.push(v.trim().to_owned()));
     let can_be_name = |n: &String| {
@@ -131,46 +187,52 @@ pub(super) fn sniff(text: &str) -> u32 {
         return 0;
     }
     let (mut at, mut all, mut good) = (end, 0u32, 0u32);
-    while let Some(end) = record_end(b, at, sep).filter(|_| all < 64) {
+    while all < 64
+        && let End::At(end) = record_end(b, at, sep)
+    {
         let record = trimmed(&text[at..end]);
         at = end;
         if record.trim().is_empty() {
             continue;
         }
         all += 1;
-        good += u32::from(values(record, sep, |_, _| {}) == names.len());
+        good += u32::from(values(record, sep, |_, _| {}).0 == names.len());
     }
     // Any format that knows its lines is surer than this.
     (good * 95).checked_div(all).unwrap_or(0)
 }
 
-/// Reads a piece's rows; `preface` is the header.
+/// Reads a piece's rows; `preface` is the header. `lines`: no quote of them goes on over a line.
 pub(super) fn rewrite(
     text: &str,
     preface: &str,
     offset: u64,
     first_record: u64,
+    lines: bool,
     problems: &mut Problems<'_>,
 ) -> Lines {
     let sep = separator(preface.as_bytes());
     let header = trimmed(preface);
     let header = header.strip_prefix('\u{FEFF}').unwrap_or(header);
     let mut names: Vec<String> = Vec::new();
-    let columns = values(header.trim_start(), sep, |_, v| names.push(v.trim().to_owned()));
+    let (columns, _) = values(header.trim_start(), sep, |_, v| names.push(v.trim().to_owned()));
     if columns > MAX_COLUMNS {
         problems.add(ProblemCode::Limit, 0, "the table has more than 512 columns; the rest were not read");
     }
     let clock = Clock::of(&names);
     let mut made = Lines::default();
     let mut row: Vec<String> = Vec::new();
-    each(text, sep, first_record, |record, place, line| {
+    let broken = each(text, sep, first_record, lines, |record, place, line, must| {
         let at = offset + place.start as u64;
         row.clear();
-        let mut count = values(record, sep, |_, v| row.push(v.into_owned()));
+        let (mut count, loose) = values(record, sep, |_, v| row.push(v.into_owned()));
         // Some exporters end each row with a separator.
         while count > columns && row.last().is_some_and(|v| v.is_empty()) && row.len() == count {
             row.pop();
             count -= 1;
+        }
+        if (count != columns || loose) && !must {
+            return false;
         }
         if count != columns {
             let what = if count < columns {
@@ -188,22 +250,89 @@ pub(super) fn rewrite(
             made.pair(name, value);
         }
         made.end();
+        true
     });
+    broken.say(offset, problems);
     made
 }
 
-/// Gives each record of a piece: its text, its place, the number of its first line.
-pub(super) fn each(text: &str, sep: u8, first_record: u64, mut f: impl FnMut(&str, Range<usize>, u64)) {
-    let (mut at, mut line) = (0, first_record);
-    while at < text.len() {
-        let end = record_end(text.as_bytes(), at, sep).unwrap_or(text.len());
-        let record = trimmed(&text[at..end]);
-        if !record.trim().is_empty() {
-            f(record, at..end, line);
+/// What of a piece was read line by line because records did not come out of its quotes.
+#[derive(Default, Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// Where the first record begins whose quote does not close.
+    open: Option<usize>,
+    /// Where the first record over several lines begins that is none, and how many there are.
+    misfits: Option<(usize, u64)>,
+}
+
+impl Broken {
+    /// Tells it.
+    pub fn say(self, offset: u64, problems: &mut Problems<'_>) {
+        if let Some(at) = self.open {
+            problems.add(ProblemCode::Syntax, offset + at as u64, OPEN);
         }
-        line += memchr::memchr_iter(b'\n', &text.as_bytes()[at..end]).count() as u64;
+        for _ in 0..self.misfits.map_or(0, |(_, n)| n) {
+            let at = self.misfits.map_or(0, |(at, _)| at);
+            problems.add(ProblemCode::Syntax, offset + at as u64, MISFIT);
+        }
+    }
+}
+
+/// Why lines are read one by one.
+pub(super) const OPEN: &str = "a quote does not close; the lines from there were read one by one";
+const MISFIT: &str = "a quote goes on over lines that make no row together; they were read one by one";
+
+/// Gives each record of a piece: its text, its place, the number of its first line, and whether it must be
+/// taken as it is. Otherwise `f` may refuse a record that is none of its table: if that lies on several lines,
+/// a stray quote has joined them, and they come again one by one. From a quote that does not close on, and in
+/// a piece of `lines`, every line is a record; so no byte is looked at more than a few times.
+pub(super) fn each(
+    text: &str,
+    sep: u8,
+    first_record: u64,
+    lines: bool,
+    mut f: impl FnMut(&str, Range<usize>, u64, bool) -> bool,
+) -> Broken {
+    let b = text.as_bytes();
+    let mut broken = Broken::default();
+    let (mut at, mut line, mut single) = (0, first_record, lines);
+    while at < text.len() {
+        let end = if single {
+            line_end(b, at)
+        } else {
+            match record_end(b, at, sep) {
+                End::At(end) => end,
+                End::Last => b.len(),
+                End::Open => {
+                    broken.open = Some(at);
+                    single = true;
+                    line_end(b, at)
+                }
+            }
+        };
+        let record = trimmed(&text[at..end]);
+        let several = !single && memchr(b'\n', record.as_bytes()).is_some();
+        if !record.trim().is_empty() && !f(record, at..end, line, !several) {
+            broken.misfits = Some(broken.misfits.map_or((at, 1), |(first, n)| (first, n + 1)));
+            let (mut from, mut number) = (at, line);
+            while from < end {
+                let stop = line_end(b, from);
+                let record = trimmed(&text[from..stop]);
+                if !record.trim().is_empty() {
+                    f(record, from..stop, number, true);
+                }
+                (from, number) = (stop, number + 1);
+            }
+        }
+        line += memchr::memchr_iter(b'\n', &b[at..end]).count() as u64;
         at = end;
     }
+    broken
+}
+
+/// Behind the line that begins at `at`.
+fn line_end(b: &[u8], at: usize) -> usize {
+    memchr(b'\n', &b[at..]).map_or(b.len(), |n| at + n + 1)
 }
 
 /// Columns that are one time together: a date, a time of day, perhaps a zone.
@@ -246,5 +375,19 @@ impl Clock {
             ""
         };
         Some(format!("{date}T{time}{zone}"))
+    }
+}
+
+/// Counts in tests how many bytes were looked at in search of ends: what bounds the work on hostile tables.
+pub(super) mod work {
+    #[cfg(test)]
+    thread_local! {
+        pub(in crate::lines) static LOOKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+
+    #[inline]
+    pub(super) fn looked(_bytes: usize) {
+        #[cfg(test)]
+        LOOKED.with(|n| n.set(n.get() + _bytes as u64));
     }
 }

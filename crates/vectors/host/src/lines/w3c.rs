@@ -1,7 +1,8 @@
 //! W3C extended log format (W3C WD-logfile-960323): IIS, proxies, CloudFront, the Windows firewall.
 //!
 //! `#Fields:` says what the columns are, and may say so anew anywhere in the file; the last one
-//! before a piece travels with it. Values are apart by blanks (CloudFront: tabs) and may be quoted.
+//! before a piece travels with it. Values are apart by blanks (CloudFront: tabs) and may be quoted. IIS
+//! quotes nothing and writes what the client sent as it came, so a quote of the client's must not join columns.
 
 use std::ops::Range;
 
@@ -17,6 +18,8 @@ const MAX_FIELDS: usize = 256;
 
 const NO_FIELDS: Fault = "a line stands before any #Fields and was left out";
 const COUNT: Fault = "a line has not as many values as #Fields names and was left out";
+const LOOSE: Fault =
+    "a line's quotes do not agree with its columns; from the first quote on it was read as one value";
 
 /// How many of 100 lines a log in this format would read: all, once its directives are there.
 pub(super) fn sniff(lines: &[&str]) -> u32 {
@@ -32,7 +35,7 @@ pub(super) fn sniff(lines: &[&str]) -> u32 {
             log.directive(line);
         } else {
             all += 1;
-            good += u32::from(log.parse(line, row.begin()).is_ok());
+            good += u32::from(matches!(log.parse(line, &mut row), Ok(None)));
         }
     }
     // A log without a record yet is one all the same.
@@ -45,6 +48,8 @@ struct Log {
     columns: Vec<Column>,
     tabs: bool,
     software: Software,
+    /// The log quotes no values: a quote in one is the client's.
+    raw: bool,
     local: bool,
     /// `#Date:`, for logs whose rows have a time only.
     date: Option<(i64, i64, i64)>,
@@ -99,6 +104,7 @@ impl Log {
                     self.software = Software::Firewall;
                 }
             }
+            "Software" => self.raw = value.contains("Internet Information Services"),
             "Time Format" => self.local = value.eq_ignore_ascii_case("local"),
             "Date" => {
                 let b = value.as_bytes();
@@ -109,15 +115,40 @@ impl Log {
         }
     }
 
-    fn parse(&self, line: &str, row: &mut Row) -> Result<(), Fault> {
+    /// Reads a line; what it says of the line if not every column could be told from the next.
+    fn parse(&self, line: &str, row: &mut Row) -> Result<Option<Fault>, Fault> {
         if self.columns.is_empty() {
             return Err(NO_FIELDS);
         }
+        // A log may have lost the directive that says who wrote it, and no client may hide its request by a quote.
+        let quotes = memchr::memchr(b'"', line.as_bytes()).is_some() && !self.tabs;
+        if !self.raw || !quotes {
+            match self.columns(line, Quotes::Open, row.begin()) {
+                Err(COUNT) if quotes => {}
+                done => return done.map(|()| None),
+            }
+        }
+        match self.columns(line, Quotes::Text, row.begin()) {
+            Err(COUNT) => {}
+            done => return done.map(|()| None),
+        }
+        self.columns(line, Quotes::Rest, row.begin()).map(|()| Some(LOOSE))
+    }
+
+    fn columns(&self, line: &str, quotes: Quotes, row: &mut Row) -> Result<(), Fault> {
         let (mut date, mut clock) = (self.date, None);
         let mut at = 0;
         let b = line.as_bytes();
         for column in &self.columns {
-            let value = if self.tabs { tabbed(line, &mut at) } else { spaced(line, &mut at) }.ok_or(COUNT)?;
+            let value = match self.tabs {
+                true => tabbed(line, &mut at),
+                false => spaced(line, &mut at, quotes),
+            };
+            let value = match value {
+                Some(value) => value,
+                None if quotes == Quotes::Rest && row.values.len() > 1 => break,
+                None => return Err(COUNT),
+            };
             let text = &line[value.clone()];
             match column.role {
                 Role::Date => {
@@ -256,14 +287,32 @@ fn known(name: &str) -> Option<&'static str> {
     KNOWN.iter().find(|k| **k == name).copied()
 }
 
-fn spaced(line: &str, at: &mut usize) -> Option<Range<usize>> {
+/// What a quote at the beginning of a value means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    /// It opens a value that a quote closes with a blank or the end behind it.
+    Open,
+    /// Nothing.
+    Text,
+    /// Nobody knows: the rest of the line is one value.
+    Rest,
+}
+
+fn spaced(line: &str, at: &mut usize, quotes: Quotes) -> Option<Range<usize>> {
     let b = line.as_bytes();
     let start = skip_blanks(b, *at);
     if start >= b.len() {
         return None;
     }
-    if b[start] == b'"' {
-        let end = start + 1 + memchr::memchr(b'"', &b[start + 1..])?;
+    if b[start] == b'"' && quotes == Quotes::Rest {
+        *at = b.len();
+        return Some(start..b.len());
+    }
+    if b[start] == b'"'
+        && quotes == Quotes::Open
+        && let Some(end) = memchr::memchr(b'"', &b[start + 1..]).map(|n| start + 1 + n)
+        && matches!(b.get(end + 1), None | Some(b' ' | b'\t'))
+    {
         *at = end + 1;
         return Some(start + 1..end);
     }
@@ -293,8 +342,13 @@ pub(super) fn read(sheet: &mut Sheet<'_, '_, '_, '_>, row: &mut Row, first_recor
         if line.starts_with('#') {
             log.directive(line);
         } else if !line.trim_ascii().is_empty() {
-            match log.parse(line, row.begin()) {
-                Ok(()) => sheet.emit(row, range.clone(), record),
+            match log.parse(line, row) {
+                Ok(said) => {
+                    if let Some(said) = said {
+                        sheet.fault(said, range.start);
+                    }
+                    sheet.emit(row, range.clone(), record);
+                }
                 Err(fault) => sheet.fault(fault, range.start),
             }
         }

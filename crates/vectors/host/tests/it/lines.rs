@@ -279,6 +279,40 @@ fn iis_changes_its_fields_in_the_middle() {
 }
 
 #[test]
+fn a_client_cannot_hide_its_request_behind_a_quote() {
+    const FIELDS: &str =
+        "#Fields: date time c-ip cs-method cs-uri-stem cs(User-Agent) cs(Referer) sc-status\n";
+    let iis = format!("#Software: Microsoft Internet Information Services 10.0\n{FIELDS}");
+    let blue = format!("#Software: SGOS 6.7.4.1\n{FIELDS}");
+    let line = |agent: &str, referer: &str| {
+        format!("2024-03-01 00:00:04 203.0.113.6 POST /ecp/y.js {agent} {referer} 500\n")
+    };
+    for (head, agent, referer, wanted) in [
+        (&iis, "\"x", "-", ["\"x", ""]),
+        (&iis, "\"x", "y\"", ["\"x", "y\""]),
+        (&iis, "\"x\"", "\"", ["\"x\"", "\""]),
+        // Who wrote it is not known: quotes hold if the columns come out, and else are text.
+        (&FIELDS.to_owned(), "\"x", "-", ["\"x", ""]),
+        (&FIELDS.to_owned(), "\"x", "y\"", ["\"x", "y\""]),
+        (&FIELDS.to_owned(), "\"x\"y", "\"a b\"", ["\"x\"y", "a b"]),
+        (&blue, "\"a b\"", "\"c\"", ["a b", "c"]),
+        (&blue, "\"a\"b\"", "-", ["\"a\"b\"", ""]),
+    ] {
+        let text = format!("{head}{0}{1}{0}", line("agent", "-"), line(agent, referer));
+        let seen = Shipped::new().read(text.as_bytes());
+        assert_eq!((seen.rows.len(), seen.said().as_str()), (3, ""), "{text}");
+        assert_eq!([seen.rows[1].get("cs-user-agent"), seen.rows[1].get("cs-referer")], wanted, "{text}");
+        seen.rows[1].has(&[("cs-uri-stem", "/ecp/y.js"), ("sc-status", "500"), ("c-ip", "203.0.113.6")]);
+    }
+    // Where no reading fits, what stands before the quote is sure, and the rest is one value.
+    let text = format!("{blue}{0}{0}{1}", line("agent", "-"), line("\"a\" b\"", "-"));
+    let seen = Shipped::new().read(text.as_bytes());
+    assert_eq!(seen.rows.len(), 3);
+    assert!(seen.said().starts_with("syntax x1: a line's quotes do not agree"), "{}", seen.said());
+    seen.rows[2].has(&[("cs-uri-stem", "/ecp/y.js"), ("cs-user-agent", "\"a\" b\" - 500")]);
+}
+
+#[test]
 fn a_proxy_and_a_firewall_in_w3c_form() {
     let proxy = "#Software: SGOS 6.7.4.1\n#Version: 1.0\n\
         #Fields: date time time-taken c-ip cs-username sc-filter-result cs-categories cs(Referer) sc-status s-action cs-method cs-uri-scheme cs-host cs-uri-port cs-uri-path cs-uri-query cs(User-Agent)\n\
@@ -385,6 +419,68 @@ fn cef_and_leef() {
     assert_eq!(seen.rows[0].time.as_deref(), Some("2023-11-14T22:13:20.000000Z"));
     seen.rows[1].has(&[("deviceEventClassId", "15345"), ("usrName", "joe.black"), ("cat", "anomaly")]);
     seen.rows[2].has(&[("dst", "10.0.0.5"), ("url", "https://example.com/?a=b")]);
+}
+
+/// What a rule of this category reads of a record.
+fn ruled(house: &Shipped, row: &Row, category: &str, field: &str) -> String {
+    let source = palisade_model::Logsource { category: Some(category.into()), ..Default::default() };
+    let id = house.catalogue.shape_named(&row.shape).unwrap();
+    let shape = house.catalogue.shape_of(id);
+    assert!(shape.binds(&source), "{} is not of {category}", row.shape);
+    row.get(shape.native_name(&source, field)).to_owned()
+}
+
+#[test]
+fn rules_for_firewalls_and_proxies_read_cef_leef_and_pairs() {
+    let lines = [
+        "CEF:0|Vendor|Wall|1|100|connection|3|src=203.0.113.9 spt=40000 dst=192.0.2.4 dpt=3389 proto=TCP act=deny",
+        "LEEF:1.0|Vendor|Wall|1|100|src=203.0.113.9\tsrcPort=40000\tdst=192.0.2.4\tdstPort=3389\tproto=TCP\taction=deny",
+        "time=2024-03-01T10:00:00Z src=203.0.113.9 spt=40000 dst=192.0.2.4 dpt=3389 proto=TCP act=deny",
+        "time=2024-03-01T10:00:00Z src_ip=203.0.113.9 src_port=40000 dst_ip=192.0.2.4 dst_port=3389 protocol=TCP log_subtype=deny",
+    ];
+    let wanted = [
+        ("src_ip", "203.0.113.9"),
+        ("src_port", "40000"),
+        ("dst_ip", "192.0.2.4"),
+        ("dst_port", "3389"),
+        ("action", "deny"),
+        ("protocol", "TCP"),
+    ];
+    let house = Shipped::new();
+    for line in lines {
+        for text in [format!("{line}\n"), format!("<13>2024-03-01T10:00:00Z fw1 {line}\n")] {
+            let seen = house.read(text.as_bytes());
+            // Behind a head of syslog, pairs are read if they begin as FortiGate's do.
+            if text.starts_with('<') && !line.contains("EF:") {
+                continue;
+            }
+            assert_eq!(seen.rows[0].categories, ["firewall"], "{text}");
+            for (field, value) in wanted {
+                assert_eq!(ruled(&house, &seen.rows[0], "firewall", field), value, "{field} of {text}");
+            }
+        }
+    }
+    let lines = [
+        "CEF:0|Vendor|Gate|1|1|request|3|src=192.0.2.4 request=http://a.example/x.exe?y=1 requestMethod=GET requestClientApplication=evil/1.0 dhost=a.example act=allow",
+        "LEEF:2.0|Vendor|Gate|1|1|^|src=192.0.2.4^url=http://a.example/x.exe?y=1^method=GET^userAgent=evil/1.0^domain=a.example^action=allow",
+        "time=2024-03-01T10:00:00Z src=192.0.2.4 url=\"http://a.example/x.exe?y=1\" method=GET user_agent=evil/1.0 host=a.example action=allow",
+    ];
+    for line in lines {
+        let seen = house.read(format!("{line}\n").as_bytes());
+        for (field, value) in [
+            ("c-ip", "192.0.2.4"),
+            ("c-uri", "http://a.example/x.exe?y=1"),
+            ("cs-method", "GET"),
+            ("c-useragent", "evil/1.0"),
+            ("cs-host", "a.example"),
+            ("action", "allow"),
+        ] {
+            assert_eq!(ruled(&house, &seen.rows[0], "proxy", field), value, "{field} of {line}");
+        }
+    }
+    // What is of neither stays without a category.
+    let seen = house.read(b"CEF:0|V|P|1|7|logon|5|suser=bob outcome=failure msg=src\\=1 dst\\=2\n");
+    assert!(seen.rows[0].categories.is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::ops::ControlFlow;
 
-use palisade_host::lines::{Kind, MAX_LINE_BYTES, fuzz, fuzz_kind};
+use palisade_host::lines::{Kind, MAX_LINE_BYTES, fuzz, fuzz_kind, fuzz_mapping, fuzz_one};
 use palisade_host::{Format, Scratch, read, split};
 use palisade_model::{Batch, Buffers, Origin, SourceId};
 
@@ -12,7 +12,7 @@ use crate::lines::Shipped;
 const ACCESS: &str = "203.0.113.7 - - [10/Oct/2000:13:55:36 -0700] \"GET /a?b=c HTTP/1.0\" 200 2326\n";
 
 /// A line of each kind, whole in itself, with what must stand before it.
-const SAMPLES: [(Kind, &str, &str); 13] = [
+const SAMPLES: [(Kind, &str, &str); 14] = [
     (Kind::Access, "", ACCESS),
     (
         Kind::W3c,
@@ -30,7 +30,19 @@ const SAMPLES: [(Kind, &str, &str); 13] = [
     (Kind::PostgresCsv, "", "2023-10-01 12:00:00 UTC,a,b,1,,s,1,x,t,v,0,LOG,00000,m,,,,,,,,,app\n"),
     (Kind::MysqlGeneral, "", "2023-10-01T12:00:00.123456Z\t    8 Query\tselect 1\n"),
     (Kind::Table, "a,b,c\n", "1,2,3\n"),
+    (
+        Kind::MysqlAudit,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<AUDIT>\n",
+        "<AUDIT_RECORD NAME=\"Query\" USER=\"root\" SQLTEXT=\"SELECT 1\"/>\n",
+    ),
 ];
+
+#[test]
+fn every_kind_has_a_sample() {
+    for kind in Kind::ALL {
+        assert!(SAMPLES.iter().any(|(k, ..)| *k == kind), "{kind:?}");
+    }
+}
 
 #[test]
 fn every_sample_is_recognised_as_what_it_is() {
@@ -98,6 +110,20 @@ fn a_line_of_ten_megabytes_costs_itself() {
             assert_eq!(rows, 2, "{kind:?}: {said:?}");
         }
     }
+}
+
+#[test]
+fn ten_megabytes_of_open_quotes_are_rows_and_one_problem() {
+    let many = (10 << 20) / "a,\"b\",\"c\n".len();
+    let text = format!("a,b,c\n{}{}", "1,2,3\n".repeat(64), "a,\"b\",\"c\n".repeat(many));
+    let (rows, said) = count(Kind::Table, &mut text.as_bytes());
+    assert_eq!(rows, 64 + many);
+    assert!(said.iter().all(|s| s.contains("a quote does not close")) && said.len() <= 2, "{said:?}");
+    // What goes on over lines for ever is cut, too, whichever place of the buffer its last line ends at.
+    let text = format!("{}{}", SAMPLES[9].2, "\tand so on\n".repeat(1 << 20));
+    let (_, said) = count(Kind::Postgres, &mut text.as_bytes());
+    assert!(said.iter().any(|s| s.contains("goes on over more than 4 MiB")), "{said:?}");
+    assert!(!said.iter().any(|s| s.contains("its first line was left out")), "{said:?}");
 }
 
 #[test]
@@ -236,6 +262,12 @@ fn any_bytes_at_all() {
         .map(|(kind, head, line)| (*kind, format!("{head}{}", line.repeat(3)).into_bytes()))
         .collect();
     seeds.push((
+        Kind::Journal,
+        b"__REALTIME_TIMESTAMP=1700000000123456\nSYSLOG_IDENTIFIER=sshd\nMESSAGE=message repeated 2 times: [ Failed password for invalid user x from 1.2.3.4 port 5 ssh2]\n\n".to_vec(),
+    ));
+    seeds.push((Kind::Table, b"a,b,c\n1,\"2\"\"\",\"3\\\"x\"\n4,\"5\n6\",7\n".to_vec()));
+    let mapping: &[u8] = b"stream = \"proxy\"\njson = [\"Raw\"]\n[columns]\ntime = [\"a\", \"b\"]\n\"c-ip\" = \"b\"\n\0a,b,Raw\n1,2,\"{\"\"x\"\":1}\"\n";
+    seeds.push((
         Kind::MysqlAudit,
         b"<AUDIT><AUDIT_RECORD A=\"b\" C=\"&lt;\"/><AUDIT_RECORD><X>y</X></AUDIT_RECORD>".to_vec(),
     ));
@@ -290,5 +322,25 @@ fn any_bytes_at_all() {
             fuzz_kind(*kind, &bytes);
         }
         fuzz(seed);
+        fuzz_one(seed);
+    }
+    fuzz_mapping(&[]);
+    for _ in 0..rounds / seeds.len() {
+        let mut bytes = mapping.to_vec();
+        for _ in 0..=random.below(6) {
+            let at = random.below(bytes.len());
+            match random.below(3) {
+                0 => bytes[at] = random.next() as u8,
+                1 => {
+                    let bit = BITS[random.below(BITS.len())];
+                    bytes.splice(at..at, bit.iter().copied());
+                }
+                _ => {
+                    let end = (at + random.below(10)).min(bytes.len() - 1).max(at);
+                    bytes.drain(at..end);
+                }
+            }
+        }
+        fuzz_mapping(&bytes);
     }
 }

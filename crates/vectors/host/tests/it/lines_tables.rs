@@ -120,6 +120,45 @@ fn rows_that_do_not_fit_the_header_are_said() {
 }
 
 #[test]
+fn a_quote_that_never_closes_hides_no_row() {
+    let house = Shipped::new();
+    let read = |text: &str| house.read_as(Format::Lines(Kind::Table), text.as_bytes());
+    // Every second line would close what the one before opened.
+    let seen = read(&format!("a,b,c\n{}{}", "1,2,3\n".repeat(64), "4,\"5\",\"6\n".repeat(101)));
+    assert_eq!(seen.rows.len(), 165);
+    assert_eq!(seen.said(), "syntax x1: a quote does not close; the lines from there were read one by one\n");
+    seen.rows[164].has(&[("a", "4"), ("b", "5"), ("c", "\"6")]);
+    assert_eq!(seen.rows[164].record, 166);
+    // A stray quote that the next one closes.
+    let seen = read("a,b,c\n1,\"2,3\n4,5,6\n7,\"8\",9\n10,\"11\n12\",13\n");
+    assert_eq!(seen.rows.len(), 4, "{:#?}", seen.rows);
+    assert!(seen.said().contains("make no row together"), "{}", seen.said());
+    seen.rows[0].has(&[("a", "1"), ("b", "\"2"), ("c", "3")]);
+    seen.rows[2].has(&[("a", "7"), ("b", "8"), ("c", "9")]);
+    seen.rows[3].has(&[("b", "11\n12"), ("c", "13")]);
+    assert_eq!(seen.rows.iter().map(|r| r.record).collect::<Vec<_>>(), [2, 3, 4, 5]);
+}
+
+#[test]
+fn quotes_behind_backslashes_are_read_as_they_are_meant() {
+    let house = Shipped::new();
+    for (value, meant) in [
+        // Of exporters that escape quotes so.
+        (r#""he said \"hi\"""#, r#"he said "hi""#),
+        (r#""\"a\", b""#, r#""a", b"#),
+        // Of those that follow RFC 4180: folders, JSON, JSON inside JSON.
+        (r#""C:\dir\""#, r"C:\dir\"),
+        (r#""{""a"":""x\""y\"",z""}""#, r#"{"a":"x\"y\",z"}"#),
+        (r#""""""#, r#"""#),
+    ] {
+        let text = format!("a,b,c\n1,{value},3\n4,5,6\n");
+        let seen = house.read_as(Format::Lines(Kind::Table), text.as_bytes());
+        assert_eq!((seen.rows.len(), seen.said().as_str()), (2, ""), "{text}");
+        seen.rows[0].has(&[("a", "1"), ("b", meant), ("c", "3")]);
+    }
+}
+
+#[test]
 fn prose_and_binaries_are_not_recognised() {
     for text in [
         "Dear all,\nthis is a letter, with commas, and more.\nIt has lines, too.\n",

@@ -16,5 +16,6 @@ mod json_limits;
 mod lines;
 mod lines_limits;
 mod lines_linux;
+mod lines_share;
 mod lines_tables;
 mod whole;
