@@ -42,6 +42,10 @@ pub(super) enum Take {
     Folder,
     /// The last ending of a file name that has a document's ending before it.
     Locked,
+    /// From the first mail address in it on, so that what stands before it cannot push it out of a part.
+    Addresses,
+    /// The same; without an address, all of it.
+    Recipients,
     /// Only that it is there.
     Present,
     /// How far this time of the record's own lies ahead of the time it goes by, in quarters of an hour.
