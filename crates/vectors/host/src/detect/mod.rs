@@ -17,6 +17,7 @@ mod clock;
 mod data;
 mod facts;
 mod find;
+mod fuzz;
 mod gaps;
 mod logon;
 mod mailbox;
@@ -30,6 +31,7 @@ use palisade_model::{Finding, Origin, Problem, ProblemCode, RuleInfo, Severity};
 
 pub use data::{DetectError, Spec};
 pub use facts::{Facts, Presence};
+pub use fuzz::fuzz;
 pub use plan::Plan;
 
 /// What the detectors have to say.

@@ -102,7 +102,7 @@ fn rare(detector: &Detector, facts: &Facts, kind: Kind, site: Kind, message: &st
                 made.observe(ObservableKind::Path, part);
             }
             if let Some(first) = d.first {
-                made.arg("machine_known_for", duration(first.0 - start.0));
+                made.arg("machine_known_for", duration(first.0.saturating_sub(start.0)));
             }
             made.arg("times", d.entries.iter().map(|e| e.count).sum::<u64>());
             d.entries.iter().for_each(|e| made.cite_entry(e));

@@ -92,7 +92,7 @@ fn travel(spec: &Spec, list: &[SignIn<'_>], out: &mut Outcome) -> u64 {
         let [(a, from), (b, to)] = pair else { continue };
         let (from, to) = (*from, *to);
         let kilometres = distance(from, to);
-        let hours = (b.from() - a.until()).max(0) as f64 / 3_600_000_000.0;
+        let hours = b.from().saturating_sub(a.until()).max(0) as f64 / 3_600_000_000.0;
         // Networks of one mobile provider may stand in several places at once.
         let same = a.address == b.address || !a.network.is_empty() && a.network == b.network;
         if same || kilometres < least || kilometres <= speed * hours {
@@ -112,7 +112,7 @@ fn travel(spec: &Spec, list: &[SignIn<'_>], out: &mut Outcome) -> u64 {
         made.arg("from", format!("{} {}", a.country, a.address));
         made.arg("to", format!("{} {}", b.country, b.address));
         made.arg("kilometres", kilometres.round());
-        made.arg("within", duration((b.from() - a.until()).max(0)));
+        made.arg("within", duration(b.from().saturating_sub(a.until()).max(0)));
         made.cite(&a.entry.last);
         made.cite(&b.entry.first);
         out.findings.extend(made.finish("host.impossible_travel", &[b.user, a.address, b.address]));

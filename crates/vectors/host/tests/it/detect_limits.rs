@@ -1,9 +1,10 @@
 //! Detectors over a million records, and what they say of what they left out.
 
-use palisade_host::detect::{Facts, Outcome};
+use palisade_host::detect::{Facts, Outcome, fuzz};
 use palisade_model::{ProblemCode, RowBatch};
 
 use crate::detect::{Desk, SYSMON, address, arg, logon, mail_rule, record, service, sign_in};
+use crate::evtx_damage::Random;
 
 const BERLIN: (f64, f64) = (52.52, 13.4);
 
@@ -212,4 +213,17 @@ fn an_installation_is_not_told_and_is_counted() {
     let outcome = outcome(&desk, lines.len(), |n| lines[n].clone());
     assert_eq!(outcome.findings.len(), 0);
     assert_eq!(said(&outcome, "taken for an installation").unwrap().count, 1);
+}
+
+/// Random facts: no panic, no endless loop, and the same in any order. Bytes lie in small ranges, so that facts meet.
+#[test]
+fn random_facts_say_the_same_in_any_order() {
+    fuzz(b"");
+    for seed in 0..3_000 {
+        let mut random = Random(seed);
+        let range = [4, 16, 32, 256][random.below(4)];
+        let length = random.below(3_000);
+        let data: Vec<u8> = (0..length).map(|_| random.below(range) as u8).collect();
+        fuzz(&data);
+    }
 }
