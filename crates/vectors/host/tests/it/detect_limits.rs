@@ -31,8 +31,11 @@ fn said<'o>(outcome: &'o Outcome, text: &str) -> Option<&'o palisade_model::Prob
 
 const NOON: &str = "2026-10-14T12:00:00Z";
 
-/// A record for each kind of fact, different for each number.
-fn kinds() -> Vec<(&'static str, fn(usize) -> String)> {
+/// A record that is different for each number.
+type Line = fn(usize) -> String;
+
+/// A record for each kind of fact.
+fn kinds() -> Vec<(&'static str, Line)> {
     fn event(id: u32, fields: &[(&str, &str)]) -> String {
         record(SYSMON, id, "WS1", NOON, fields)
     }
