@@ -137,6 +137,40 @@ fn threads_change_nothing_and_the_switch_takes_all_away() {
     assert!(critical.iter().all(|f| !f.message.id.starts_with("host.")));
 }
 
+/// The two logs of one tenant lie beside each other in every case: the one without places hides nothing of the other.
+#[test]
+fn travel_shows_beside_a_log_without_places() {
+    let dir = tempfile::tempdir().unwrap();
+    let signed_in = |time: &str, ip: &str, at: (f64, f64), network: u32| {
+        serde_json::json!({
+            "createdDateTime": time, "id": format!("{time}{ip}"), "userPrincipalName": "a@org.example", "ipAddress": ip,
+            "appDisplayName": "Mail", "clientAppUsed": "Browser", "status": {"errorCode": 0}, "autonomousSystemNumber": network,
+            "location": {"countryOrRegion": "DE", "geoCoordinates": {"latitude": at.0, "longitude": at.1}},
+        })
+        .to_string()
+    };
+    let logged_in = |time: &str, ip: &str| {
+        serde_json::json!({
+            "CreationTime": time, "Id": format!("{time}{ip}"), "Workload": "AzureActiveDirectory", "Operation": "UserLoggedIn",
+            "OrganizationId": "tenant-1", "UserId": "a@org.example", "ClientIP": ip, "ResultStatus": "Success",
+        })
+        .to_string()
+    };
+    let entra = [
+        signed_in("2026-10-14T08:00:00Z", "192.0.2.1", (52.52, 13.4), 64_500),
+        signed_in("2026-10-14T08:30:00Z", "198.51.100.7", (35.68, 139.65), 64_501),
+    ];
+    let m365 =
+        [logged_in("2026-10-14T08:00:02", "192.0.2.1"), logged_in("2026-10-14T08:10:00", "203.0.113.4")];
+    write(&dir.path().join("entra.json"), format!("{}\n", entra.join("\n")).as_bytes());
+    write(&dir.path().join("m365.json"), format!("{}\n", m365.join("\n")).as_bytes());
+    for jobs in [1, 3] {
+        let (found, _) = run(dir.path(), on(), jobs);
+        let travel = found.iter().filter(|f| f.message.id == "host.impossible_travel").count();
+        assert_eq!(travel, 1, "{}", lines(&found));
+    }
+}
+
 #[test]
 fn decoded_text_is_judged_and_shown_with_what_it_was() {
     let dir = tempfile::tempdir().unwrap();

@@ -5,6 +5,9 @@
 /// Fewest numbers that are taken for characters.
 const LEAST: usize = 6;
 
+/// Most digits of a code.
+const MAX_DIGITS: usize = 6;
+
 /// Bytes of hexadecimal digits; `None` if their number is odd.
 pub(super) fn hex(run: &str) -> Option<Vec<u8>> {
     if !run.len().is_multiple_of(2) {
@@ -34,8 +37,9 @@ fn number(text: &str) -> Option<(u32, usize)> {
         Some(rest) => (rest, 16, 2),
         None => (text, 10, 0),
     };
-    let end = digits.bytes().take_while(|b| char::from(*b).is_digit(radix)).count();
-    if end == 0 || end > 6 {
+    // No further than decides: a run of digits is come by again at each of them.
+    let end = digits.bytes().take(MAX_DIGITS + 1).take_while(|b| char::from(*b).is_digit(radix)).count();
+    if end == 0 || end > MAX_DIGITS {
         return None;
     }
     u32::from_str_radix(digits.get(..end)?, radix).ok().map(|n| (n, end + skip))

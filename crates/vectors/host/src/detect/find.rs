@@ -2,6 +2,7 @@
 //!
 //! What this module never does: make a finding without a citation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use palisade_model::{
@@ -16,6 +17,9 @@ const MAX_CITATIONS: usize = 200;
 
 /// Most observables of one finding.
 const MAX_OBSERVABLES: usize = 32;
+
+/// Names that a finding spells out of one list.
+const MAX_NAMES: usize = 12;
 
 /// A finding that is being made.
 pub(super) struct Made {
@@ -49,6 +53,14 @@ impl Made {
         }
     }
 
+    /// Says a list, of which as much is spelled out as a person reads; the rest is a number.
+    pub(super) fn arg_list(&mut self, name: &str, values: &BTreeSet<&str>) {
+        self.arg(name, values.iter().take(MAX_NAMES).copied().collect::<Vec<_>>().join(", "));
+        if values.len() > MAX_NAMES {
+            self.arg(&format!("{name}_left_out"), values.len() - MAX_NAMES);
+        }
+    }
+
     /// Names a thing that other findings may name too.
     pub(super) fn observe(&mut self, kind: ObservableKind, text: &str) {
         self.observables.extend(Observable::parse(kind, text).ok());
@@ -74,14 +86,22 @@ impl Made {
 
     /// The finding. `content`: what makes it this one and no other, the same wherever the logs lie.
     pub(super) fn finish(mut self, message: &str, content: &[&str]) -> Option<Finding> {
-        let mut unique = std::collections::BTreeSet::new();
+        let mut unique = BTreeSet::new();
         self.citations.retain(|c| unique.insert(*c));
-        self.citations.truncate(MAX_CITATIONS);
         if self.citations.is_empty() {
             return None;
         }
         self.observables.sort();
         self.observables.dedup();
+        for (name, more) in [
+            ("records_not_cited", self.citations.len().saturating_sub(MAX_CITATIONS)),
+            ("not_named", self.observables.len().saturating_sub(MAX_OBSERVABLES)),
+        ] {
+            if more > 0 {
+                self.arg(name, more);
+            }
+        }
+        self.citations.truncate(MAX_CITATIONS);
         self.observables.truncate(MAX_OBSERVABLES);
         let mut hash = Sha256::new();
         let start = self.span.map(|(first, _)| first.0).unwrap_or_default().to_string();

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use palisade_model::{Finding, ObservableKind};
+use palisade_model::ObservableKind;
 
+use super::Outcome;
 use super::data::Spec;
 use super::facts::{DAY, Entry, Facts, Kind};
 use super::find::{Made, duration};
@@ -14,22 +15,28 @@ use super::find::{Made, duration};
 /// Slots of a day in which activity is marked.
 const SLOTS: i64 = 64;
 
-pub(super) fn find(spec: &Spec, facts: &Facts, out: &mut Vec<Finding>) {
+pub(super) fn find(spec: &Spec, facts: &Facts, out: &mut Outcome) {
     numbers(spec, facts, out);
-    if !facts.is_thinned(Kind::Activity) {
+    if facts.is_thinned(Kind::Activity) {
+        let asked = spec.detectors.contains_key("silence");
+        out.left_out(asked.into(), "logs that fell silent were not looked for: not all activity was counted");
+    } else {
         silence(spec, facts, out);
     }
 }
 
 /// Record numbers that are missing, and times that go back where numbers go on.
-fn numbers(spec: &Spec, facts: &Facts, out: &mut Vec<Finding>) {
+fn numbers(spec: &Spec, facts: &Facts, out: &mut Outcome) {
+    let mut scattered = 0;
     let gaps = spec.detectors.get("record_gap");
     let steps = spec.detectors.get("clock_step");
     for (_, numbers) in facts.numbered() {
         if let Some(detector) = gaps {
             let holes = numbers.runs.len().saturating_sub(1) as u64;
             // A log with many holes was filtered when it was saved: its numbers say nothing.
-            if numbers.lost == 0 && (1..=detector.limit("most_gaps")).contains(&holes) {
+            let few = holes <= detector.limit("most_gaps");
+            scattered += u64::from(few && numbers.lost > 0);
+            if numbers.lost == 0 && few && holes > 0 {
                 let mut made = Made::new(&detector.info, &numbers.host);
                 made.observe(ObservableKind::Host, &numbers.host);
                 made.arg("log", &numbers.channel);
@@ -48,13 +55,14 @@ fn numbers(spec: &Spec, facts: &Facts, out: &mut Vec<Finding>) {
                 }
                 made.arg("records_missing", missing);
                 made.arg("numbers", &said);
-                out.extend(made.finish("host.record_gap", &[&numbers.host, &numbers.channel, &said]));
+                out.findings
+                    .extend(made.finish("host.record_gap", &[&numbers.host, &numbers.channel, &said]));
             }
         }
         let Some(detector) = steps else { continue };
         for step in &numbers.steps {
             let (Some(before), Some(after)) = (step.before.time, step.after.time) else { continue };
-            let back = before.0 - after.0;
+            let back = before.0.saturating_sub(after.0);
             if back < i64::try_from(detector.limit("minutes")).unwrap_or(i64::MAX).saturating_mul(60_000_000)
             {
                 continue;
@@ -67,9 +75,10 @@ fn numbers(spec: &Spec, facts: &Facts, out: &mut Vec<Finding>) {
             made.cite(&step.before);
             made.cite(&step.after);
             let record = step.after.citation.record.to_string();
-            out.extend(made.finish("host.clock_step", &[&numbers.host, &numbers.channel, &record]));
+            out.findings.extend(made.finish("host.clock_step", &[&numbers.host, &numbers.channel, &record]));
         }
     }
+    out.left_out(scattered, "logs whose records came in too many pieces: gaps were not looked for in them");
 }
 
 /// The slots in which a log of a machine was written, and the facts by day.
@@ -80,7 +89,7 @@ struct Rhythm<'f> {
 }
 
 /// Logs that fell silent for much longer than they ever do, while other logs of the machine went on.
-fn silence(spec: &Spec, facts: &Facts, out: &mut Vec<Finding>) {
+fn silence(spec: &Spec, facts: &Facts, out: &mut Outcome) {
     let Some(detector) = spec.detectors.get("silence") else { return };
     let number = |name: &str| i64::try_from(detector.limit(name)).unwrap_or(i64::MAX);
     let (history, least) = (detector.limit("history") as usize, number("least"));
@@ -149,7 +158,7 @@ fn silence(spec: &Spec, facts: &Facts, out: &mut Vec<Finding>) {
             made.arg("usual_at_most", duration(second.saturating_add(1).saturating_mul(DAY / SLOTS)));
             made.arg("meanwhile", witness);
             last.into_iter().chain(first).for_each(|s| made.cite(s));
-            out.extend(made.finish("host.silence", &[host, channel, &from.to_string()]));
+            out.findings.extend(made.finish("host.silence", &[host, channel, &from.to_string()]));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! An edge is a logon from one machine on another, by an account, within an hour. Left out are machine accounts, edges
 //! that are there on many days (habit), and edges to machines that many others log on to (servers), unless something
 //! was started there from afar. A path is a chain of edges in time: each begins where the one before ended, within a
-//! window, under the same account or under one whose credentials were used on that machine.
+//! window, under the same account or under one whose credentials were used on that machine between coming and going.
 //!
 //! What this module never does: call a logon hostile by itself.
 
@@ -11,12 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_model::{Finding, ObservableKind};
 
+use super::Outcome;
 use super::data::{Detector, Spec};
 use super::facts::{DAY, Entry, Facts, Kind};
 use super::find::Made;
 
-/// Most edges looked at, the earliest first, and most paths told.
-const MAX_EDGES: usize = 50_000;
+/// Most paths told, those with something started from afar first; the rest is counted. Edges are as many as facts of logons,
+/// which are bounded where they are counted.
 const MAX_PATHS: usize = 200;
 
 /// Most edges into a machine that are tried as the step before one from it.
@@ -24,6 +25,12 @@ const MAX_TRIED: usize = 256;
 
 /// Most machines of one path.
 const MAX_HOPS: usize = 16;
+
+/// What one fact of a logon spans at most, in microseconds.
+const HOUR: i64 = 3_600 * 1_000_000;
+
+/// A clock may be so far ahead of another machine's, in microseconds.
+const SKEW: i64 = 60 * 1_000_000;
 
 /// Accounts of the system itself.
 const NOBODY: [&str; 9] = [
@@ -58,7 +65,7 @@ impl Edge<'_> {
     }
 }
 
-pub(super) fn find(spec: &Spec, facts: &Facts, out: &mut Vec<Finding>) {
+pub(super) fn find(spec: &Spec, facts: &Facts, out: &mut Outcome) {
     let (quiet, loud) = (spec.detectors.get("logon_path"), spec.detectors.get("logon_path_executed"));
     let Some(limits) = loud.or(quiet) else { return };
     let seconds =
@@ -75,33 +82,38 @@ pub(super) fn find(spec: &Spec, facts: &Facts, out: &mut Vec<Finding>) {
     let mut edges = edges(&logons, &names, &runs, seconds("execution_seconds"));
     keep_unusual(&mut edges, limits);
     let explicit = facts.each(Kind::Explicit);
-    let mut lent: BTreeSet<(String, &str)> = BTreeSet::new();
-    for (parts, _) in &explicit {
+    let mut lent: BTreeMap<(String, &str), Vec<&Entry>> = BTreeMap::new();
+    for (parts, entry) in &explicit {
         if let [_, account, host, _] = parts[..] {
-            lent.insert((short(host), person(account)));
+            lent.entry((short(host), person(account))).or_default().push(entry);
         }
     }
-    let before = chain(&edges, seconds("window_seconds"), &lent);
+    let lent = lent.into_iter().map(|(key, list)| (key, Lent::new(&list))).collect();
+    let chains = chain(&edges, seconds("window_seconds"), &lent);
+    let before = chains.before;
+    out.left_out(chains.untried, "logons on a machine that were not tried as the step before one from there");
+    out.left_out(chains.too_long, format!("logons that would have made a path longer than {MAX_HOPS} steps"));
     let inner: BTreeSet<usize> = before.iter().flatten().copied().collect();
-    let mut told = 0;
+    let mut paths: Vec<(bool, Vec<&Edge<'_>>)> = Vec::new();
     for (end, _) in before.iter().enumerate().filter(|(i, b)| b.is_some() && !inner.contains(i)) {
-        if told >= MAX_PATHS {
-            break;
-        }
         let mut path = vec![end];
         while let Some(Some(previous)) = path.last().and_then(|i| before.get(*i)) {
             path.push(*previous);
         }
         path.reverse();
         let hops: Vec<&Edge<'_>> = path.iter().filter_map(|i| edges.get(*i)).collect();
-        let ran = hops.iter().any(|e| e.run.is_some());
+        paths.push((hops.iter().any(|e| e.run.is_some()), hops));
+    }
+    // Those that ran something come first; the sort keeps the order in time.
+    paths.sort_by_key(|(ran, _)| !ran);
+    out.left_out(paths.len().saturating_sub(MAX_PATHS) as u64, format!("paths of logons beyond {MAX_PATHS}"));
+    for (ran, hops) in paths.iter().take(MAX_PATHS) {
         let (detector, message) = match (quiet, loud) {
-            (_, Some(loud)) if ran => (loud, "host.logon_path_executed"),
+            (_, Some(loud)) if *ran => (loud, "host.logon_path_executed"),
             (Some(quiet), _) => (quiet, "host.logon_path"),
             _ => continue,
         };
-        out.extend(tell(detector, message, &hops, &names));
-        told += 1;
+        out.findings.extend(tell(detector, message, hops, &names));
     }
 }
 
@@ -196,7 +208,6 @@ fn edges<'f>(
     edges.sort_by(|a, b| {
         (a.first(), &a.from, &a.to, a.account, a.kind).cmp(&(b.first(), &b.from, &b.to, b.account, b.kind))
     });
-    edges.truncate(MAX_EDGES);
     edges
 }
 
@@ -218,19 +229,68 @@ fn keep_unusual(edges: &mut Vec<Edge<'_>>, limits: &Detector) {
     });
 }
 
-/// For each edge the one before it on the longest path that ends there.
-fn chain(edges: &[Edge<'_>], window: i64, lent: &BTreeSet<(String, &str)>) -> Vec<Option<usize>> {
+/// When credentials of an account were used on a machine for another.
+struct Lent {
+    /// First uses of each fact in order, each with the latest use of any fact up to there.
+    spans: Vec<(i64, i64)>,
+}
+
+impl Lent {
+    fn new(list: &[&Entry]) -> Lent {
+        let span = |e: &&Entry| e.first.time.zip(e.last.time).map(|(first, last)| (first.0, last.0));
+        let mut spans: Vec<(i64, i64)> = list.iter().filter_map(span).collect();
+        spans.sort_unstable();
+        let mut latest = i64::MIN;
+        for (_, last) in &mut spans {
+            latest = latest.max(*last);
+            *last = latest;
+        }
+        Lent { spans }
+    }
+
+    /// Whether they were used between two times.
+    fn within(&self, from: i64, until: i64) -> bool {
+        let at = self.spans.partition_point(|(first, _)| *first <= until);
+        at.checked_sub(1).and_then(|at| self.spans.get(at)).is_some_and(|(_, latest)| *latest >= from)
+    }
+}
+
+/// What [`chain`] made.
+struct Chains {
+    /// For each edge the one before it on the longest path that ends there.
+    before: Vec<Option<usize>>,
+    /// Edges that were not tried, as too many ended on one machine, and edges that no path had room for.
+    untried: u64,
+    too_long: u64,
+}
+
+fn chain(edges: &[Edge<'_>], window: i64, lent: &BTreeMap<(String, &str), Lent>) -> Chains {
     let mut into: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut before: Vec<Option<usize>> = vec![None; edges.len()];
     let mut hops = vec![1_usize; edges.len()];
+    let (mut untried, mut too_long) = (0, 0);
     for (i, e) in edges.iter().enumerate() {
-        let candidates = into.get(e.from.as_str()).into_iter().flatten().rev().take(MAX_TRIED);
-        for &p in candidates {
+        let ended: &[usize] = into.get(e.from.as_str()).map_or(&[], Vec::as_slice);
+        // Of those that are not tried, the ones that could have been in time; they are in the order in which they began.
+        let since = e.first().saturating_sub(window).saturating_sub(HOUR);
+        let late = ended.len() - ended.partition_point(|&p| edges[p].first() < since);
+        untried += late.saturating_sub(MAX_TRIED) as u64;
+        let used = lent.get(&(e.from.clone(), e.account));
+        for &p in ended.iter().rev().take(MAX_TRIED) {
             let previous = &edges[p];
             let in_time =
                 e.first() >= previous.first() && e.first().saturating_sub(previous.last()) <= window;
-            let same = previous.account == e.account || lent.contains(&(e.from.clone(), e.account));
-            if !in_time || !same || hops[p] >= MAX_HOPS || hops[p] < hops[i] {
+            // Whoever came under another account must have used these credentials here after coming and before going on:
+            // what somebody else used weeks before joins no two people.
+            let borrowed = || {
+                let since = previous.first().max(e.first().saturating_sub(window));
+                used.is_some_and(|lent| lent.within(since, e.last().saturating_add(SKEW)))
+            };
+            if !in_time || hops[p] < hops[i] || !(previous.account == e.account || borrowed()) {
+                continue;
+            }
+            if hops[p] >= MAX_HOPS {
+                too_long += 1;
                 continue;
             }
             let mut at = Some(p);
@@ -245,7 +305,7 @@ fn chain(edges: &[Edge<'_>], window: i64, lent: &BTreeSet<(String, &str)>) -> Ve
         }
         into.entry(e.to.as_str()).or_default().push(i);
     }
-    before
+    Chains { before, untried, too_long }
 }
 
 fn tell(detector: &Detector, message: &str, hops: &[&Edge<'_>], names: &Names<'_>) -> Option<Finding> {

@@ -17,6 +17,7 @@ mod clock;
 mod data;
 mod facts;
 mod find;
+mod fuzz;
 mod gaps;
 mod logon;
 mod mailbox;
@@ -26,10 +27,11 @@ mod signin;
 
 use std::sync::Arc;
 
-use palisade_model::{Finding, Problem, RuleInfo, Severity};
+use palisade_model::{Finding, Origin, Problem, ProblemCode, RuleInfo, Severity};
 
 pub use data::{DetectError, Spec};
 pub use facts::{Facts, Presence};
+pub use fuzz::fuzz;
 pub use plan::Plan;
 
 /// What the detectors have to say.
@@ -37,8 +39,18 @@ pub use plan::Plan;
 pub struct Outcome {
     /// Findings, by time, then id.
     pub findings: Vec<Finding>,
-    /// Facts that had no room.
+    /// Facts that had no room, and what was not looked at or not told because there was too much of it.
     pub problems: Vec<Problem>,
+}
+
+impl Outcome {
+    /// Says that something was left out, if anything was.
+    fn left_out(&mut self, count: u64, what: impl Into<String>) {
+        if count > 0 {
+            let problem = Problem::new(ProblemCode::Limit, &Origin::file("analytics"), None, what);
+            self.problems.push(Problem { count, ..problem });
+        }
+    }
 }
 
 /// Detectors and what they read, closed before evidence is opened.
@@ -109,15 +121,15 @@ impl Detectors {
             return out;
         }
         let spec = &self.spec;
-        gaps::find(spec, facts, &mut out.findings);
-        logon::find(spec, facts, &mut out.findings);
-        burst::find(spec, facts, &mut out.findings);
-        rare::find(spec, facts, &mut out.findings);
-        signin::find(spec, facts, &mut out.findings);
-        mailbox::find(spec, facts, &mut out.findings);
+        out.problems = facts.problems();
+        gaps::find(spec, facts, &mut out);
+        logon::find(spec, facts, &mut out);
+        burst::find(spec, facts, &mut out);
+        rare::find(spec, facts, &mut out);
+        signin::find(spec, facts, &mut out);
+        mailbox::find(spec, facts, &mut out);
         out.findings.sort_by_key(|f| (f.time, f.id));
         out.findings.dedup_by_key(|f| f.id);
-        out.problems = facts.problems();
         out
     }
 }

@@ -7,6 +7,7 @@ use palisade_model::{Batch, Catalogue, Citation, FieldId, FieldSet, Fields, Proj
 use super::clock;
 use super::data::{Spec, Take};
 use super::facts::{DAY, Entry, Facts, Kind, MAX_PART, SEPARATOR, SHAPES, Seen, Shape, put_number};
+use super::mailbox::addressed;
 
 /// The field that tells a channel's records apart.
 const EVENT: &str = "EventID";
@@ -137,11 +138,18 @@ impl Plan {
                 facts.number(seen, host, &taken.channel);
             }
             let event = taken.event.and_then(|f| batch.field(row, f).text()).unwrap_or("");
+            // A record is one fact of a kind: of several reads that fit it (names that lead to one field, a log that tells the
+            // same twice) the first counts. What a machine was set up to say is the exception, for a record may say several things.
+            let mut told = 0_u32;
             for tap in &taken.taps {
+                if told >> tap.shape & 1 == 1 {
+                    continue;
+                }
                 if !tap.events.is_empty() && !tap.events.iter().any(|e| e == event) {
                     continue;
                 }
-                self.take(tap, batch, row, &header, host, seen, facts);
+                let made = self.take(tap, batch, row, &header, host, seen, facts);
+                told |= u32::from(made && SHAPES[tap.shape].kind != Kind::Audited) << tap.shape;
             }
         }
         // What waits belongs to records of this batch; the next may be of another source.
@@ -181,7 +189,7 @@ impl Plan {
         active.entry = Some(Entry { count: 1, first: seen, last: seen, marks: mark, recovered: false });
     }
 
-    /// Takes one fact, if the record has it.
+    /// Takes one fact, if the record has it, and says whether it has.
     #[allow(clippy::too_many_arguments)]
     fn take(
         &self,
@@ -192,12 +200,12 @@ impl Plan {
         host: &str,
         seen: Seen,
         facts: &mut Facts,
-    ) {
+    ) -> bool {
         let is = |field: &FieldId, values: &[String]| {
             batch.field(row, *field).text().is_some_and(|t| values.iter().any(|v| v.eq_ignore_ascii_case(t)))
         };
         if !tap.only.iter().all(|(field, values)| is(field, values)) {
-            return;
+            return false;
         }
         let Shape { kind, bucket, site, .. } = SHAPES[tap.shape];
         facts.text.clear();
@@ -205,20 +213,20 @@ impl Plan {
             if part.take == Take::Ahead {
                 let own = part.from.iter().find_map(|f| shown(batch.field(row, *f)));
                 let Some(quarters) = own.zip(header.time).and_then(|(own, t)| clock::ahead(own, t)) else {
-                    return;
+                    return false;
                 };
                 put_number(&mut facts.text, quarters);
                 facts.text.push(SEPARATOR);
                 continue;
             }
-            let Some(text) = self.part(part, batch, row) else { return };
+            let Some(text) = self.part(part, batch, row) else { return false };
             put(&mut facts.text, text);
             facts.text.push(SEPARATOR);
         }
         let marks = match &tap.spread {
             Some(part) => match self.part(part, batch, row) {
                 Some(text) => mark(text),
-                None => return,
+                None => return false,
             },
             None => 0,
         };
@@ -232,11 +240,12 @@ impl Plan {
         put(&mut facts.text, host);
         if bucket > 0 {
             // What has no time cannot be put beside anything.
-            let Some(time) = header.time else { return };
+            let Some(time) = header.time else { return false };
             facts.text.push(SEPARATOR);
             put_number(&mut facts.text, time.0.div_euclid(bucket * 1_000_000));
         }
         facts.add(kind, entry);
+        true
     }
 
     /// The text of a part; `None` if there is none and there must be.
@@ -249,6 +258,8 @@ impl Plan {
             Take::Whole => Some(t),
             Take::Folder => t.rfind(['\\', '/']).and_then(|at| t.get(..at)),
             Take::Locked => self.locked(t),
+            Take::Addresses => addressed(t),
+            Take::Recipients => Some(addressed(t).unwrap_or(t)),
             Take::Present => Some("there"),
             // A number, made where it is put down.
             Take::Ahead => None,

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use palisade_model::{Finding, ObservableKind, Time};
+use palisade_model::{ObservableKind, Time};
 
+use super::Outcome;
 use super::data::{Detector, Spec};
 use super::facts::{DAY, Entry, Facts, Kind};
 use super::find::{Made, duration};
@@ -14,15 +15,18 @@ use super::find::{Made, duration};
 /// Most findings of one machine: what is more is an installation, and no rarity.
 const MAX_PER_HOST: usize = 20;
 
-pub(super) fn find(spec: &Spec, facts: &Facts, out: &mut Vec<Finding>) {
+pub(super) fn find(spec: &Spec, facts: &Facts, out: &mut Outcome) {
     for (name, kind, site, message) in [
         ("rare_program", Kind::Program, Kind::ProgramSite, "host.rare_program"),
         ("rare_autostart", Kind::Autostart, Kind::AutostartSite, "host.rare_autostart"),
     ] {
         // What was left out would look new or rare.
         let whole = ![kind, site, Kind::Activity].iter().any(|k| facts.is_thinned(*k));
-        if let (Some(detector), true) = (spec.detectors.get(name), whole) {
+        let Some(detector) = spec.detectors.get(name) else { continue };
+        if whole {
             rare(detector, facts, kind, site, message, out);
+        } else {
+            out.left_out(1, format!("{}: not looked for, as not all facts were counted", detector.info.id));
         }
     }
 }
@@ -46,7 +50,7 @@ struct Done<'f> {
     entries: Vec<&'f Entry>,
 }
 
-fn rare(detector: &Detector, facts: &Facts, kind: Kind, site: Kind, message: &str, out: &mut Vec<Finding>) {
+fn rare(detector: &Detector, facts: &Facts, kind: Kind, site: Kind, message: &str, out: &mut Outcome) {
     let days = i64::try_from(detector.limit("history_days")).unwrap_or(i64::MAX).saturating_mul(DAY);
     let names = |parts: &[&str]| parts.iter().map(|p| alike(p)).collect::<Vec<_>>();
     // Since when each machine has written records of the kinds that these facts come from.
@@ -76,6 +80,7 @@ fn rare(detector: &Detector, facts: &Facts, kind: Kind, site: Kind, message: &st
     if (by_host.len() as u64) < detector.limit("hosts") {
         return;
     }
+    let mut installed = 0;
     for (host, done) in &by_host {
         let Some(start) = since.get(host) else { continue };
         let is_new = |d: &Done<'_>| d.first.is_some_and(|t| t.0.saturating_sub(start.0) >= days);
@@ -86,6 +91,7 @@ fn rare(detector: &Detector, facts: &Facts, kind: Kind, site: Kind, message: &st
         let found: Vec<&Done<'_>> =
             done.iter().filter(|(name, d)| is_new(d) && is_rare(name)).map(|(_, d)| d).collect();
         if found.len() > MAX_PER_HOST {
+            installed += 1;
             continue;
         }
         for d in found {
@@ -96,13 +102,17 @@ fn rare(detector: &Detector, facts: &Facts, kind: Kind, site: Kind, message: &st
                 made.observe(ObservableKind::Path, part);
             }
             if let Some(first) = d.first {
-                made.arg("machine_known_for", duration(first.0 - start.0));
+                made.arg("machine_known_for", duration(first.0.saturating_sub(start.0)));
             }
             made.arg("times", d.entries.iter().map(|e| e.count).sum::<u64>());
             d.entries.iter().for_each(|e| made.cite_entry(e));
-            out.extend(made.finish(message, &[host, &d.parts.join("|")]));
+            out.findings.extend(made.finish(message, &[host, &d.parts.join("|")]));
         }
     }
+    let id = &detector.info.id;
+    let what =
+        format!("{id}: machines with more than {MAX_PER_HOST}: taken for an installation and not told");
+    out.left_out(installed, what);
 }
 
 fn part_names(kind: Kind) -> &'static [&'static str] {

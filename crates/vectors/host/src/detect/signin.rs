@@ -7,11 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_model::{Finding, ObservableKind};
+use palisade_model::ObservableKind;
 
+use super::Outcome;
 use super::data::Spec;
 use super::facts::{DAY, Entry, Facts, Kind};
 use super::find::{Made, duration};
+
+/// Pairs of places that are told of one person; the rest is counted.
+const MAX_TOLD: usize = 10;
 
 /// A sign-in: who, from where, with what.
 struct SignIn<'f> {
@@ -36,7 +40,7 @@ impl SignIn<'_> {
     }
 }
 
-pub(super) fn find(spec: &Spec, facts: &Facts, out: &mut Vec<Finding>) {
+pub(super) fn find(spec: &Spec, facts: &Facts, out: &mut Outcome) {
     let entries = facts.each(Kind::SignIn);
     let mut users: BTreeMap<&str, Vec<SignIn<'_>>> = BTreeMap::new();
     let mut devices: BTreeMap<&str, Vec<(&str, &Entry)>> = BTreeMap::new();
@@ -54,11 +58,16 @@ pub(super) fn find(spec: &Spec, facts: &Facts, out: &mut Vec<Finding>) {
         let made = SignIn { user, address, country, place, device, agent, network, tenant, entry };
         users.entry(user).or_default().push(made);
     }
+    let mut untold = 0;
     for list in users.values_mut() {
         list.sort_by_key(|s| (s.from(), s.address, s.country));
-        travel(spec, list, out);
+        untold += travel(spec, list, out);
         new(spec, list, out);
     }
+    out.left_out(
+        untold,
+        format!("more than {MAX_TOLD} pairs of places that one person cannot have travelled between"),
+    );
     identities(spec, &devices, out);
 }
 
@@ -70,25 +79,31 @@ fn distance(a: (f64, f64), b: (f64, f64)) -> f64 {
     2.0 * 6_371.0 * h.sqrt().min(1.0).asin()
 }
 
-/// Two sign-ins in a row, too far apart for the time between them.
-fn travel(spec: &Spec, list: &[SignIn<'_>], out: &mut Vec<Finding>) {
-    /// Pairs of places that are told of one person.
-    const MAX_TOLD: usize = 10;
-    let Some(detector) = spec.detectors.get("impossible_travel") else { return };
+/// Two sign-ins in a row, too far apart for the time between them; those that are not told, as there are too many, are
+/// counted. Sign-ins without a place are passed over: another log tells of the same sign-in without saying where.
+fn travel(spec: &Spec, list: &[SignIn<'_>], out: &mut Outcome) -> u64 {
+    let Some(detector) = spec.detectors.get("impossible_travel") else { return 0 };
     let (speed, least) =
         (detector.limit("kilometres_per_hour") as f64, detector.limit("least_kilometres") as f64);
     let mut told: BTreeSet<(&str, &str)> = BTreeSet::new();
-    for pair in list.windows(2) {
-        let [a, b] = pair else { continue };
-        let Some((from, to)) = a.place.zip(b.place) else { continue };
+    let mut untold = 0;
+    let placed: Vec<(&SignIn<'_>, (f64, f64))> = list.iter().filter_map(|s| Some((s, s.place?))).collect();
+    for pair in placed.windows(2) {
+        let [(a, from), (b, to)] = pair else { continue };
+        let (from, to) = (*from, *to);
         let kilometres = distance(from, to);
-        let hours = (b.from() - a.until()).max(0) as f64 / 3_600_000_000.0;
+        let hours = b.from().saturating_sub(a.until()).max(0) as f64 / 3_600_000_000.0;
         // Networks of one mobile provider may stand in several places at once.
         let same = a.address == b.address || !a.network.is_empty() && a.network == b.network;
         if same || kilometres < least || kilometres <= speed * hours {
             continue;
         }
-        if told.len() >= MAX_TOLD || !told.insert((a.address, b.address)) {
+        let pair = (a.address, b.address);
+        if told.len() >= MAX_TOLD {
+            untold += u64::from(!told.contains(&pair));
+            continue;
+        }
+        if !told.insert(pair) {
             continue;
         }
         let mut made = Made::new(&detector.info, b.tenant);
@@ -97,15 +112,16 @@ fn travel(spec: &Spec, list: &[SignIn<'_>], out: &mut Vec<Finding>) {
         made.arg("from", format!("{} {}", a.country, a.address));
         made.arg("to", format!("{} {}", b.country, b.address));
         made.arg("kilometres", kilometres.round());
-        made.arg("within", duration((b.from() - a.until()).max(0)));
+        made.arg("within", duration(b.from().saturating_sub(a.until()).max(0)));
         made.cite(&a.entry.last);
         made.cite(&b.entry.first);
-        out.extend(made.finish("host.impossible_travel", &[b.user, a.address, b.address]));
+        out.findings.extend(made.finish("host.impossible_travel", &[b.user, a.address, b.address]));
     }
+    untold
 }
 
 /// A sign-in of which country, network and program or device are all new, after a history without them.
-fn new(spec: &Spec, list: &[SignIn<'_>], out: &mut Vec<Finding>) {
+fn new(spec: &Spec, list: &[SignIn<'_>], out: &mut Outcome) {
     let Some(detector) = spec.detectors.get("new_everything") else { return };
     let (history, days) = (detector.limit("history"), detector.limit("days"));
     let (mut countries, mut networks, mut tools) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -129,7 +145,7 @@ fn new(spec: &Spec, list: &[SignIn<'_>], out: &mut Vec<Finding>) {
             made.arg("agent", s.agent);
             made.arg("sign_ins_before", known);
             made.cite_entry(s.entry);
-            out.extend(made.finish("host.new_everything", &[s.user, s.address, s.country]));
+            out.findings.extend(made.finish("host.new_everything", &[s.user, s.address, s.country]));
         }
         countries.insert(s.country);
         networks.insert(s.network);
@@ -140,7 +156,7 @@ fn new(spec: &Spec, list: &[SignIn<'_>], out: &mut Vec<Finding>) {
 }
 
 /// One device from which many people sign in within a short time.
-fn identities(spec: &Spec, devices: &BTreeMap<&str, Vec<(&str, &Entry)>>, out: &mut Vec<Finding>) {
+fn identities(spec: &Spec, devices: &BTreeMap<&str, Vec<(&str, &Entry)>>, out: &mut Outcome) {
     let Some(detector) = spec.detectors.get("many_identities") else { return };
     let window = i64::try_from(detector.limit("days")).unwrap_or(i64::MAX).saturating_mul(DAY);
     for (device, list) in devices {
@@ -177,8 +193,8 @@ fn identities(spec: &Spec, devices: &BTreeMap<&str, Vec<(&str, &Entry)>>, out: &
         }
         made.arg("device", device);
         made.arg("identities", n);
-        made.arg("names", users.iter().take(12).copied().collect::<Vec<_>>().join(", "));
-        out.extend(made.finish("host.many_identities", &[device]));
+        made.arg_list("names", &users);
+        out.findings.extend(made.finish("host.many_identities", &[device]));
     }
 }
 

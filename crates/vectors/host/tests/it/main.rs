@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod detect;
+mod detect_cloud;
+mod detect_files;
+mod detect_limits;
 mod evtx;
 mod evtx_binxml;
 mod evtx_damage;
