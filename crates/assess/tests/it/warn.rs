@@ -139,6 +139,21 @@ fn calendars_must_earn_it() {
     // January 2023 (month 216) has an occasion, February has none.
     let e = &f.expected;
     assert!(e[0].days.first == day("2023-01-01") && e[0].mean > 1.4 * e[1].mean, "{e:?}");
+    // The scores are those of what is shown: better than without the calendar by what the calendar gained.
+    let plain = of_state(&all, &[], "KP");
+    let (with, without) = (f.skill.clone().unwrap(), plain.skill.unwrap());
+    assert!((without.log.0 - with.log.0 - c.gain.value).abs() < 1e-12 && c.gain.value > 0.05);
+    assert!(with.brier.0 < without.brier.0 && with.brier.1 == without.brier.1);
+    assert!(table(&f).contains("The scores are those of the forecast with the calendar"));
+    // What is not used is not scored.
+    let idle: Vec<Occasion> = calendar.iter().filter(|o| o.kind == "idle").cloned().collect();
+    assert_eq!(of_state(&all, &idle, "KP").skill.unwrap(), without);
+    // Where nearly all comes with the occasion, the calendar is skill, and the drifting rate alone is none.
+    let mut tied = made(7, "KP", |m| if m % 4 == 0 { 5.0 } else { 0.2 });
+    tied.extend(made(6, "XX", |_| 4.0));
+    let (with, without) = (of_state(&tied, &real, "KP"), of_state(&tied, &[], "KP"));
+    assert_eq!(with.verdict(), "better than the base rate");
+    assert_eq!(without.verdict(), "no skill beyond the base rate");
     assert!(page(&[f]).contains("&lt;b&gt;"));
 }
 
@@ -208,6 +223,35 @@ fn delays_survive_truncation() {
     let settings = Settings { as_of: Some(end), ..Settings::default() };
     let f = forecast(&all, &[], &selection, &settings).unwrap();
     assert!(f.too_young >= 4 && table(&f).contains("left out"), "{}", f.too_young);
+}
+
+/// As of an earlier day a state's forecast is that of a collection which holds nothing begun or attributed later: what was
+/// attributed since must not count while the record is completed for its absence.
+#[test]
+fn as_of_forgets_what_came_later() {
+    let mut random = Random(21);
+    let (begin, end, then) = (day("2008-01-01"), day("2022-12-31"), day("2018-12-31"));
+    let all: Vec<Incident> = (0..900)
+        .map(|n| {
+            // Five a month, all of them attributed in the end, after nine months in the mean.
+            let first = Day(begin.0 + (random.number() % (end.0 - begin.0) as u64) as i32);
+            let reported = Day(first.0 + (random.exponential() * 9.0 * 30.44) as i32 + 1);
+            let i = incident(n, Days::day(first), if n % 4 == 0 { "XX" } else { "KP" });
+            Incident { reported: Some(Days::day(reported)), ..i }
+        })
+        .collect();
+    let known: Vec<Incident> =
+        all.iter().filter(|i| i.days.first <= then && i.reported.unwrap().first <= then).cloned().collect();
+    let selection = Selection { state: Some("KP".into()), ..Selection::default() };
+    let settings = Settings { as_of: Some(then), ..Settings::default() };
+    let f = forecast(&all, &[], &selection, &settings).unwrap();
+    assert_eq!(f, forecast(&known, &[], &selection, &settings).unwrap());
+    assert!(f.complete < 0.95 && f.too_young > 0);
+    // 675 of KP in 180 months: what is expected is the rate, and not more.
+    assert!(f.expected.iter().all(|e| (e.mean - 3.75).abs() < 0.6), "{:?}", f.expected);
+    // Without a state nothing waits for an attribution.
+    let whole = forecast(&all, &[], &Selection::default(), &settings).unwrap();
+    assert_eq!(whole.incidents, all.iter().filter(|i| i.days.first <= then).count());
 }
 
 /// The declared run length is what simulation finds.
