@@ -1,8 +1,8 @@
 //! Forecasts on series of which the truth is known.
 
 use palisade_assess::warn::{
-    Collecting, Cusum, Forecast, Gamma, SPENT, Seen, Selection, Settings, Step, completeness, forecast,
-    outcomes, page, rises, run_length, selections, spark, table, threshold,
+    Collecting, Cusum, Forecast, Gamma, Rises, SPENT, Seen, Selection, Settings, Step, completeness,
+    forecast, outcomes, page, rises, run_length, selections, spark, table, threshold,
 };
 use palisade_model::{Day, Days, Incident, Occasion, Time};
 
@@ -339,7 +339,8 @@ fn findings_that_rise() {
             }
         }
     }
-    let found = rises(seen.iter().cloned(), 1.0);
+    let today = Day(199);
+    let found = rises(seen.iter().cloned(), 1.0, today);
     assert_eq!(
         (found.series, found.days, found.rises[0].day, found.rises[0].series.as_str()),
         (21, 186, Day(150), "rule7")
@@ -347,8 +348,17 @@ fn findings_that_rise() {
     // 186 days at one false alarm in thirty: about six, and surely not twenty.
     assert!(found.rises.len() <= 13, "{}", found.rises.len());
     seen.reverse();
-    assert_eq!(found, rises(seen.into_iter(), 1.0));
-    assert!(rises(std::iter::empty(), 1.0).rises.is_empty());
+    assert_eq!(found, rises(seen.iter().cloned(), 1.0, today));
+    assert!(rises(std::iter::empty(), 1.0, today).rises.is_empty());
+    // Findings of 2099 change nothing but their own count, even of a rule that has no other.
+    let far = Time(4_080_000_000 * 1_000_000);
+    seen.push(Seen { time: far, rule: "rule7", title: "rule7", vector: "host" });
+    seen.push(Seen { time: far, rule: "other", title: "other", vector: "host" });
+    let with = rises(seen.into_iter(), 1.0, today);
+    assert_eq!((with.later, found.later), (2, 0));
+    assert_eq!(Rises { later: 0, ..with }, found);
+    let only = [Seen { time: far, rule: "r", title: "r", vector: "host" }];
+    assert_eq!(rises(only.into_iter(), 1.0, today), Rises { later: 1, ..Rises::default() });
 }
 
 /// Extremes end soon and in numbers.
