@@ -275,7 +275,10 @@ fn own(args: &Warn, dir: &Path) -> Result<Exit> {
         .iter()
         .filter(|f| dismissed(&said, f).is_none())
         .filter_map(|f| Some(Seen { time: f.time?, rule: &f.rule_id, title: &f.title, vector: &f.vector }));
-    let today = Day(i32::try_from(now.0.div_euclid(86_400_000_000)).unwrap_or(i32::MAX));
+    let today = match &args.as_of {
+        Some(t) => Day::parse(t).ok_or_else(|| anyhow!("--as-of {t} is no day; write YYYY-MM-DD"))?,
+        None => Day(i32::try_from(now.0.div_euclid(86_400_000_000)).unwrap_or(i32::MAX)),
+    };
     let found = rises(findings, args.budget, today);
     // The table says so itself, and JSON has the number.
     if let (Some(text), WarnFormat::Csv | WarnFormat::Ndjson, false) =
@@ -315,7 +318,7 @@ fn own(args: &Warn, dir: &Path) -> Result<Exit> {
 /// What is said of findings that are not counted.
 fn later(found: &Rises) -> Option<String> {
     let left = || plural(found.later as u64, "finding");
-    (found.later > 0).then(|| format!("Left out for a time that is still to come, so wrong: {}.", left()))
+    (found.later > 0).then(|| format!("Left out for a time after today: {}.", left()))
 }
 
 fn words(found: &Rises, budget: f64, out: &mut dyn Write) -> io::Result<()> {

@@ -132,13 +132,19 @@ pub fn planted(bench: &Bench, settings: &dyn Fn(usize) -> Settings) {
     }
 }
 
+/// The state of a case's group as the knowledge has it: the table given reads some from languages, victims and where criminals live.
+fn own<'b>(bench: &'b Bench, c: &Case) -> &'b str {
+    let group = bench.position(&bench.given[c.n].group).map(|a| &bench.library.actors()[a]);
+    group.and_then(|a| a.nation.as_deref()).unwrap_or("none")
+}
+
 /// States, and who is taken for whom among North Korea's groups.
 pub fn states(bench: &Bench, cases: &[Case]) {
     let known: Vec<&Case> = cases.iter().filter(|c| c.known).collect();
     println!("state       n   right  named >= .8  right of these");
     let mut rows: BTreeMap<String, [usize; 4]> = BTreeMap::new();
     for c in &known {
-        let own = bench.given[c.n].nation.clone().unwrap_or_else(|| "none".to_owned());
+        let own = own(bench, c).to_owned();
         let right = usize::from(c.state.0 == own);
         let named = usize::from(c.state.1 >= 0.8);
         for key in [own, "all".to_owned()] {
@@ -156,12 +162,11 @@ pub fn states(bench: &Bench, cases: &[Case]) {
         );
     }
     let only: Vec<&&Case> = known.iter().filter(|c| said(c) < 0.8 && c.state.1 >= 0.8).collect();
-    let right =
-        only.iter().filter(|c| c.state.0 == bench.given[c.n].nation.as_deref().unwrap_or("none")).count();
+    let right = only.iter().filter(|c| c.state.0 == own(bench, c)).count();
     println!("state only: {} of {}, right in {right}", only.len(), known.len());
     let name = |id: &str| bench.position(id).map_or("", |a| bench.library.actors()[a].name.as_str());
     let mut taken: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for c in known.iter().filter(|c| bench.given[c.n].nation.as_deref() == Some("KP")) {
+    for c in known.iter().filter(|c| own(bench, c) == "KP") {
         *taken.entry((name(&bench.given[c.n].group), name(&c.first))).or_default() += 1;
     }
     for ((truth, first), n) in taken {
