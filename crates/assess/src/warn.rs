@@ -39,7 +39,8 @@ pub struct Settings {
     pub step: Step,
     /// Periods ahead, from the first that is not over.
     pub ahead: u32,
-    /// Nothing after this day is known. Without it: the last day on which the collection has an incident begin.
+    /// Nothing after this day is known: neither incidents that began later nor, where a state is asked for, those that were
+    /// attributed later. Without it: the last day on which the collection has an incident begin.
     pub as_of: Option<Day>,
     /// Counting begins here. Without it: the first year in which the collection has an incident a month.
     pub from: Option<Day>,
@@ -202,11 +203,12 @@ pub fn forecast(
     settings: &Settings,
 ) -> Option<Forecast> {
     let as_of = settings.as_of.or_else(|| incidents.iter().map(|i| i.days.first).max())?;
-    let from = settings.from.or_else(|| start(incidents))?;
-    let known: Vec<&Incident> =
-        incidents.iter().filter(|i| i.days.first <= as_of && i.days.last >= from).collect();
+    let begun: Vec<&Incident> = incidents.iter().filter(|i| i.days.first <= as_of).collect();
+    let from = settings.from.or_else(|| start(&begun))?;
+    // What was attributed after that day is what the end of the record is completed for: counted as well, it would count twice.
+    let told = |i: &Incident| selection.state.is_none() || i.reported.is_none_or(|r| r.first <= as_of);
     let (mine, others): (Vec<&Incident>, Vec<&Incident>) =
-        known.into_iter().partition(|i| selection.takes(i));
+        begun.into_iter().filter(|i| i.days.last >= from && told(i)).partition(|i| selection.takes(i));
     if mine.is_empty() {
         return None;
     }
@@ -233,14 +235,8 @@ pub fn forecast(
     let warm_up = (4 * step.half_year()).min(periods.len() / 2);
     let run = Run::new(&record, &exposure);
     let event = event(&run, warm_up);
-    let against = |base: &[Mix]| -> Vec<Scored> {
-        let one = |t: usize| Some(Scored::new(run.drifting.get(t)?, base.get(t)?, record.get(t)?, event));
-        (warm_up..periods.len()).filter_map(one).collect()
-    };
-    let scored = against(&run.base);
-    let recent = against(&recent(&record, &exposure, 6 * step.half_year()));
     // A year of forecasts says nothing about years.
-    let enough = scored.len() >= 2 * step.half_year();
+    let enough = periods.len() - warm_up >= 2 * step.half_year();
     let mut tried = Tried { run: &run, record: &record, warm_up, block: step.half_year(), all: Vec::new() };
     let control_run = Run::new(&control, &exposure);
     if !others.is_empty() {
@@ -259,14 +255,26 @@ pub fn forecast(
     }
     let days: Vec<Days> = mine.iter().map(|i| i.days).collect();
     let self_exciting = hawkes::test(&days, first.first, last.last);
-    let candidates = tried.judge(enough);
+    let (candidates, factors) = tried.judge(enough);
+    let factor = |t: usize| factors.get(t).copied().flatten();
+    // What is scored is what is shown: with a calendar that is used, its forecast of each period from those before it.
+    let against = |base: &[Mix]| -> Vec<Scored> {
+        let one = |t: usize| {
+            let drifting = run.drifting.get(t)?;
+            let scaled = factor(t).map(|f| drifting.scaled(f));
+            Some(Scored::new(scaled.as_ref().unwrap_or(drifting), base.get(t)?, record.get(t)?, event))
+        };
+        (warm_up..periods.len()).filter_map(one).collect()
+    };
+    let scored = against(&run.base);
+    let recent = against(&recent(&record, &exposure, 6 * step.half_year()));
     let expected = ahead
         .iter()
         .enumerate()
         .filter(|(_, (p, _))| p.last >= as_of)
         .map(|(n, (p, distance))| {
-            let used = candidates.iter().find(|c| c.0.used).and_then(|c| c.1.get(n));
-            let mix = used.cloned().unwrap_or_else(|| run.end.predict(*distance, 1.0));
+            let plain = run.end.predict(*distance, 1.0);
+            let mix = factor(periods.len() + n).map_or_else(|| plain.clone(), |f| plain.scaled(f));
             let base = Mix(vec![(1.0, run.end.base(), 1.0)]);
             let in_it = |o: &&Occasion| o.days.last >= p.first && o.days.first <= p.last && mine_only(o);
             Expected {
@@ -298,7 +306,7 @@ pub fn forecast(
         expected,
         skill: if enough { skill(&scored, step.half_year(), LEVEL) } else { None },
         recent: if enough { skill(&recent, step.half_year(), LEVEL) } else { None },
-        candidates: candidates.into_iter().map(|c| c.0).collect(),
+        candidates,
         self_exciting,
         changes: changes(&record, &periods, &exposure, warm_up, settings.ratio, events_between_alarms),
         events_between_alarms,
@@ -311,7 +319,7 @@ pub fn forecast(
 const MAX_KINDS: usize = 20;
 
 /// The first year in which a collection has twelve incidents, an interval counting by its share; else its first incident.
-fn start(incidents: &[Incident]) -> Option<Day> {
+fn start(incidents: &[&Incident]) -> Option<Day> {
     let mut years: BTreeMap<i32, f64> = BTreeMap::new();
     for i in incidents {
         let (from, to) = (i.days.first.civil().0, i.days.last.civil().0);
@@ -394,11 +402,19 @@ struct Tried<'a> {
     record: &'a [Outcome],
     warm_up: usize,
     block: usize,
-    all: Vec<(Candidate, Vec<f64>, Vec<Mix>)>,
+    all: Vec<Try>,
+}
+
+/// One of them: what it gained in each period, and what it multiplies the drifting rate by, in those of the record, then in
+/// those ahead.
+struct Try {
+    candidate: Candidate,
+    gains: Vec<f64>,
+    factors: Vec<Option<f64>>,
 }
 
 impl Tried<'_> {
-    fn add(&mut self, name: String, factor: Option<f64>, said: &[Option<Mix>], then: Vec<Mix>) {
+    fn add(&mut self, name: String, factor: Option<f64>, said: &[Option<Mix>], factors: Vec<Option<f64>>) {
         let mut gains = Vec::new();
         let mut periods = 0;
         for (t, own) in said.iter().enumerate().skip(self.warm_up) {
@@ -415,7 +431,11 @@ impl Tried<'_> {
             gains.push(own.as_ref().map_or(0.0, |own| ln(own) - ln(drifting)));
         }
         let gain = Estimate { value: 0.0, interval: (0.0, 0.0) };
-        self.all.push((Candidate { name, factor, periods, gain, used: false }, gains, then));
+        self.all.push(Try {
+            candidate: Candidate { name, factor, periods, gain, used: false },
+            gains,
+            factors,
+        });
     }
 
     /// The rate per incident that the collection records of everything else, times what it will probably record.
@@ -447,44 +467,49 @@ impl Tried<'_> {
         let x: Vec<f64> = periods.iter().chain(ahead.iter().map(|a| &a.0)).map(occasions).collect();
         let at = |t: usize| t.checked_sub(lag).and_then(|t| x.get(t)).copied().unwrap_or(0.0);
         let (mut came, mut expected) = (SHRINK, SHRINK);
-        let mut said = Vec::new();
+        let mut factors = Vec::new();
         for (t, (outcome, drifting)) in self.record.iter().zip(&self.run.drifting).enumerate() {
             let share = at(t);
             let factor: f64 = came / expected;
-            said.push((share > 0.0).then(|| drifting.scaled(factor.powf(share))));
+            factors.push((share > 0.0).then(|| factor.powf(share)));
             came += share * outcome.mean();
             expected += share * drifting.mean();
         }
-        if said.iter().skip(self.warm_up).all(Option::is_none) {
+        if factors.iter().skip(self.warm_up).all(Option::is_none) {
             return;
         }
+        let said: Vec<Option<Mix>> =
+            self.run.drifting.iter().zip(&factors).map(|(d, f)| f.map(|f| d.scaled(f))).collect();
         let factor: f64 = came / expected;
-        let then = ahead.iter().enumerate().map(|(n, (_, distance))| {
-            self.run.end.predict(*distance, 1.0).scaled(factor.powf(at(periods.len() + n)))
-        });
-        let then = then.collect();
+        factors.extend((0..ahead.len()).map(|n| Some(factor.powf(at(periods.len() + n)))));
         let when = if lag == 0 { "same period" } else { "one period later" };
-        self.add(format!("calendar {kind}, {when}"), Some(factor), &said, then);
+        self.add(format!("calendar {kind}, {when}"), Some(factor), &said, factors);
     }
 
-    /// Gains with intervals at a level that all candidates share (Bonferroni); the best that excludes zero is used.
-    fn judge(self, enough: bool) -> Vec<(Candidate, Vec<Mix>)> {
+    /// Gains with intervals at a level that all candidates share (Bonferroni); the best that excludes zero is used, and its
+    /// factors are handed back.
+    fn judge(self, enough: bool) -> (Vec<Candidate>, Vec<Option<f64>>) {
         let level = LEVEL / self.all.len().max(1) as f64;
-        let mut all: Vec<(Candidate, Vec<Mix>)> = Vec::new();
-        for (mut candidate, gains, then) in self.all {
-            if let Some(g) = gain(&gains, self.block, level) {
-                candidate.gain = g;
+        let mut best: Option<(f64, usize)> = None;
+        let mut all = Vec::new();
+        let mut factors = Vec::new();
+        for mut one in self.all {
+            if let Some(g) = gain(&one.gains, self.block, level) {
+                one.candidate.gain = g;
             }
-            all.push((candidate, then));
+            let earned = one.candidate.gain;
+            let earns = enough && !one.factors.is_empty() && earned.interval.0 > 0.0;
+            // Of two with the same gain the first.
+            if earns && best.is_none_or(|(gain, _)| earned.value > gain) {
+                best = Some((earned.value, all.len()));
+                factors = one.factors;
+            }
+            all.push(one.candidate);
         }
-        let earns = |c: &(Candidate, Vec<Mix>)| enough && !c.1.is_empty() && c.0.gain.interval.0 > 0.0;
-        let best = (0..all.len())
-            .filter(|i| all.get(*i).is_some_and(earns))
-            .max_by(|a, b| all[*a].0.gain.value.total_cmp(&all[*b].0.gain.value).then(b.cmp(a)));
-        if let Some(c) = best.and_then(|i| all.get_mut(i)) {
-            c.0.used = true;
+        if let Some(c) = best.and_then(|(_, i)| all.get_mut(i)) {
+            c.used = true;
         }
-        all
+        (all, factors)
     }
 }
 

@@ -4,6 +4,7 @@
 //! damaged object costs itself. What this module never does: fetch anything, or decide that two names are one actor.
 
 use palisade_model::{Knowledge, Origin, Problem, ProblemCode};
+use serde_json::value::RawValue;
 
 mod galaxy;
 mod nation;
@@ -39,13 +40,13 @@ pub fn read(bytes: &[u8], origin: &Origin) -> (Knowledge, Vec<Problem>) {
         #[derive(serde::Deserialize)]
         struct Any<'a> {
             #[serde(borrow, default)]
-            objects: Option<Vec<&'a serde_json::value::RawValue>>,
+            objects: Option<Bounded<'a, MAX_OBJECTS>>,
             #[serde(borrow, default)]
-            values: Option<Vec<&'a serde_json::value::RawValue>>,
+            values: Option<Bounded<'a, MAX_OBJECTS>>,
         }
         match serde_json::from_str::<Any>(text) {
-            Ok(Any { objects: Some(objects), .. }) => stix::read(&objects, &mut to),
-            Ok(Any { values: Some(values), .. }) => galaxy::read(&values, &mut to),
+            Ok(Any { objects: Some(objects), .. }) => stix::read(objects.told("objects", &mut to), &mut to),
+            Ok(Any { values: Some(values), .. }) => galaxy::read(values.told("actors", &mut to), &mut to),
             Ok(_) => to.say(
                 ProblemCode::Unrecognised,
                 "neither a STIX bundle (objects), nor a MISP galaxy (values), nor an actor profile"
@@ -55,6 +56,51 @@ pub fn read(bytes: &[u8], origin: &Origin) -> (Knowledge, Vec<Problem>) {
         }
     }
     to.done()
+}
+
+/// The elements of an array, up to a limit: what is beyond is counted while it is parsed and takes no memory.
+struct Bounded<'a, const MAX: usize> {
+    kept: Vec<&'a RawValue>,
+    more: usize,
+}
+
+impl<'a, const MAX: usize> Bounded<'a, MAX> {
+    /// The elements; that there were more is told.
+    fn told(&self, what: &str, to: &mut Sink) -> &[&'a RawValue] {
+        if self.more > 0 {
+            to.say(
+                ProblemCode::Limit,
+                format!("more than {MAX} {what}; the other {} were not read", self.more),
+            );
+        }
+        &self.kept
+    }
+}
+
+impl<'de: 'a, 'a, const MAX: usize> serde::Deserialize<'de> for Bounded<'a, MAX> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Collect<'a, const MAX: usize>(std::marker::PhantomData<&'a ()>);
+        impl<'de: 'a, 'a, const MAX: usize> serde::de::Visitor<'de> for Collect<'a, MAX> {
+            type Value = Bounded<'a, MAX>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
+                let mut out = Bounded { kept: Vec::new(), more: 0 };
+                while out.kept.len() < MAX {
+                    let Some(element) = all.next_element::<&'de RawValue>()? else { return Ok(out) };
+                    out.kept.push(element);
+                }
+                while all.next_element::<serde::de::IgnoredAny>()?.is_some() {
+                    out.more += 1;
+                }
+                Ok(out)
+            }
+        }
+        from.deserialize_seq(Collect(std::marker::PhantomData))
+    }
 }
 
 /// Feeds arbitrary bytes to every reader; used by the seeded mutator of the tests.
@@ -130,5 +176,20 @@ fn is_item(id: &str) -> bool {
         },
         (_, Some(rest)) => digits(rest, 4..=5),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_takes_no_more_than_its_limit() {
+        let read = |text: &str| serde_json::from_str::<Bounded<'_, 3>>(text).map(|b| (b.kept.len(), b.more));
+        assert_eq!(read("[]").unwrap(), (0, 0));
+        assert_eq!(read("[0,[1,2],{\"a\":3}]").unwrap(), (3, 0));
+        assert_eq!(read("[0,0,0,0,[0]]").unwrap(), (3, 2));
+        // What is beyond is still JSON.
+        assert!(read("[0,0,0,0,]").is_err() && read("[0,0,0,x]").is_err() && read("7").is_err());
     }
 }

@@ -263,16 +263,31 @@ fn own(args: &Warn, dir: &Path) -> Result<Exit> {
     if !(args.budget > 0.0 && args.budget <= 1_000.0) {
         bail!("--budget is {}; a number of false alarms above 0 is needed", args.budget);
     }
+    if let WarnFormat::Html = args.format {
+        bail!("rises in a case have no page; write --format table, json, ndjson or csv");
+    }
     let mut case = Case::open_read_only(dir)?;
     let all = case.findings(&Filter::default())?;
     // What an analyst called false is not counted.
-    let said = Judgements::new(case.verdicts()?, now());
+    let now = now();
+    let said = Judgements::new(case.verdicts()?, now);
     let findings = all
         .iter()
         .filter(|f| dismissed(&said, f).is_none())
         .filter_map(|f| Some(Seen { time: f.time?, rule: &f.rule_id, title: &f.title, vector: &f.vector }));
-    let found = rises(findings, args.budget);
+    let today = match &args.as_of {
+        Some(t) => Day::parse(t).ok_or_else(|| anyhow!("--as-of {t} is no day; write YYYY-MM-DD"))?,
+        None => Day(i32::try_from(now.0.div_euclid(86_400_000_000)).unwrap_or(i32::MAX)),
+    };
+    let found = rises(findings, args.budget, today);
+    // The table says so itself, and JSON has the number.
+    if let (Some(text), WarnFormat::Csv | WarnFormat::Ndjson, false) =
+        (later(&found), args.format, args.quiet)
+    {
+        note(&text);
+    }
     write(args, |out| match args.format {
+        // Refused above.
         WarnFormat::Table | WarnFormat::Html => words(&found, args.budget, out),
         WarnFormat::Json => {
             serde_json::to_writer_pretty(
@@ -300,7 +315,16 @@ fn own(args: &Warn, dir: &Path) -> Result<Exit> {
     Ok(Exit::Clean)
 }
 
+/// What is said of findings that are not counted.
+fn later(found: &Rises) -> Option<String> {
+    let left = || plural(found.later as u64, "finding");
+    (found.later > 0).then(|| format!("Left out for a time after today: {}.", left()))
+}
+
 fn words(found: &Rises, budget: f64, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(text) = later(found) {
+        writeln!(out, "{text}")?;
+    }
     let Some((first, last)) = found.span else {
         return writeln!(out, "The case has no finding with a time: nothing can rise.");
     };

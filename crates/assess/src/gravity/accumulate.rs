@@ -3,7 +3,8 @@
 //! NCISS says of itself that it does not cover several correlated incidents. So each act keeps its own score, and beside them
 //! stands what a list does not show: how many, how often, in how many sectors, how many organisations at a time, the highest.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use palisade_model::{FindingId, Time};
 use serde::Serialize;
@@ -64,20 +65,7 @@ pub fn accumulate(acts: &[Act], near: i64) -> Accumulation {
     };
     let (sectors, sector_unknown) = names(|a| &a.sector);
     let (organisations, organisation_unknown) = names(|a| &a.organisation);
-    // The most at a time is reached when some act begins.
-    let mut simultaneous = (0, 0);
-    for at in all.iter().map(|a| a.span.0) {
-        let then: Vec<&&Act> = all
-            .iter()
-            .take_while(|a| a.span.0 <= at)
-            .filter(|a| a.span.1.0.saturating_add(near) >= at.0)
-            .collect();
-        let known: BTreeSet<&str> = then.iter().filter_map(|a| a.organisation.as_deref()).collect();
-        let unknown = then.iter().filter(|a| a.organisation.is_none()).count();
-        // Of the unknown all may be one that is known, or, where none is known, one; or each another.
-        let least = known.len().max(usize::from(unknown > 0));
-        simultaneous = (simultaneous.0.max(least), simultaneous.1.max(known.len() + unknown));
-    }
+    let simultaneous = simultaneous(&all, near);
     let highest = all.iter().filter_map(|a| a.score).reduce(|x, y| (x.0.max(y.0), x.1.max(y.1)));
     Accumulation {
         acts: all.len(),
@@ -91,4 +79,37 @@ pub fn accumulate(acts: &[Act], near: i64) -> Accumulation {
         highest,
         ids: all.iter().map(|a| a.id.clone()).collect(),
     }
+}
+
+/// Most organisations at a time, the least it can be and the most: one pass over beginnings, with the acts that still last.
+fn simultaneous(all: &[&Act], near: i64) -> (usize, usize) {
+    let mut most = (0, 0);
+    // Acts that last, by when they are over, and how many of them hit which organisation.
+    let mut last: BinaryHeap<Reverse<(i64, Option<&str>)>> = BinaryHeap::new();
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut unknown = 0;
+    let mut acts = all.iter().peekable();
+    // The most at a time is reached when some act begins.
+    while let Some(at) = acts.peek().map(|a| a.span.0) {
+        while let Some(act) = acts.next_if(|a| a.span.0 == at) {
+            let organisation = act.organisation.as_deref();
+            last.push(Reverse((act.span.1.0.saturating_add(near), organisation)));
+            match organisation {
+                Some(o) => *known.entry(o).or_default() += 1,
+                None => unknown += 1,
+            }
+        }
+        while let Some(Reverse((_, organisation))) = last.peek().copied().filter(|l| l.0.0 < at.0) {
+            last.pop();
+            match organisation.map(|o| (o, known.get_mut(o))) {
+                Some((_, Some(n))) if *n > 1 => *n -= 1,
+                Some((o, _)) => drop(known.remove(o)),
+                None => unknown -= 1,
+            }
+        }
+        // Of the unknown all may be one that is known, or, where none is known, one; or each another.
+        let least = known.len().max(usize::from(unknown > 0));
+        most = (most.0.max(least), most.1.max(known.len() + unknown));
+    }
+    most
 }

@@ -120,13 +120,24 @@ impl Item {
         self.choices.iter().find(|c| c.id == choice).map(|c| c.value)
     }
 
-    /// The reading without choices that do not exist; `unknown` among them is no choice.
+    /// The reading without choices that do not exist; `unknown` among them is no choice. One that is not understood may be any,
+    /// so what else was chosen is a lower bound then.
     pub(super) fn valid(&self, reading: &Reading) -> Reading {
         let known = |ids: &[String]| -> Vec<String> {
             ids.iter().filter(|id| self.value(id).is_some()).cloned().collect()
         };
         match reading {
-            Reading::Chosen(ids) if !known(ids).is_empty() => Reading::Chosen(known(ids)),
+            Reading::Chosen(ids) => {
+                let known = known(ids);
+                let top = self.choices.iter().map(|c| c.value).fold(f64::MIN, f64::max);
+                match self.possible(&Reading::Chosen(known.clone())).first() {
+                    None => Reading::Unknown,
+                    Some(highest) if known.len() < ids.len() && highest.value < top => {
+                        Reading::AtLeast(highest.id.clone())
+                    }
+                    Some(_) => Reading::Chosen(known),
+                }
+            }
             // An alternative that is not understood may be any.
             Reading::OneOf(ids) if !ids.is_empty() && known(ids).len() == ids.len() => reading.clone(),
             Reading::AtLeast(id) if self.value(id).is_some() => reading.clone(),

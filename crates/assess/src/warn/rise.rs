@@ -56,19 +56,29 @@ pub struct Rises {
     pub days: usize,
     /// First and last day of the findings.
     pub span: Option<(Day, Day)>,
+    /// Findings of days that are still to come, which were not counted: their time is wrong.
+    pub later: usize,
 }
 
 /// Days that only teach what is usual.
 pub const WARM_UP: usize = 14;
 /// Longest span that is judged, in days; of a longer one, the end.
 const MAX_DAYS: i32 = 3_660;
+/// A day in microseconds: UTC.
+const DAY: i64 = 86_400_000_000;
 
-/// Finds rises; `budget` false alarms may be expected in thirty days.
-pub fn rises<'a>(findings: impl Iterator<Item = Seen<'a>>, budget: f64) -> Rises {
+/// Finds rises; `budget` false alarms may be expected in thirty days. What is later than `today` is left out and counted: one
+/// false time would otherwise move the span that is judged past all that is true.
+pub fn rises<'a>(findings: impl Iterator<Item = Seen<'a>>, budget: f64, today: Day) -> Rises {
+    let mut later = 0;
     let mut counts: BTreeMap<String, (String, BTreeMap<i32, u64>)> = BTreeMap::new();
     let (mut first, mut last) = (i32::MAX, i32::MIN);
     for seen in findings {
-        let day = (seen.time.0.div_euclid(86_400_000_000)) as i32;
+        let day = seen.time.0.div_euclid(DAY) as i32;
+        if day > today.0 {
+            later += 1;
+            continue;
+        }
         (first, last) = (first.min(day), last.max(day));
         let vector = seen.vector;
         let both = [
@@ -85,7 +95,7 @@ pub fn rises<'a>(findings: impl Iterator<Item = Seen<'a>>, budget: f64) -> Rises
         }
     }
     if first > last {
-        return Rises::default();
+        return Rises { later, ..Rises::default() };
     }
     first = first.max(last.saturating_sub(MAX_DAYS));
     let days = (last - first + 1) as usize;
@@ -119,7 +129,7 @@ pub fn rises<'a>(findings: impl Iterator<Item = Seen<'a>>, budget: f64) -> Rises
     rises.sort_by(|a, b| {
         a.probability.total_cmp(&b.probability).then_with(|| (a.day, &a.series).cmp(&(b.day, &b.series)))
     });
-    Rises { rises, series, days: judged, span }
+    Rises { rises, series, days: judged, span, later }
 }
 
 /// P(Y ≥ y): summed from `y` up, because 1 minus the rest loses what is rare.

@@ -70,6 +70,11 @@ pub(super) fn remarks(f: &Forecast) -> Vec<String> {
         ),
         Collecting::Steady => {}
     }
+    if f.candidates.iter().any(|c| c.used) {
+        out.push(
+            "The scores are those of the forecast with the calendar that is used. It was chosen on this record, at a level that all that was tried share.".into(),
+        );
+    }
     for c in &f.changes {
         out.push(format!(
             "The rate rose: found at the end of {}, from {:.2} to about {:.2} a {step} (watched for a step, one false alarm in {:.0} incidents).",

@@ -123,6 +123,17 @@ fn several_choices_bounds_and_words_that_do_not_exist() {
         (item(&j, "observed-activity").range, item(&j, "observed-activity").value.as_str()),
         ((80.0, 100.0), "presence or more")
     );
+    // A choice that is not understood among several may be any: what is understood is a lower bound, not all.
+    let j = judge(&s, &answers(&["functional-impact=none", "functional-impact=dos"]), None);
+    assert_eq!(
+        (item(&j, "functional-impact").range, item(&j, "functional-impact").value.as_str()),
+        ((0.0, 100.0), "no impact or more")
+    );
+    let j = judge(&s, &answers(&["actor=apt", "actor=unknown"]), None);
+    assert_eq!(item(&j, "actor").range, (80.0, 100.0));
+    // Beyond the highest nothing is left to be.
+    let j = judge(&s, &answers(&["actor=apt-targeted", "actor=typo"]), None);
+    assert_eq!((item(&j, "actor").range, j.unknown()), ((100.0, 100.0), 7));
     let j = judge(&s, &answers(&["actor=unknown", "location=moon", "no-such-item=x"]), None);
     assert_eq!((j.unknown(), item(&j, "actor").range), (8, (20.0, 100.0)));
     let one_of =
@@ -283,6 +294,32 @@ fn findings_answer_what_they_can() {
     assert!(Derivation::parse("[[rule]]\nwhy=\"\"\ntechniques=[]\nsets=[{scale=\"nciss\",item=\"x\",choice=\"y\",bound=\"is\"}]", &scales).is_err());
 }
 
+/// What was only tried is no access: many failed passwords, services looked at, somebody who poses as another.
+#[test]
+fn attempts_are_no_access() {
+    let scales = Scale::shipped().unwrap();
+    let table = Derivation::shipped(&scales).unwrap();
+    let judged = |scale_id: &str, attack: &[&str]| {
+        let s = scale(scale_id);
+        let (id, attack) = finding(1, attack);
+        judge(&s, &derive(&table, &s, [(id, attack.as_slice())]), None)
+    };
+    let item = |j: &Judged, id: &str| j.items.iter().find(|i| i.item == id).unwrap().value.clone();
+    for tried in [&["T1110.003"][..], &["T1110"], &["T1046"], &["T1656"], &["T1110.001", "T1046"]] {
+        assert_eq!(item(&judged("nciss", tried), "observed-activity"), "engage or more", "{tried:?}");
+        assert_eq!(judged("eurepoc", tried).unknown(), judged("eurepoc", &[]).unknown(), "{tried:?}");
+        assert_eq!(item(&judged("eu-2019-796", tried), "access"), "unknown", "{tried:?}");
+    }
+    // Guessed and then used, or cracked from hashes that were taken: somebody is inside.
+    for inside in [&["T1110.001", "T1078"][..], &["T1110.002"]] {
+        assert_eq!(item(&judged("nciss", inside), "observed-activity"), "presence or more", "{inside:?}");
+        assert_eq!(item(&judged("eu-2019-796", inside), "access"), "yes", "{inside:?}");
+    }
+    // Article 1(3)(c) asks for stolen funds, too; that data was taken is not said by them.
+    assert_eq!(item(&judged("eu-2019-796", &["T1657"]), "data-interference"), "yes");
+    assert_eq!(item(&judged("eurepoc", &["T1657"]), "data-theft"), "unknown");
+}
+
 #[test]
 fn many_small_acts_are_counted_and_not_added_up() {
     let day = |n: i64| Time(n * 86_400_000_000);
@@ -311,6 +348,46 @@ fn many_small_acts_are_counted_and_not_added_up() {
     more.reverse();
     assert_eq!(accumulate(&more, 0), all);
     assert_eq!(accumulate(&[], 0).acts, 0);
+}
+
+/// The pass over beginnings finds what looking at every pair finds; a hundred thousand acts at once take no time.
+#[test]
+fn simultaneous_acts_as_counted_pair_by_pair() {
+    let mut state = 5u64;
+    let mut random = |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    let mut act = |n: usize, days: u64| {
+        let from = random(days) as i64;
+        // Some end before they begin: a clock that was wrong.
+        let to = from + random(9) as i64 - 1;
+        let organisation = (random(4) > 0).then(|| format!("o{}", random(6)));
+        Act {
+            id: format!("a{n:06}"),
+            span: (Time(from), Time(to)),
+            organisation,
+            sector: None,
+            score: None,
+            findings: vec![],
+        }
+    };
+    for round in 0..300 {
+        let acts: Vec<Act> = (0..round % 40).map(|n| act(n, 1 + round as u64 % 60)).collect();
+        let near = round as i64 % 5;
+        let mut slow = (0, 0);
+        for at in acts.iter().map(|a| a.span.0) {
+            let then: Vec<&Act> =
+                acts.iter().filter(|a| a.span.0 <= at && a.span.1.0 + near >= at.0).collect();
+            let known: std::collections::BTreeSet<&str> =
+                then.iter().filter_map(|a| a.organisation.as_deref()).collect();
+            let unknown = then.iter().filter(|a| a.organisation.is_none()).count();
+            slow = (slow.0.max(known.len().max(usize::from(unknown > 0))), slow.1.max(known.len() + unknown));
+        }
+        assert_eq!(accumulate(&acts, near).simultaneous, slow, "round {round}");
+    }
+    let many: Vec<Act> = (0..100_000).map(|n| act(n, 1_000)).collect();
+    assert_eq!(accumulate(&many, i64::MAX).simultaneous.0, 6);
 }
 
 #[test]

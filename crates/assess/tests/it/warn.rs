@@ -1,8 +1,8 @@
 //! Forecasts on series of which the truth is known.
 
 use palisade_assess::warn::{
-    Collecting, Cusum, Forecast, Gamma, SPENT, Seen, Selection, Settings, Step, completeness, forecast,
-    outcomes, page, rises, run_length, selections, spark, table, threshold,
+    Collecting, Cusum, Forecast, Gamma, Rises, SPENT, Seen, Selection, Settings, Step, completeness,
+    forecast, outcomes, page, rises, run_length, selections, spark, table, threshold,
 };
 use palisade_model::{Day, Days, Incident, Occasion, Time};
 
@@ -140,6 +140,21 @@ fn calendars_must_earn_it() {
     // January 2023 (month 216) has an occasion, February has none.
     let e = &f.expected;
     assert!(e[0].days.first == day("2023-01-01") && e[0].mean > 1.4 * e[1].mean, "{e:?}");
+    // The scores are those of what is shown: better than without the calendar by what the calendar gained.
+    let plain = of_state(&all, &[], "KP");
+    let (with, without) = (f.skill.clone().unwrap(), plain.skill.unwrap());
+    assert!((without.log.0 - with.log.0 - c.gain.value).abs() < 1e-12 && c.gain.value > 0.05);
+    assert!(with.brier.0 < without.brier.0 && with.brier.1 == without.brier.1);
+    assert!(table(&f).contains("The scores are those of the forecast with the calendar"));
+    // What is not used is not scored.
+    let idle: Vec<Occasion> = calendar.iter().filter(|o| o.kind == "idle").cloned().collect();
+    assert_eq!(of_state(&all, &idle, "KP").skill.unwrap(), without);
+    // Where nearly all comes with the occasion, the calendar is skill, and the drifting rate alone is none.
+    let mut tied = made(7, "KP", |m| if m % 4 == 0 { 5.0 } else { 0.2 });
+    tied.extend(made(6, "XX", |_| 4.0));
+    let (with, without) = (of_state(&tied, &real, "KP"), of_state(&tied, &[], "KP"));
+    assert_eq!(with.verdict(), "better than the base rate");
+    assert_eq!(without.verdict(), "no skill beyond the base rate");
     assert!(page(&[f]).contains("&lt;b&gt;"));
 }
 
@@ -209,6 +224,35 @@ fn delays_survive_truncation() {
     let settings = Settings { as_of: Some(end), ..Settings::default() };
     let f = forecast(&all, &[], &selection, &settings).unwrap();
     assert!(f.too_young >= 4 && table(&f).contains("left out"), "{}", f.too_young);
+}
+
+/// As of an earlier day a state's forecast is that of a collection which holds nothing begun or attributed later: what was
+/// attributed since must not count while the record is completed for its absence.
+#[test]
+fn as_of_forgets_what_came_later() {
+    let mut random = Random(21);
+    let (begin, end, then) = (day("2008-01-01"), day("2022-12-31"), day("2018-12-31"));
+    let all: Vec<Incident> = (0..900)
+        .map(|n| {
+            // Five a month, all of them attributed in the end, after nine months in the mean.
+            let first = Day(begin.0 + (random.number() % (end.0 - begin.0) as u64) as i32);
+            let reported = Day(first.0 + (random.exponential() * 9.0 * 30.44) as i32 + 1);
+            let i = incident(n, Days::day(first), if n % 4 == 0 { "XX" } else { "KP" });
+            Incident { reported: Some(Days::day(reported)), ..i }
+        })
+        .collect();
+    let known: Vec<Incident> =
+        all.iter().filter(|i| i.days.first <= then && i.reported.unwrap().first <= then).cloned().collect();
+    let selection = Selection { state: Some("KP".into()), ..Selection::default() };
+    let settings = Settings { as_of: Some(then), ..Settings::default() };
+    let f = forecast(&all, &[], &selection, &settings).unwrap();
+    assert_eq!(f, forecast(&known, &[], &selection, &settings).unwrap());
+    assert!(f.complete < 0.95 && f.too_young > 0);
+    // 675 of KP in 180 months: what is expected is the rate, and not more.
+    assert!(f.expected.iter().all(|e| (e.mean - 3.75).abs() < 0.6), "{:?}", f.expected);
+    // Without a state nothing waits for an attribution.
+    let whole = forecast(&all, &[], &Selection::default(), &settings).unwrap();
+    assert_eq!(whole.incidents, all.iter().filter(|i| i.days.first <= then).count());
 }
 
 /// The declared run length is what simulation finds.
@@ -296,7 +340,8 @@ fn findings_that_rise() {
             }
         }
     }
-    let found = rises(seen.iter().cloned(), 1.0);
+    let today = Day(199);
+    let found = rises(seen.iter().cloned(), 1.0, today);
     assert_eq!(
         (found.series, found.days, found.rises[0].day, found.rises[0].series.as_str()),
         (21, 186, Day(150), "rule7")
@@ -304,8 +349,17 @@ fn findings_that_rise() {
     // 186 days at one false alarm in thirty: about six, and surely not twenty.
     assert!(found.rises.len() <= 13, "{}", found.rises.len());
     seen.reverse();
-    assert_eq!(found, rises(seen.into_iter(), 1.0));
-    assert!(rises(std::iter::empty(), 1.0).rises.is_empty());
+    assert_eq!(found, rises(seen.iter().cloned(), 1.0, today));
+    assert!(rises(std::iter::empty(), 1.0, today).rises.is_empty());
+    // Findings of 2099 change nothing but their own count, even of a rule that has no other.
+    let far = Time(4_080_000_000 * 1_000_000);
+    seen.push(Seen { time: far, rule: "rule7", title: "rule7", vector: "host" });
+    seen.push(Seen { time: far, rule: "other", title: "other", vector: "host" });
+    let with = rises(seen.into_iter(), 1.0, today);
+    assert_eq!((with.later, found.later), (2, 0));
+    assert_eq!(Rises { later: 0, ..with }, found);
+    let only = [Seen { time: far, rule: "r", title: "r", vector: "host" }];
+    assert_eq!(rises(only.into_iter(), 1.0, today), Rises { later: 1, ..Rises::default() });
 }
 
 /// Extremes end soon and in numbers.

@@ -30,7 +30,8 @@ pub(super) fn read(body: &[u8], kind: &str, until: Day, tell: &mut Tell) -> Vec<
     let mut all = Vec::new();
     let mut depth: Vec<String> = Vec::new();
     let mut event: Option<Event> = None;
-    for (offset, line) in lines(body, tell) {
+    let mut lines = Lines::new(body);
+    while let Some((offset, line)) = lines.next(tell) {
         let Some((name, params, value)) = property(&line) else {
             if !line.trim().is_empty() {
                 tell.say(
@@ -220,38 +221,48 @@ impl Yearly {
     }
 }
 
-/// Logical lines with the offset of their beginning: a line break before a blank or a tab is none.
-fn lines(body: &[u8], tell: &mut Tell) -> Vec<(u64, String)> {
-    let mut all: Vec<(u64, Vec<u8>)> = Vec::new();
-    let mut at = 0u64;
-    for raw in body.split(|b| *b == b'\n') {
-        let line = raw.strip_suffix(b"\r").unwrap_or(raw);
-        match (line.first(), all.last_mut()) {
-            (Some(b' ' | b'\t'), Some((_, before))) => {
-                if before.len() + line.len() <= MAX_LINE {
-                    before.extend_from_slice(line.get(1..).unwrap_or_default());
+/// Logical lines, one at a time: a line break before a blank or a tab is none. A file of nothing but line breaks costs one line.
+struct Lines<'a> {
+    raw: std::iter::Peekable<std::slice::Split<'a, u8, fn(&u8) -> bool>>,
+    at: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(body: &'a [u8]) -> Lines<'a> {
+        let at_break: fn(&u8) -> bool = |b| *b == b'\n';
+        Lines { raw: body.split(at_break).peekable(), at: 0 }
+    }
+
+    /// The next line that is not empty, with the offset of its beginning.
+    fn next(&mut self, tell: &mut Tell) -> Option<(u64, String)> {
+        loop {
+            let raw = self.raw.next()?;
+            let begin = self.at;
+            self.at += raw.len() as u64 + 1;
+            let mut whole = raw.strip_suffix(b"\r").unwrap_or(raw).to_vec();
+            let mut cut = whole.len() > MAX_LINE;
+            whole.truncate(MAX_LINE);
+            while let Some(raw) = self.raw.next_if(|raw| matches!(raw.first(), Some(b' ' | b'\t'))) {
+                self.at += raw.len() as u64 + 1;
+                let more = raw.strip_suffix(b"\r").unwrap_or(raw).get(1..).unwrap_or_default();
+                if whole.len() + more.len() <= MAX_LINE {
+                    whole.extend_from_slice(more);
                 } else {
-                    tell.say(
-                        ProblemCode::Limit,
-                        at,
-                        format!("a line is longer than {MAX_LINE} bytes and was cut"),
-                    );
+                    cut = true;
                 }
             }
-            _ => {
-                if line.len() > MAX_LINE {
-                    tell.say(
-                        ProblemCode::Limit,
-                        at,
-                        format!("a line is longer than {MAX_LINE} bytes and was cut"),
-                    );
-                }
-                all.push((at, line.get(..line.len().min(MAX_LINE)).unwrap_or_default().to_vec()));
+            if cut {
+                tell.say(
+                    ProblemCode::Limit,
+                    begin,
+                    format!("a line is longer than {MAX_LINE} bytes and was cut"),
+                );
+            }
+            if !whole.is_empty() {
+                return Some((begin, String::from_utf8_lossy(&whole).into_owned()));
             }
         }
-        at += raw.len() as u64 + 1;
     }
-    all.into_iter().map(|(at, line)| (at, String::from_utf8_lossy(&line).into_owned())).collect()
 }
 
 /// `NAME;PARAM=…:VALUE`; a colon in a quoted parameter ends nothing.

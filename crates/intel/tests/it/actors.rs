@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use palisade_intel::actors::{fuzz, read, write};
+use palisade_intel::actors::{MAX_OBJECTS, fuzz, read, write};
 use palisade_model::{AliasMeaning, ItemKind, Knowledge, Month, Origin, Problem, ProblemCode};
 
 const STIX: &str = r#"{"type":"bundle","spec_version":"2.0","objects":[
@@ -133,6 +133,20 @@ fn hostile() {
     assert!(ask(&long).0.actors[0].aliases[0].name.len() <= 512);
 }
 
+/// An array of far more elements than are taken: the rest is counted and told, and costs no memory.
+#[test]
+fn more_objects_than_are_read() {
+    for (key, what) in [("objects", "objects"), ("values", "actors")] {
+        let text = format!("{{\"{key}\":[{}0]}}", "0,".repeat(MAX_OBJECTS + 4));
+        let (k, problems) = ask(&text);
+        assert!(k.actors.is_empty());
+        let limit = problems.iter().find(|p| p.code == ProblemCode::Limit).unwrap();
+        assert_eq!(limit.message, format!("more than {MAX_OBJECTS} {what}; the other 5 were not read"));
+        let damaged = problems.iter().filter(|p| p.code == ProblemCode::DamagedRecord).map(|p| p.count);
+        assert_eq!(damaged.sum::<u64>(), MAX_OBJECTS as u64);
+    }
+}
+
 #[test]
 fn mutated() {
     let mut state = 3u64;
@@ -179,6 +193,28 @@ fn data(name: &str) -> Option<Vec<u8>> {
     }
 }
 
+/// Groups to whom the table given assigns a state by a word of the description that ties nobody to one.
+const READ_BY_OTHER_WORDS: [(&str, &str); 18] = [
+    ("G0048", "RTM: interested in users in Russia"),
+    ("G0053", "FIN5: criminals who likely speak Russian"),
+    ("G0078", "Gorgon Group: Russia is attacked"),
+    ("G0091", "Silence: targets reside in Russia"),
+    ("G0093", "GALLIUM: Russia is attacked"),
+    ("G0095", "Machete: Spanish-speaking, Russia is attacked"),
+    ("G0100", "Inception: Russia is attacked"),
+    ("G0102", "Wizard Spider: criminals based in Russia"),
+    ("G0106", "Rocke: Chinese-speaking, steals computing time"),
+    ("G0119", "Indrik Spider: criminals based in Russia"),
+    ("G0121", "Sidewinder: Indian, China is attacked"),
+    ("G0126", "Higaisa: South Korean origins, North Korea is attacked"),
+    ("G0133", "Nomadic Octopus: Russian-speaking"),
+    ("G0137", "Ferocious Kitten: people in Iran are attacked"),
+    ("G1002", "BITTER: South Asian, China is attacked"),
+    ("G1014", "LuminousMoth: Chinese-speaking"),
+    ("G1021", "Cinnamon Tempest: ransomware, based in China"),
+    ("G1039", "RedCurl: Russian-speaking"),
+];
+
 /// The bundle given, against the tables that were derived from it by others.
 #[test]
 fn the_bundle_given() {
@@ -191,7 +227,7 @@ fn the_bundle_given() {
         serde_json::from_slice(&data("attack/incidents-pre2024.json").unwrap()).unwrap();
     let accounts: BTreeMap<(&str, &str), &Vec<String>> =
         k.accounts.iter().map(|a| ((a.actor.as_str(), a.report.as_str()), &a.items)).collect();
-    let (mut nations, mut right) = (0, 0);
+    let (mut nations, mut right, mut odd) = (0, 0, BTreeMap::new());
     for i in &incidents {
         let ids = |key: &str| {
             i[key].as_array().unwrap().iter().map(|t| t.as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -207,12 +243,20 @@ fn the_bundle_given() {
             false => assert_eq!(told, own, "{report}"),
         }
         let nation = k.actors.iter().find(|a| a.id == group).unwrap().nation.as_deref();
-        nations += 1;
         // The table knows four states.
         let listed = nation.filter(|n| ["KP", "RU", "CN", "IR"].contains(n));
-        right += usize::from(listed == i["nation"].as_str());
+        let agrees = listed == i["nation"].as_str();
+        if let Some((id, _)) = READ_BY_OTHER_WORDS.iter().find(|r| r.0 == group) {
+            odd.insert(*id, agrees);
+            continue;
+        }
+        nations += 1;
+        right += usize::from(agrees);
     }
+    eprintln!("{right} of {nations} nations as in the table, {} reports beside", incidents.len() - nations);
     assert!(right * 100 >= nations * 95, "{right} of {nations} nations as in the table");
+    // Nothing is excepted that needs no exception.
+    assert!(odd.len() == READ_BY_OTHER_WORDS.len() && odd.values().all(|agrees| !agrees), "{odd:?}");
     let mut table =
         csv::Reader::from_reader(std::io::Cursor::new(data("attack/citation-dates.csv").unwrap()));
     let dates: BTreeMap<String, String> =

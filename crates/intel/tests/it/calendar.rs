@@ -38,6 +38,23 @@ fn own_form() {
     assert!(of("a,b\n1,2\n").1[0].message.contains("docs/formats/calendar.md"));
 }
 
+/// Line breaks alone cost nothing, and what follows them is read; a line that goes on for megabytes is cut and told once.
+#[test]
+fn lines_that_are_none() {
+    let event = "BEGIN:VEVENT\r\nDTSTART:20240410\r\nSUMMARY:a\r\n\tb\r\nEND:VEVENT\r\n";
+    let empty = "\n".repeat(4 << 20);
+    let (all, problems) = of(&format!("BEGIN:VCALENDAR\n{empty}{event}{empty}END:VCALENDAR"));
+    assert_eq!(all, ["2024-04-10..2024-04-10 event [] ab"]);
+    assert!(problems.is_empty(), "{problems:#?}");
+    let long = "\n x".repeat(1 << 20);
+    let (all, problems) = of(&format!("BEGIN:VCALENDAR\nX-A:{long}\n{event}"));
+    assert_eq!(all, ["2024-04-10..2024-04-10 event [] ab"]);
+    assert_eq!((problems.len(), problems[0].count, problems[0].offset), (1, 1, Some(16)));
+    // An empty line that is continued is the line that continues it.
+    let (all, _) = of("BEGIN:VCALENDAR\nBEGIN:VEVENT\n\n DTSTART:20240410\nEND:VEVENT");
+    assert_eq!(all.len(), 1);
+}
+
 #[test]
 fn icalendar() {
     let (all, problems) = of(&[

@@ -52,7 +52,7 @@ pub struct Warn {
     /// Periods to forecast, from the first that is not over
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=120), help_heading = "Forecast")]
     pub ahead: u32,
-    /// Nothing after this day is known (YYYY-MM-DD); without it, the last day on which an incident began
+    /// Nothing after this day is known (YYYY-MM-DD); without it, the last day on which an incident began (--case: today)
     #[arg(long, value_name = "DAY", help_heading = "Forecast")]
     pub as_of: Option<String>,
     /// Counting begins on this day (YYYY-MM-DD); without it, with the first year that has an incident a month

@@ -255,6 +255,7 @@ impl Spec {
                 level: Severity::Low,
                 confidence: Confidence(50),
                 attack: Vec::new(),
+                software: Vec::new(),
                 author: None,
                 license: None,
                 description: None,
