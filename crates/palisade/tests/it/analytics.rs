@@ -19,10 +19,30 @@ fn budgets() -> BTreeMap<String, f64> {
     out
 }
 
+/// The same for shipped correlations and what shows hidden text.
+fn budgets_of_rules() -> BTreeMap<String, f64> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../knowledge/rules/correlation");
+    let table: toml::Table = std::fs::read_to_string(folder.join("budgets.toml")).unwrap().parse().unwrap();
+    let all = table["budget"].as_array().unwrap();
+    let out: BTreeMap<String, f64> = all
+        .iter()
+        .map(|b| (b["id"].as_str().unwrap().to_owned(), b["per_100k_events"].as_float().unwrap()))
+        .collect();
+    for entry in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+        if entry.extension().is_some_and(|e| e == "yml") {
+            let text = std::fs::read_to_string(&entry).unwrap();
+            let id = text.lines().find_map(|l| l.strip_prefix("id: ")).unwrap().trim();
+            assert!(out.contains_key(id), "{} has no budget", entry.display());
+        }
+    }
+    out
+}
+
 #[test]
 fn no_detector_exceeds_its_budget_over_exercises() {
-    let budgets = budgets();
+    let mut budgets = budgets();
     assert_eq!(budgets.len(), 14);
+    budgets.extend(budgets_of_rules());
     for (scenario, seed) in [("energy", "21"), ("wiper", "22"), ("exchange", "23")] {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("exercise");
