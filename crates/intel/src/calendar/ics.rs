@@ -221,12 +221,12 @@ impl Yearly {
     }
 }
 
-/// Lines as they are broken.
-type Broken<'a> = std::slice::Split<'a, u8, fn(&u8) -> bool>;
+/// What lies between line breaks.
+type RawLines<'a> = std::slice::Split<'a, u8, fn(&u8) -> bool>;
 
 /// Logical lines, one at a time: a line break before a blank or a tab is none. A file of nothing but line breaks costs one line.
 struct Lines<'a> {
-    raw: std::iter::Peekable<Broken<'a>>,
+    raw: std::iter::Peekable<RawLines<'a>>,
     at: u64,
 }
 
