@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_model::{IncidentReport, Weight};
+use palisade_model::{Artefact, IncidentReport, Weight};
 
 mod features;
 mod fit;
@@ -83,7 +83,7 @@ pub struct Assessment {
     pub states: BTreeMap<String, f64>,
     /// What can be answered.
     pub answer: Answer,
-    /// Items that were weighed.
+    /// Items that were weighed, and artefacts that are not cheap to fake and point to somebody who is compared.
     pub weighed: usize,
     /// Items that no report tells of, or beyond the limit; they say nothing for anybody.
     pub not_weighed: Vec<String>,
@@ -114,11 +114,18 @@ pub fn assess(view: &View<'_>, settings: &Settings, incident: &IncidentReport, r
         ids.iter().filter(|i| !told(i)).cloned().collect()
     };
     let dear = |i: &usize| view.class(*i) != Class::Tool;
-    let artefacts =
-        incident.artefacts.iter().filter(|a| !settings.costs.of(&a.class).1 && a.nats > 0.0).count();
-    let weight = items.iter().filter(|i| dear(i)).count() + artefacts;
+    // What points to nobody who is compared says nothing, and one thing that points to several is one.
+    let compared = |p: &String| {
+        let mut actors = view.library.actors.iter().enumerate().filter(|(a, _)| view.knows(*a));
+        actors.any(|(_, a)| a.id == *p || a.nation.as_ref() == Some(p))
+    };
+    let counts =
+        |a: &&Artefact| !settings.costs.of(&a.class).1 && a.nats > 0.0 && a.points_to.iter().any(compared);
+    let artefacts: BTreeSet<(&str, &str)> =
+        incident.artefacts.iter().filter(counts).map(|a| (a.name.as_str(), a.class.as_str())).collect();
+    let weight = items.iter().filter(|i| dear(i)).count() + artefacts.len();
     let enough = weight >= settings.floor;
-    let weighed = items.len() + incident.artefacts.len();
+    let weighed = items.len() + artefacts.len();
     if !enough {
         items.clear();
     }

@@ -122,8 +122,8 @@ pub struct Investigate {
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
     pub indicators: Vec<PathBuf>,
     /// Weaknesses known to be exploited, as CISA lists them (JSON or CSV), and tables of when they were published (CSV with cve and
-    /// published): findings that name one get the dates and the days since
-    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Rules and indicators")]
+    /// published; the option can be given again): findings that name one get the dates and the days since
+    #[arg(long, value_name = "FILE", help_heading = "Rules and indicators")]
     pub kev: Vec<PathBuf>,
     /// Folder with analytics of your own (TOML): a file called like a shipped one takes its place
     #[arg(long, value_name = "DIR", help_heading = "Rules and indicators", conflicts_with = "no_analytics")]

@@ -25,6 +25,9 @@ pub mod campaigns;
 pub mod expect;
 pub mod seen;
 
+/// Of fewer actors whose methods the case's own knowledge tells nobody can be told apart.
+const FEW: usize = 20;
+
 /// Largest file of incidents.
 const MAX_INCIDENTS_BYTES: u64 = 256 << 20;
 
@@ -47,15 +50,18 @@ pub struct Known {
 }
 
 impl Known {
-    /// The files given, what the case keeps, or else what is shipped.
-    pub fn read(case: Option<&Path>, files: &[PathBuf], quiet: bool) -> Result<Known> {
+    /// The files given, or what the case keeps, or else what is shipped. `before`: incidents of victims from that month on are not
+    /// known yet.
+    pub fn read(case: Option<&Path>, files: &[PathBuf], before: Option<Month>, quiet: bool) -> Result<Known> {
         let mut knowledge = Knowledge::default();
         let kept = |kind| case.map_or_else(|| Ok(Vec::new()), |dir| crate::intel::kept(dir, kind));
         for path in files.iter().cloned().chain(kept(ProfileKind::Actors)?) {
             knowledge.add(load(&path, quiet)?);
         }
-        // Names, or marks, are not enough to compare anybody by: what is shipped joins them.
-        if knowledge.accounts.is_empty() {
+        // Names, marks, or one partner's word on one actor are not enough to compare anybody by: what is shipped joins them. What
+        // somebody names on the command line stands alone.
+        let told: BTreeSet<&str> = knowledge.accounts.iter().map(|a| a.actor.as_str()).collect();
+        if told.is_empty() || files.is_empty() && told.len() < FEW {
             knowledge.add(actors::read(shipped("actors/attack.tsv").as_bytes(), &Origin::file("shipped")).0);
         }
         let library = Library::new(&knowledge);
@@ -74,7 +80,12 @@ impl Known {
         let (who, costs) = (shipped("assess/who.toml"), shipped("assess/cost-to-fake.toml"));
         let settings = Settings::read(who, costs).context("the shipped settings of the assessment")?;
         let collections = kept(ProfileKind::Incidents)?;
-        let incidents = expect::collections(&collections, quiet)?;
+        // A collection that cannot be used takes nothing from what methods say.
+        let incidents = expect::collections(&collections, quiet).unwrap_or_else(|e| {
+            note(&format!("incidents that the case keeps are not used: {e}"));
+            Vec::new()
+        });
+        let incidents = expect::known_before(incidents, before);
         let organisation = crate::inputs::organisation(case.and_then(crate::case::config).as_deref())?;
         let victim = victim(&incidents, &organisation);
         let mut rests_on = vec![actors::write(&knowledge)];
@@ -134,7 +145,7 @@ pub fn run(args: &Assess) -> Result<Exit> {
         Month::parse(d).ok_or_else(|| anyhow!("--as-of {d} is no date; write YYYY-MM-DD or YYYY-MM"))
     });
     let as_of = as_of.transpose()?;
-    let known = Known::read(args.case.as_deref(), &args.knowledge, args.quiet)?;
+    let known = Known::read(args.case.as_deref(), &args.knowledge, as_of, args.quiet)?;
     if !args.quiet {
         let view = known.library.view(as_of, &BTreeSet::new(), None);
         note(&format!(

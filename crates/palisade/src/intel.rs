@@ -53,6 +53,12 @@ pub fn add(args: &IntelAdd) -> Result<Exit> {
     let mut case = Case::open(&args.case)?;
     for path in &args.files {
         let (kind, text, what) = read(path, args.quiet)?;
+        if kind == ProfileKind::Incidents {
+            // Two collections tell of the same incidents under other names, an older edition of one under the same.
+            let mut files = self::kept(&args.case, kind)?;
+            files.push(path.clone());
+            crate::assess::expect::collections(&files, true)?;
+        }
         let kept = case.profile_add(kind, &text)?;
         if !args.quiet {
             note(&format!("{}: {what}; kept as {}", path.display(), kept.display()));

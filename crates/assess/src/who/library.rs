@@ -270,7 +270,7 @@ impl View<'_> {
     }
 
     /// Reports that tell of an actor (its index in [`Library::actors`]) what an incident shows, too; and by how many months the
-    /// youngest report on it is older than `at`, or where that is not known than the youngest of all. `None` if none has a date.
+    /// youngest report on it is older than `at`, or than the youngest of all if that is younger. `None` if none has a date.
     pub fn told_of(
         &self,
         actor: usize,

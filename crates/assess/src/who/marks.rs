@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use palisade_model::{Artefact, Knowledge, Mark, Month, Observable};
+use palisade_model::{Artefact, Knowledge, Mark, Month, Observable, ObservableKind};
 
 use super::settings::Costs;
 
@@ -73,6 +73,10 @@ impl Marks {
                     continue;
                 }
                 if is_software(&m.of) {
+                    // Only a file's hash gives software away: a name or an address can be anybody's.
+                    if !is_file(thing.kind()) {
+                        continue;
+                    }
                     out.software.insert(m.of.clone());
                     out.shown.entry(m.of.clone()).or_default().insert(thing.clone());
                     continue;
@@ -108,6 +112,13 @@ fn holds(m: &Mark, months: i32, seen: Option<(Month, Month)>) -> bool {
     // What is first reported today was in use before: as long as it would be after.
     let since = m.from.zip(lasts).map(|(from, n)| from.index() - n);
     until.is_none_or(|until| first.index() <= until) && since.is_none_or(|since| last.index() >= since)
+}
+
+fn is_file(kind: ObservableKind) -> bool {
+    matches!(
+        kind,
+        ObservableKind::Md5 | ObservableKind::Sha1 | ObservableKind::Sha256 | ObservableKind::Sha512
+    )
 }
 
 /// Addresses that every house has for itself: whoever lists one means that of another house.

@@ -199,7 +199,7 @@ impl Statement {
         let top = made.candidates.first().filter(|_| enough);
         let actor = top.and_then(|c| view.library.actors().iter().position(|a| a.id == c.actor.id));
         let told = actor.map_or((0, None), |a| view.told_of(a, incident, incident.date));
-        let trust = confidence(made, told.0, told.1, change.len() != 1).confidence();
+        let trust = confidence(made, &settings.costs, told.0, told.1, change.len() != 1).confidence();
         // A name escalates: likely enough is not enough where the assessment itself is hardly to be trusted.
         let concluded = match (made.answer, top) {
             _ if trust == Confidence::Low => None,

@@ -5,7 +5,7 @@
 
 use palisade_model::Likelihood;
 
-use super::{Assessment, Reason};
+use super::{Assessment, Costs, Reason};
 
 /// The word for a probability; `not assessed` for no number.
 pub fn likelihood_words(probability: f64) -> &'static str {
@@ -30,7 +30,7 @@ pub struct Grounds {
     pub quantity: bool,
     /// At least three reports tell of the likeliest actor.
     pub independence: bool,
-    /// At least two classes of evidence speak for it.
+    /// At least two classes of evidence speak for it, those of artefacts that are cheap to fake left out.
     pub diversity: bool,
     /// A report on it is younger than three years.
     pub age: bool,
@@ -53,10 +53,17 @@ impl Grounds {
 
 /// The grounds of an assessment made with reasons. `reports` tell of its likeliest actor, the youngest `age` months
 /// old; `stable`: whether the same actor is likeliest without the strongest item.
-pub fn confidence(assessment: &Assessment, reports: usize, age: Option<i32>, stable: bool) -> Grounds {
+pub fn confidence(
+    assessment: &Assessment,
+    costs: &Costs,
+    reports: usize,
+    age: Option<i32>,
+    stable: bool,
+) -> Grounds {
     let reasons: &[Reason] = assessment.candidates.first().map_or(&[], |c| &c.reasons);
     let mut classes: Vec<&str> =
         reasons.iter().filter(|r| r.weight.0 > 0 && r.class != "prior").map(|r| r.class.as_str()).collect();
+    classes.retain(|c| *c == "tool" || !costs.is_cheap(c));
     classes.sort_unstable();
     classes.dedup();
     Grounds {

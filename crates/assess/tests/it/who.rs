@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use palisade_assess::who::{
     Answer, Assessment, Confidence, Costs, Grounds, Library, Marks, Settings, assess, assess_all, companions,
-    counterfactual, likelihood_words, matrix,
+    confidence, counterfactual, likelihood_words, matrix,
 };
 use palisade_model::{
     Account, Actor, Alias, AliasMeaning, Artefact, IncidentReport, Item, ItemKind, Knowledge, Mark, Month,
@@ -409,7 +409,10 @@ fn what_one_report_marks_counts_once_and_in_its_time() {
     k.marks.extend(things.map(|t| mark("G0001", "One", "2021-03", None, t)));
     k.marks.push(mark("G0002", "One", "2021-03", None, things[0]));
     k.marks.push(mark("G0001", "Two", "2021-03", None, things[0]));
-    k.marks.push(mark("S0100", "Two", "2021-03", None, "ip:203.0.113.9"));
+    let hash = format!("sha256:{}", "ab".repeat(32));
+    k.marks.push(mark("S0100", "Two", "2021-03", None, &hash));
+    // Anybody can name a file so, or be at that address.
+    k.marks.push(mark("S0101", "Two", "2021-03", None, "ip:203.0.113.9"));
     // Accounts and addresses of one's own belong to the victim, whoever lists them.
     k.marks.push(mark("G0001", "Three", "2021-03", None, "ip:10.0.0.5"));
     k.marks.push(mark("G0001", "Two", "2021-03", None, "account:administrator"));
@@ -418,6 +421,7 @@ fn what_one_report_marks_counts_once_and_in_its_time() {
         things[0],
         things[1],
         things[2],
+        &hash,
         "ip:203.0.113.9",
         "ip:10.0.0.5",
         "account:administrator",
@@ -433,10 +437,10 @@ fn what_one_report_marks_counts_once_and_in_its_time() {
     found.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(found, expected, "three things of one report are one vote for each actor");
     assert_eq!(said.software, BTreeSet::from(["S0100".to_owned()]));
-    assert_eq!(said.shown["S0100"], observables(&["ip:203.0.113.9"]));
+    assert_eq!(said.shown["S0100"], observables(&[&hash]));
     // An address says nothing half a year after, a domain does; two years after neither does, and neither long before.
     let left = |a, b| marks.of(&shown, seen(a, b), None, &costs);
-    assert!(left("2021-12", "2021-12").software.is_empty());
+    assert!(left("2021-12", "2021-12").software.contains("S0100"), "a file stays what it is");
     assert_eq!(left("2021-12", "2021-12").artefacts.len(), 3);
     assert!(left("2023-06", "2023-07").artefacts.is_empty());
     assert!(left("2018-01", "2018-02").artefacts.is_empty());
@@ -525,4 +529,37 @@ fn an_actor_is_found_by_the_names_that_others_give_it() {
     assert_eq!(found("zinc heron"), ["misp:x"]);
     assert!(found("Nobody").is_empty());
     assert_eq!(library.actors().len(), knowledge().actors.len(), "a name alone is not compared");
+}
+
+#[test]
+fn who_was_hit_is_no_ground_for_confidence() {
+    let k = knowledge();
+    let plain = ask(&k, &incident(3));
+    let mut hit = incident(3);
+    hit.artefacts.extend(["KP", "RU", "CN", "IR", "VN"].map(|state| Artefact {
+        name: "victim's sector: Energy".to_owned(),
+        class: "victimology".to_owned(),
+        points_to: vec![state.to_owned()],
+        nats: 1.0,
+    }));
+    let with = ask(&k, &hit);
+    assert_sums(&with);
+    assert_eq!(with.weighed, plain.weighed, "cheap things add nothing to the quantity of evidence");
+    let costs = &settings().costs;
+    let grounds = |a: &Assessment| confidence(a, costs, 3, Some(1), true);
+    assert_eq!(grounds(&with), grounds(&plain));
+    // What points to nobody who is compared does not lift an assessment over the floor.
+    let vendor = |n: u32| Artefact {
+        name: format!("key {n}"),
+        class: "signing_key".to_owned(),
+        points_to: vec!["intrusion-set--vendor".to_owned()],
+        nats: 6.0,
+    };
+    let only = IncidentReport {
+        id: "x".into(),
+        artefacts: (0..9).map(vendor).collect(),
+        ..IncidentReport::default()
+    };
+    let only = ask(&k, &only);
+    assert_eq!((only.answer, only.weighed), (Answer::Insufficient, 0));
 }

@@ -9,7 +9,7 @@
 //! What this module never does: guess from names, languages, victims or where somebody lives.
 
 /// Names of states as descriptions write them.
-const NAMES: [(&str, &str); 26] = [
+const NAMES: [(&str, &str); 27] = [
     ("north korea", "KP"),
     ("dprk", "KP"),
     ("reconnaissance general bureau", "KP"),
@@ -35,7 +35,8 @@ const NAMES: [(&str, &str); 26] = [
     ("palestinian", "PS"),
     ("nigeria", "NG"),
     ("brazil", "BR"),
-    ("people's republic of", "CN"),
+    ("people's republic of korea", "KP"),
+    ("people's republic of china", "CN"),
 ];
 
 /// Words after which a sentence speaks of victims.
@@ -55,7 +56,8 @@ const VICTIMS: [&str; 12] = [
 ];
 
 /// Words that make of a name a tie to the state itself.
-const OF_STATE: [&str; 20] = [
+const OF_STATE: [&str; 13] = [
+    "attributed to",
     "state-sponsored",
     "state sponsored",
     "-sponsored",
@@ -68,15 +70,11 @@ const OF_STATE: [&str; 20] = [
     "general directorate",
     "reconnaissance general bureau",
     "revolutionary guard",
-    "nexus",
-    "linked",
-    "affiliated",
-    "aligned",
-    "-related",
-    "attributed to",
-    "origins",
-    "interests",
 ];
+
+/// Words that do so only where they stand at the name: a crime group based in one state may be linked to anybody.
+const AT_NAME: [&str; 7] = ["nexus", "linked", "affiliated", "aligned", "related", "origins", "interests"];
+const TO_NAME: [&str; 3] = ["linked to", "affiliated with", "aligned with"];
 
 /// Words of somebody who is somewhere; they follow a name ("China-based") or go before it ("operating out of China").
 const AFTER_NAME: [&str; 2] = ["-based", " based"];
@@ -193,6 +191,10 @@ fn tie(clause: &str) -> Option<(Tie, &'static str)> {
         let speaks = before.ends_with("speak") || LANGUAGE.iter().any(|w| after.starts_with(w));
         let lives = AFTER_NAME.iter().any(|w| after.starts_with(w))
             || BEFORE_NAME.iter().any(|w| before.ends_with(w));
+        let bare = before.trim_end_matches(" the").trim_end_matches(" a");
+        let of_state = of_state
+            || AT_NAME.iter().any(|w| after.trim_start_matches(['-', ' ']).starts_with(w))
+            || TO_NAME.iter().any(|w| bare.ends_with(w));
         let how = match (speaks, of_state, lives) {
             (true, ..) => Tie::Language,
             (_, true, _) => Tie::State,

@@ -64,7 +64,7 @@ pub(super) fn read(objects: &[&RawValue], to: &mut Sink) {
     let mut uses: Vec<(String, String, Vec<String>)> = Vec::new();
     let mut citing: Vec<Citing> = Vec::new();
     let mut patterns: BTreeMap<String, Pattern> = BTreeMap::new();
-    let mut indicates: Vec<(String, String)> = Vec::new();
+    let mut indicates: BTreeSet<(String, String)> = BTreeSet::new();
     for raw in objects.iter().take(MAX_OBJECTS) {
         let o: Object = match serde_json::from_str(raw.get()) {
             Ok(o) => o,
@@ -93,7 +93,7 @@ pub(super) fn read(objects: &[&RawValue], to: &mut Sink) {
                 uses.push((o.source_ref, o.target_ref, cited.into_iter().collect()));
             }
             "relationship" if o.relationship_type == "indicates" => {
-                indicates.push((o.source_ref, o.target_ref));
+                indicates.insert((o.source_ref, o.target_ref));
             }
             "indicator" => {
                 patterns.extend(pattern(o, to));
@@ -124,6 +124,10 @@ pub(super) fn read(objects: &[&RawValue], to: &mut Sink) {
     for (from, what) in indicates {
         let of = actors.get(&what).or_else(|| items.get(&what).filter(|id| id.starts_with('S')));
         let (Some(of), Some(p)) = (of, patterns.get(&from)) else { continue };
+        if to.knowledge.marks.len() + p.things.len() > MAX_OBJECTS {
+            to.say(ProblemCode::Limit, format!("more than {MAX_OBJECTS} marks; the rest was not read"));
+            break;
+        }
         to.knowledge.as_of = to.knowledge.as_of.max(p.from);
         to.knowledge.marks.extend(p.things.iter().map(|thing| Mark {
             of: of.clone(),

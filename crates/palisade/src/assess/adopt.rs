@@ -93,7 +93,7 @@ pub fn holding<'w>(words: &'w [Word], c: &Campaign) -> Option<&'w Word> {
 
 /// `palisade assess adopt`.
 pub fn adopt(args: &AssessAdopt) -> Result<Exit> {
-    let known = Known::read(Some(&args.case), &[], true)?;
+    let known = Known::read(Some(&args.case), &[], None, true)?;
     let (read, joined) = joined(&args.case)?;
     let c = find(&joined, &args.campaign)?;
     let view = known.library.view(None, &BTreeSet::new(), None);
@@ -113,7 +113,7 @@ pub fn overrule(args: &AssessOverride) -> Result<Exit> {
     if !(0.0..=1.0).contains(&args.likelihood) {
         bail!("--likelihood {} is not between 0 and 1", args.likelihood);
     }
-    let known = Known::read(Some(&args.case), &[], true)?;
+    let known = Known::read(Some(&args.case), &[], None, true)?;
     let (read, joined) = joined(&args.case)?;
     let c = find(&joined, &args.campaign)?;
     let confidence = match args.confidence {
@@ -220,7 +220,7 @@ pub fn undo(args: &AssessUndo) -> Result<Exit> {
 
 /// `palisade assess history`.
 pub fn history(args: &AssessHistory) -> Result<Exit> {
-    let known = Known::read(Some(&args.case), &[], true)?;
+    let known = Known::read(Some(&args.case), &[], None, true)?;
     let (read, joined) = joined(&args.case)?;
     let traces = Traces::new(&read, &known, None);
     let words = Word::all(&mut Case::open_read_only(&args.case)?)?;

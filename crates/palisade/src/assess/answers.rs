@@ -21,7 +21,8 @@ use crate::times::{Clock, now};
 /// The answer "nobody knows", which takes the place of what was derived.
 const UNKNOWN: &str = "unknown";
 
-fn is_about(campaign: &str, c: &Campaign) -> bool {
+/// Whether words given about a campaign are about this one, which may have had another name then.
+pub fn is_about(campaign: &str, c: &Campaign) -> bool {
     FindingId::parse(campaign).is_some_and(|id| c.id.0 == id || c.aliases.iter().any(|a| a.0 == id))
 }
 
@@ -78,9 +79,7 @@ pub fn answer(args: &AssessAnswer) -> Result<Exit> {
         .iter()
         .find(|s| s.id == args.scale)
         .ok_or_else(|| anyhow!("there is no scale {}; there are {}", args.scale, ids()))?;
-    let Some((item, choices)) =
-        args.item.as_deref().zip(Some(&args.choices)).filter(|_| !args.choices.is_empty())
-    else {
+    let (Some(item), choices) = (args.item.as_deref(), &args.choices) else {
         questions(scale)?;
         return Ok(Exit::Clean);
     };
@@ -88,6 +87,10 @@ pub fn answer(args: &AssessAnswer) -> Result<Exit> {
         let all: Vec<&str> = scale.items.iter().map(|i| i.id.as_str()).collect();
         anyhow!("{} does not ask about {item}; it asks about {}", scale.name, all.join(", "))
     })?;
+    if choices.is_empty() {
+        let all: Vec<&str> = asked.choices.iter().map(|c| c.id.as_str()).collect();
+        bail!("\"{}\" may be answered by {}, {UNKNOWN}", asked.question, all.join(", "));
+    }
     let unknown = choices.iter().any(|c| c == UNKNOWN);
     if unknown && choices.len() > 1 {
         bail!("{UNKNOWN} and something else cannot both hold");

@@ -86,6 +86,7 @@ impl Told {
             let seen = traces.of(c);
             let (made, statement) = said(&view, known, c, &seen);
             let mut line = value(&made, &view);
+            line["concluded"] = json!(statement.concluded);
             line["confidence"] = json!(statement.confidence);
             line["would_change"] = json!(statement.would_change);
             line["would_unname"] = json!(statement.would_unname);

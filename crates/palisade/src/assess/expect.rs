@@ -98,6 +98,15 @@ pub struct Victims {
     incidents: Vec<Incident>,
 }
 
+/// Incidents that were known before a month.
+pub fn known_before(mut all: Vec<Incident>, before: Option<Month>) -> Vec<Incident> {
+    if let Some(before) = before {
+        let told = |i: &Incident| i.reported.map_or(i.days.last, |r| r.last);
+        all.retain(|i| Month::parse(&told(i).to_string()).is_some_and(|m| m < before));
+    }
+    all
+}
+
 /// Reads collections of one kind; the same incident in two of them would count twice.
 pub fn collections(files: &[PathBuf], quiet: bool) -> Result<Vec<Incident>> {
     let mut all = Vec::new();
@@ -131,6 +140,9 @@ pub fn collections(files: &[PathBuf], quiet: bool) -> Result<Vec<Incident>> {
         kind = read.name;
         all.extend(read.incidents);
     }
+    // An older edition of the same collection tells of the same incidents.
+    let mut seen = BTreeSet::new();
+    all.retain(|i| seen.insert(i.id.clone()));
     Ok(all)
 }
 
@@ -138,11 +150,8 @@ impl Victims {
     /// Those of the files, or else those that the case keeps; with `before` only incidents known before that month. None without
     /// any.
     pub fn read(files: &[PathBuf], kept: &[Incident], before: Option<Month>) -> Result<Option<Victims>> {
-        let mut all = if files.is_empty() { kept.to_vec() } else { collections(files, false)? };
-        if let Some(before) = before {
-            let told = |i: &Incident| i.reported.map_or(i.days.last, |r| r.last);
-            all.retain(|i| Month::parse(&told(i).to_string()).is_some_and(|m| m < before));
-        }
+        let all = if files.is_empty() { kept.to_vec() } else { collections(files, false)? };
+        let all = known_before(all, before);
         Ok((!all.is_empty()).then_some(Victims { incidents: all }))
     }
 

@@ -1,8 +1,7 @@
 //! What a campaign shows of who made it: its techniques, the software its rules recognise, what reports tie its addresses, files
 //! and wallets to, and who was hit.
 //!
-//! Each item keeps the findings that show it. What this module never does: take what an analyst excluded, or what belongs to
-//! nobody but the victim, for a trace of the actor.
+//! Each item keeps the findings that show it. What this module never does: take what an analyst excluded for a trace of the actor.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -34,7 +34,7 @@ pub fn of<'w>(
     if campaigns.is_empty() {
         return Ok((Vec::new(), BTreeMap::new()));
     }
-    let known = Known::read(Some(dir), &[], true)?;
+    let known = Known::read(Some(dir), &[], None, true)?;
     let view = known.library.view(None, &BTreeSet::new(), None);
     let traces = Traces::new(read, &known, None);
     let (mut out, mut hold) = (Vec::new(), BTreeMap::new());

@@ -12,7 +12,7 @@ use palisade_report as forms;
 use palisade_store::StoredAnswer;
 
 use crate::assess::adopt::Word;
-use crate::assess::answers::{by_attribution, over};
+use crate::assess::answers::{by_attribution, is_about, over};
 
 /// Campaigns that are shown on every scale; those with most findings first.
 const CAMPAIGNS: usize = 10;
@@ -47,12 +47,17 @@ pub fn of(
     let mut largest: Vec<(&Campaign, BTreeSet<FindingId>)> =
         campaigns.iter().map(|c| (c, c.findings().collect())).collect();
     largest.sort_by_key(|(c, members)| (std::cmp::Reverse(members.len()), c.id));
+    let spoken_of = |c: &Campaign| {
+        let answered = |(_, a): &(i64, StoredAnswer)| a.undone.is_none() && is_about(&a.campaign, c);
+        asked.words.contains_key(&c.id) || asked.answers.iter().any(answered)
+    };
     let mut out = Vec::new();
     let mut scores: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     for (at, (campaign, members)) in largest.iter().enumerate() {
         for scale in &scales {
-            // The highest score is that of all campaigns, of which the largest are shown.
-            if at >= CAMPAIGNS && scale.id != SCORED {
+            // The highest score is that of all campaigns, of which the largest are shown, and those that somebody spoke of.
+            let shown = at < CAMPAIGNS || spoken_of(campaign);
+            if !shown && scale.id != SCORED {
                 continue;
             }
             let seen = members.iter().filter_map(|id| Some((*id, by_id.get(id)?.attack.as_slice())));
@@ -68,7 +73,7 @@ pub fn of(
             }
             let judged = judge(scale, &answers, cuts(asked.organisation, scale).as_ref());
             scores.extend(score_of(&judged).map(|range| (campaign.id.to_string(), range)));
-            if at >= CAMPAIGNS {
+            if !shown {
                 continue;
             }
             let evidence = judged.evidence().into_iter();
@@ -124,13 +129,16 @@ fn together(all: &Accumulation, acts: &[Act]) -> forms::Gravity {
     let sectors = if all.sectors.is_empty() { "not known".to_owned() } else { all.sectors.join(", ") };
     inputs.push(("sectors".to_owned(), sectors, String::new()));
     // How they lie in time: a rising number is what single scores do not show.
-    let mut quarters: BTreeMap<String, usize> = BTreeMap::new();
+    let mut quarters: BTreeMap<u32, usize> = BTreeMap::new();
     for a in acts {
         *quarters.entry(quarter(a.span.0)).or_default() += 1;
     }
-    let first = quarters.len().saturating_sub(QUARTERS);
-    for (quarter, n) in quarters.into_iter().skip(first) {
-        inputs.push((format!("began in {quarter}"), n.to_string(), String::new()));
+    let (first, last) = (quarters.keys().next().copied(), quarters.keys().next_back().copied());
+    for at in
+        first.zip(last).map_or(0..0, |(first, last)| first.max((last + 1).saturating_sub(QUARTERS))..last + 1)
+    {
+        let n = quarters.get(&at).copied().unwrap_or(0);
+        inputs.push((format!("began in {}, quarter {}", at / 4, at % 4 + 1), n.to_string(), String::new()));
     }
     inputs.extend(all.highest.map(|(least, most)| {
         ("highest NCISS score of one of them".to_owned(), format!("{least:.1} to {most:.1}"), String::new())
@@ -140,13 +148,13 @@ fn together(all: &Accumulation, acts: &[Act]) -> forms::Gravity {
 }
 
 /// Quarters told, the last ones.
-const QUARTERS: usize = 12;
+const QUARTERS: u32 = 12;
 
-/// `2026, quarter 3`.
-fn quarter(t: Time) -> String {
+/// Quarters of a year since the year 0.
+fn quarter(t: Time) -> u32 {
     let text = t.to_string();
-    let month: u8 = text.get(5..7).and_then(|m| m.parse().ok()).unwrap_or(1);
-    format!("{}, quarter {}", text.get(..4).unwrap_or_default(), (month.saturating_sub(1)) / 3 + 1)
+    let part = |from: usize, to: usize| text.get(from..to).and_then(|p| p.parse::<u32>().ok());
+    part(0, 4).unwrap_or(0) * 4 + part(5, 7).unwrap_or(1).saturating_sub(1) / 3
 }
 
 fn range(least: usize, most: usize) -> String {

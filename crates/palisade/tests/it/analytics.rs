@@ -22,7 +22,8 @@ fn budgets() -> BTreeMap<String, f64> {
 /// The same for shipped correlations and what shows hidden text.
 fn budgets_of_rules() -> BTreeMap<String, f64> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../knowledge/rules/correlation");
-    let table: toml::Table = std::fs::read_to_string(folder.join("../budgets.toml")).unwrap().parse().unwrap();
+    let table: toml::Table =
+        std::fs::read_to_string(folder.join("../budgets.toml")).unwrap().parse().unwrap();
     let all = table["budget"].as_array().unwrap();
     let out: BTreeMap<String, f64> = all
         .iter()

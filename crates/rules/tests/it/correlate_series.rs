@@ -65,7 +65,13 @@ fn shipped_correlations_say_what_their_series_want() {
                 let mut gathering = Gathering::new(&plan, MEMORY, &spill);
                 for (record, event) in series.as_array().unwrap().iter().enumerate() {
                     let event = Json::new(&event.to_string());
-                    let time = ["TimeCreated", "eventTime"].iter().find_map(|f| text(&event, f)).unwrap();
+                    let time = ["TimeCreated", "eventTime", "UtcTime", "time"]
+                        .iter()
+                        .find_map(|f| text(&event, f))
+                        .unwrap();
+                    // Sysmon leaves out that its times are UTC.
+                    let time =
+                        if time.ends_with('Z') { time } else { format!("{}Z", time.replace(' ', "T")) };
                     let time = time.parse::<Timestamp>().unwrap().as_microsecond();
                     for (i, rule) in set.rules.iter().enumerate() {
                         let Some(correlated) = &rule.correlated else { continue };

@@ -238,11 +238,12 @@ pub fn query(
         }
         Either::Right((Err(_), _)) => Err(QueryError::Run("nobody watches over it".into())),
     };
+    let seconds = started.elapsed().as_secs_f64();
     // Threads are joined where they end at once: some C libraries read a thread's memory again after letting go of it, and if it
     // has ended just then, that is gone (glibc, bug 19951). Work that does not look up any more is not waited for.
     runtime.shutdown_timeout(PATIENCE);
     let mut cost = result.map_err(|e| name_damage(e, lake))?;
-    cost.seconds = started.elapsed().as_secs_f64();
+    cost.seconds = seconds;
     Ok(cost)
 }
 
