@@ -84,14 +84,14 @@ fn is_at(image: &str, path: &str) -> bool {
     }
 }
 
-/// A path without the letter or the device of its drive.
+/// A path without the letter or the device of the system's drive: on other drives anybody may make a folder `windows`.
 fn below_drive(path: &str) -> &str {
     let path = path.strip_prefix(r"\\?\").or(path.strip_prefix(r"\??\")).unwrap_or(path);
     if let Some(rest) = path.strip_prefix(r"\device\harddiskvolume") {
         return rest.trim_start_matches(|c: char| c.is_ascii_digit());
     }
     match path.split_once(':') {
-        Some((letter, rest)) if letter.len() == 1 => rest,
+        Some(("c", rest)) => rest,
         _ => path,
     }
 }
@@ -133,7 +133,7 @@ mod tests {
         let dism = r"\windows\system32\dism.exe";
         for (image, path, is) in [
             (r"c:\windows\system32\dism.exe", dism, true),
-            (r"d:\windows\system32\dism.exe", dism, true),
+            (r"d:\windows\system32\dism.exe", dism, false),
             (r"\\?\c:\windows\system32\dism.exe", dism, true),
             (r"\device\harddiskvolume3\windows\system32\dism.exe", dism, true),
             (r"c:\users\public\windows\system32\dism.exe", dism, false),
