@@ -277,6 +277,22 @@ fn targets(to: &str) -> impl Iterator<Item = &str> {
     to.split(separates).filter(|word| domain(word).is_some())
 }
 
+/// Most domains taken of what one rule sends to.
+const MAX_DOMAINS: usize = 16;
+
+/// The first mail address of each domain in some texts, in their order.
+pub(super) fn one_of_each_domain<'t>(texts: &[&'t str]) -> Vec<&'t str> {
+    let mut out: Vec<&str> = Vec::new();
+    for word in texts.iter().copied().flat_map(targets) {
+        let same =
+            |known: &&str| domain(known).zip(domain(word)).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
+        if out.len() < MAX_DOMAINS && !out.iter().any(same) {
+            out.push(word);
+        }
+    }
+    out
+}
+
 /// A text from the first mail address in it on; `None` if it names none.
 pub(super) fn addressed(text: &str) -> Option<&str> {
     let mut start = 0;

@@ -7,7 +7,7 @@ use palisade_model::{Batch, Catalogue, Citation, FieldId, FieldSet, Fields, Proj
 use super::clock;
 use super::data::{Spec, Take};
 use super::facts::{DAY, Entry, Facts, Kind, MAX_PART, SEPARATOR, SHAPES, Seen, Shape, put_number};
-use super::mailbox::addressed;
+use super::mailbox::{addressed, one_of_each_domain};
 
 /// The field that tells a channel's records apart.
 const EVENT: &str = "EventID";
@@ -218,6 +218,16 @@ impl Plan {
                 put_number(&mut facts.text, quarters);
                 facts.text.push(SEPARATOR);
                 continue;
+            }
+            if matches!(part.take, Take::Addresses | Take::Recipients) {
+                let texts: Vec<&str> = part.from.iter().filter_map(|f| shown(batch.field(row, *f))).collect();
+                let each = one_of_each_domain(&texts);
+                // Whoever sends mail to an address within as well, or to many, must not hide the one outside behind them.
+                if each.len() > 1 || !each.is_empty() && texts.len() > 1 {
+                    put(&mut facts.text, &each.join(";"));
+                    facts.text.push(SEPARATOR);
+                    continue;
+                }
             }
             let Some(text) = self.part(part, batch, row) else { return false };
             put(&mut facts.text, text);

@@ -271,6 +271,17 @@ fn the_mailbox_is_named_and_not_who_set_its_rule() {
     let long = format!("\"{}\" [SMTP:x@evil.example]", "n".repeat(400));
     let rule = exchange("New-InboxRule", "b@org.example", parameters(&[("ForwardTo", &long)]));
     assert_eq!(outside(&[rule]), ["b@org.example > x@evil.example by "]);
+    // One that also sends mail to somebody within, or first to many there, sends it out all the same.
+    let both = [("ForwardTo", "smtp:c@org.example"), ("RedirectTo", "smtp:x@evil.example")];
+    let rule = exchange("New-InboxRule", "b@org.example", parameters(&both));
+    assert_eq!(outside(&[rule]), ["b@org.example > x@evil.example by "]);
+    let group = [("ForwardTo", "Everybody"), ("RedirectTo", "smtp:x@evil.example")];
+    let rule = exchange("New-InboxRule", "b@org.example", parameters(&group));
+    assert_eq!(outside(&[rule]), ["b@org.example > x@evil.example by "]);
+    let many: String = (0..60).map(|n| format!("colleague{n}@org.example;")).collect();
+    let rule =
+        exchange("New-InboxRule", "b@org.example", parameters(&[("ForwardTo", &(many + "x@evil.example"))]));
+    assert_eq!(outside(&[rule]), ["b@org.example > x@evil.example by "]);
     // Transport rules; what they say of a mailbox is the rule's own name.
     for parameter in ["RedirectMessageTo", "BlindCopyTo"] {
         for operation in ["New-TransportRule", "Set-TransportRule"] {
