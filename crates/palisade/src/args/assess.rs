@@ -124,8 +124,7 @@ pub struct AssessOverride {
 Examples:
   palisade assess answer nis2
       what the scale asks, and what may be answered
-  palisade assess answer nciss location-of-observed-activity business-network --case cases/2026-031 --campaign c-5f0a \\
-      --reason \"seen on file servers only\"
+  palisade assess answer nciss location business-network --case cases/2026-031 --campaign c-5f0a --reason \"…\"
       the report then has the answer with name and reason, in the place of what findings answered")]
 pub struct AssessAnswer {
     /// The scale: nciss, eurepoc, breakout, ncsc-uk, nis2, eu-2019-796
