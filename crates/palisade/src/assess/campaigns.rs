@@ -242,15 +242,20 @@ fn hypotheses(m: &Matrix, costs: &Costs, out: &mut dyn Write) -> io::Result<()> 
         return Ok(());
     }
     let heads: Vec<String> = m.hypotheses.iter().map(|h| format!("{:>9}", terminal(h))).collect();
-    writeln!(out, "  competing hypotheses{:16}{}", "", heads.concat())?;
-    for row in m.rows.iter().take(REASONS) {
+    let rows = m.rows.iter().take(REASONS).map(|row| {
         let cells: Vec<String> = row.cells.iter().map(|c| format!("{:>9}", Row::symbol(*c))).collect();
         let cheap = if costs.is_cheap(&row.class) { ", cheap" } else { "" };
-        let item = format!("{} ({}{cheap})", terminal(&row.item), terminal(&row.class));
-        writeln!(out, "    {item:<32}{}", cells.concat())?;
+        (format!("{} ({}{cheap})", terminal(&row.item), terminal(&row.class)), cells.concat())
+    });
+    let rows: Vec<(String, String)> = rows.collect();
+    // Names of artefacts are long; the columns stand under their heads all the same.
+    let widest = rows.iter().map(|(item, _)| item.chars().count()).max().unwrap_or(0).max(32);
+    writeln!(out, "  {:<width$}{}", "competing hypotheses", heads.concat(), width = widest + 2)?;
+    for (item, cells) in rows {
+        writeln!(out, "    {item:<widest$}{cells}")?;
     }
     let sums: Vec<String> = m.inconsistency.iter().map(|w| format!("{:>9.1}", w.nats())).collect();
-    writeln!(out, "    {:<32}{}", "nats against it, of all items", sums.concat())?;
+    writeln!(out, "    {:<widest$}{}", "nats against it, of all items", sums.concat())?;
     writeln!(
         out,
         "    ++ + 0 - --: for or against, from 1.5 and 0.5 nats on; what is cheap to fake moves the odds by {} nats at most, techniques of \
