@@ -14,6 +14,7 @@ use palisade_store::{Case, StoredAttribution};
 use serde_json::{Value, json};
 
 use super::Known;
+use super::answers::is_about;
 use super::campaigns::{basis, said};
 use super::seen::Traces;
 use crate::args::{AssessAdopt, AssessFormat, AssessHistory, AssessOverride, AssessUndo, ConfidenceName};
@@ -46,8 +47,7 @@ impl Word {
 
     /// Whether it is about this campaign.
     fn is_about(&self, c: &Campaign) -> bool {
-        let id = FindingId::parse(&self.stored.campaign);
-        id.is_some_and(|id| c.id.0 == id || c.aliases.iter().any(|a| a.0 == id))
+        is_about(&self.stored.campaign, c)
     }
 
     /// What is not as it was; `None`: the campaign is no more.

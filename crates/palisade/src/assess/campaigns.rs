@@ -15,7 +15,7 @@ use palisade_store::Case;
 use serde_json::json;
 
 use super::adopt::{Word, holding};
-use super::expect::{Coverage, Victims};
+use super::expect::{Coverage, Victims, listed};
 use super::seen::{Seen, Traces};
 use super::{Known, digest, told_until, value};
 use crate::campaign::joined;
@@ -189,10 +189,8 @@ fn items(asked: &IncidentReport, made: &Assessment, known: &Known, out: &mut dyn
     what.extend(named.iter().take(REASONS).map(|n| (*n).to_owned()));
     writeln!(out, "{}  {}; {} weighed", asked.id, terminal(&what.join("; ")), made.weighed)?;
     if !made.not_weighed.is_empty() {
-        let some = made.not_weighed.iter().take(REASONS).cloned().collect::<Vec<_>>().join(" ");
-        let more = made.not_weighed.len().saturating_sub(REASONS);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        writeln!(out, "  no report tells of: {}{more}", terminal(&some))?;
+        let some = listed(made.not_weighed.iter().map(String::as_str), REASONS, made.not_weighed.len());
+        writeln!(out, "  no report tells of: {}", terminal(&some))?;
     }
     Ok(())
 }

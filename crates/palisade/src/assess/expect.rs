@@ -63,7 +63,7 @@ impl Coverage {
             return "no shipped rule looks for it".to_owned();
         }
         if d.with_records > 0 {
-            let titles = listed(d.titles.iter().map(String::as_str), d.with_records as usize);
+            let titles = listed(d.titles.iter().map(String::as_str), LISTED, d.with_records as usize);
             return format!(
                 "{} of {} rules for it have their records here{parts}: {}",
                 d.with_records,
@@ -71,7 +71,7 @@ impl Coverage {
                 terminal(&titles)
             );
         }
-        let lacking = listed(d.lacking.iter().map(String::as_str), d.lacking.len());
+        let lacking = listed(d.lacking.iter().map(String::as_str), LISTED, d.lacking.len());
         format!("blind: its rules need records that are not here{parts}: {lacking}")
     }
 
@@ -85,9 +85,9 @@ impl Coverage {
     }
 }
 
-/// The first of some, and how many more there are.
-fn listed<'t>(some: impl Iterator<Item = &'t str>, of: usize) -> String {
-    let shown: Vec<&str> = some.take(LISTED).collect();
+/// The first `most` of some, and how many more there are of them.
+pub fn listed<'t>(some: impl Iterator<Item = &'t str>, most: usize, of: usize) -> String {
+    let shown: Vec<&str> = some.take(most).collect();
     let more = of.saturating_sub(shown.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", shown.join(", "))
